@@ -1,0 +1,94 @@
+/**
+ * The FFI of Bun: `bun:ffi`.
+ *
+ * @module
+ */
+import process from "node:process";
+import { type LibcCall, openLibc, type Runtime, type Watch } from "./runtime.ts";
+
+interface BunFfi {
+  dlopen(
+    name: string,
+    symbols: Record<string, { args: readonly string[]; returns: string }>,
+  ): { symbols: Record<string, LibcCall> };
+  toArrayBuffer(address: number, byteOffset: number, byteLength: number): ArrayBuffer;
+  ptr(view: Uint8Array): number;
+}
+
+interface Reader {
+  read(): Promise<unknown>;
+  cancel(): Promise<void>;
+}
+
+interface BunGlobal {
+  file(fd: number): { stream(): { getReader(): Reader } };
+}
+
+/** Binds to `bun:ffi`. */
+export function bun(): Runtime {
+  const ffi = process.getBuiltinModule("bun:ffi") as unknown as BunFfi | undefined;
+  if (ffi === undefined) {
+    throw new Error(`Cannot use FFI: this Bun has no bun:ffi: ${process.versions["bun"]}`);
+  }
+  // i64 and not ptr: numbers passed as ptr have been corrupted in past releases of Bun
+  const bind = (symbol: string, words: number, returns: string): LibcCall =>
+    openLibc((name) => ffi.dlopen(name, { [symbol]: { args: Array(words).fill("i64"), returns } }))
+      .symbols[symbol]!;
+  return {
+    name: `Bun ${process.versions["bun"]}`,
+    bind: (symbol, words) => bind(symbol, words, "i32"),
+    bindAddress(symbol, words) {
+      const call = bind(symbol, words, "u64");
+      return (...args) => Number(call(...args));
+    },
+    view: (address, byteLength) => ffi.toArrayBuffer(address, 0, byteLength),
+    // A view on the whole buffer: a small typed array would move when its buffer is asked for
+    addressOf: (buffer) => ffi.ptr(new Uint8Array(buffer)),
+    watch: (fd, wake) => new BunWatch(fd, wake),
+  };
+}
+
+/** The event loop epolls the descriptor for a stream of it; each chunk is one wake-up. */
+class BunWatch implements Watch {
+  readonly #fd: number;
+  readonly #wake: () => void;
+  #reader: Reader | undefined;
+  #armed = false;
+  #reading = false;
+  readonly idle = true;
+
+  constructor(fd: number, wake: () => void) {
+    this.#fd = fd;
+    this.#wake = wake;
+  }
+
+  arm(): void {
+    this.#armed = true;
+    if (this.#reading) return;
+    const { Bun } = globalThis as unknown as { Bun: BunGlobal };
+    const reader = this.#reader ??= Bun.file(this.#fd).stream().getReader();
+    this.#reading = true;
+    const readable = () => {
+      if (this.#reader !== reader) return;
+      this.#reading = false;
+      if (!this.#armed) return;
+      this.#armed = false;
+      this.#wake();
+    };
+    reader.read().then(readable, readable);
+  }
+
+  disarm(): void {
+    this.#armed = false;
+    // A reader keeps the process alive, read or not. Cancelling leaves the descriptor open
+    const reader = this.#reader;
+    this.#reader = undefined;
+    this.#reading = false;
+    reader?.cancel().catch(() => {});
+  }
+
+  close(closed: () => void): void {
+    this.disarm();
+    closed();
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * An eventfd bound to the event loop.
+ *
+ * @module
+ */
+import type { LibcCall, Runtime, Watch } from "./runtime.ts";
+
+const EFD_CLOEXEC_NONBLOCK = 0o2000000 | 0o4000;
+
+/** The few calls of libc that every eventfd of this thread shares. */
+interface Calls {
+  eventfd: LibcCall;
+  read: LibcCall;
+  close: LibcCall;
+  /** Eight bytes for `read`, outside the garbage collector. */
+  scratch: number;
+}
+
+let calls: Calls | undefined;
+
+function bindCalls(runtime: Runtime): Calls {
+  return {
+    eventfd: runtime.bind("eventfd", 2),
+    read: runtime.bind("read", 3),
+    close: runtime.bind("close", 1),
+    scratch: runtime.bindAddress("malloc", 1)(8),
+  };
+}
+
+/** See eventfd(2). Counts up for each completion; `wake` is called from the event loop. */
+export class Eventfd {
+  /** The descriptor, for `aio_resfd`. */
+  readonly fd: number;
+  readonly #calls: Calls;
+  readonly #watch: Watch;
+
+  /**
+   * @param runtime Where to make it
+   * @param wake Called once for each {@link Eventfd.arm} that was followed by a completion
+   * @throws {Error} Where the process has no descriptor left
+   */
+  constructor(runtime: Runtime, wake: () => void) {
+    this.#calls = calls ??= bindCalls(runtime);
+    this.fd = this.#calls.eventfd(0, EFD_CLOEXEC_NONBLOCK);
+    if (this.fd < 0) throw new Error("Cannot make an eventfd: no file descriptor is left");
+    this.#watch = runtime.watch(this.fd, wake);
+  }
+
+  /** Asks for one call of `wake`; the process stays alive until it comes. */
+  arm(): void {
+    this.#watch.arm();
+  }
+
+  /** Takes {@link Eventfd.arm} back. */
+  disarm(): void {
+    this.#watch.disarm();
+  }
+
+  /** Reads the counter down to zero, so that the next {@link Eventfd.arm} waits for new events. */
+  drain(): void {
+    if (this.#watch.idle) this.#calls.read(this.fd, this.#calls.scratch, 8);
+  }
+
+  /** Ends the watch and closes the descriptor. */
+  close(): void {
+    this.#watch.close(() => this.#calls.close(this.fd));
+  }
+}

@@ -1,0 +1,105 @@
+/**
+ * What kaio is given by the FFI, whatever the runtime. This folder is the only one that names a
+ * runtime or a symbol of libc.
+ *
+ * Nothing is loaded when these modules are imported: {@link loadNative} does it at the first use.
+ *
+ * @module
+ */
+import process from "node:process";
+import { bun } from "./bun.ts";
+import { deno } from "./deno.ts";
+import { Eventfd } from "./eventfd.ts";
+import { node } from "./node.ts";
+import type { LibcCall, Runtime } from "./runtime.ts";
+
+/** What `src/linux` is given: system calls, memory and wake-ups. */
+export interface Native {
+  /** The runtime's name and version. */
+  readonly runtime: string;
+  /** Binds the system call `number` with `words` arguments: its result, or `-errno`. */
+  syscall(number: number, words: number): LibcCall;
+  /** Maps zeroed, page-aligned private memory: its address, or `-errno`. See mmap(2). */
+  map(byteLength: number): number;
+  /** Unmaps it. See munmap(2). */
+  unmap(address: number, byteLength: number): void;
+  /** A view on memory, without a copy and without an owner. */
+  view(address: number, byteLength: number): ArrayBuffer;
+  /** Where the bytes of a buffer lie now. */
+  addressOf(buffer: ArrayBuffer): number;
+  /** A new eventfd, bound to the event loop. */
+  eventfd(wake: () => void): Eventfd;
+}
+
+const PROT_READ_WRITE = 3;
+const MAP_PRIVATE_ANONYMOUS = 0x22;
+
+let native: Native | undefined;
+
+/**
+ * Loads the FFI of this runtime and libc; later calls return the same.
+ *
+ * @throws {Error} Where the runtime has no usable FFI, in one sentence that says what is missing;
+ * the runtime's own permission error is passed on as it is
+ */
+export function loadNative(): Native {
+  return native ??= compose(load());
+}
+
+function load(): Runtime {
+  if (process.platform !== "linux") {
+    throw new Error(
+      `Cannot make the system calls of Linux AIO: this platform is ${process.platform}`,
+    );
+  }
+  // Bun and Deno set process.versions.node too, so Node comes last
+  if (process.versions["bun"] !== undefined) return bun();
+  if (process.versions["deno"] !== undefined) return deno();
+  return node();
+}
+
+function compose(runtime: Runtime): Native {
+  const location = runtime.bindAddress("__errno_location", 0)();
+  // One errno for each thread, always at this place: read right after the call that set it
+  const errno = new Int32Array(runtime.view(location, 4));
+  const mmap = runtime.bindAddress("mmap", 6);
+  const munmap = runtime.bind("munmap", 2);
+  return {
+    runtime: runtime.name,
+    syscall: (number, words) => bindSyscall(runtime, errno, number, words),
+    map(byteLength) {
+      const address = mmap(0, byteLength, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
+      // MAP_FAILED is the highest address there is
+      return address > Number.MAX_SAFE_INTEGER ? -errno[0]! : address;
+    },
+    unmap: (address, byteLength) => void munmap(address, byteLength),
+    view: (address, byteLength) => runtime.view(address, byteLength),
+    addressOf: (buffer) => runtime.addressOf(buffer),
+    eventfd: (wake) => new Eventfd(runtime, wake),
+  };
+}
+
+/** One closure for each number of arguments: a rest parameter would make an array a call. */
+function bindSyscall(
+  runtime: Runtime,
+  errno: Int32Array,
+  number: number,
+  words: number,
+): LibcCall {
+  const call = runtime.bind("syscall", words + 1);
+  const result = (value: number): number => value === -1 ? -errno[0]! : value;
+  switch (words) {
+    case 1:
+      return (a) => result(call(number, a!));
+    case 2:
+      return (a, b) => result(call(number, a!, b!));
+    case 3:
+      return (a, b, c) => result(call(number, a!, b!, c!));
+    case 5:
+      return (a, b, c, d, e) => result(call(number, a!, b!, c!, d!, e!));
+    case 6:
+      return (a, b, c, d, e, f) => result(call(number, a!, b!, c!, d!, e!, f!));
+    default:
+      throw new RangeError(`Cannot bind a system call with so many arguments: ${words}`);
+  }
+}

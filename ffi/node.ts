@@ -1,0 +1,170 @@
+/**
+ * The FFI of Node 26: `node:ffi`.
+ *
+ * @module
+ */
+import process from "node:process";
+import { setImmediate } from "node:timers";
+import { type LibcCall, openLibc, type Runtime, type Watch } from "./runtime.ts";
+
+type WordsCall = (...words: bigint[]) => number | bigint;
+
+interface Signature {
+  arguments: readonly string[];
+  return: string;
+}
+
+interface DynamicLibrary {
+  getFunction(symbol: string, signature: Signature): WordsCall;
+  registerCallback(signature: Signature, callback: (...words: bigint[]) => void): bigint;
+}
+
+interface NodeFfi {
+  DynamicLibrary: new (name: string | null) => DynamicLibrary;
+  toArrayBuffer(address: bigint, byteLength: number, copy: boolean): ArrayBuffer;
+  getRawPointer(buffer: ArrayBuffer): bigint;
+  getCurrentEventLoop(): bigint;
+}
+
+/** Binds to `node:ffi`; under `--permission` it needs `--allow-ffi`. */
+export function node(): Runtime {
+  const ffi = process.getBuiltinModule("node:ffi") as unknown as NodeFfi | undefined;
+  if (ffi === undefined) {
+    throw new Error(
+      `Cannot use FFI: node:ffi comes with Node 26 and is not switched off there: this is Node ${process.versions.node}`,
+    );
+  }
+  // A library holds one signature a symbol, so every binding opens its own
+  const bind = (symbol: string, words: number, result: string): LibcCall =>
+    takingNumbers(
+      openLibc((name) => new ffi.DynamicLibrary(name))
+        .getFunction(symbol, { arguments: Array(words).fill("i64"), return: result }),
+      words,
+    );
+  const bindAddress = (symbol: string, words: number): LibcCall => {
+    const call = bind(symbol, words, "u64");
+    return (...args) => Number(call(...args));
+  };
+  let uv: Uv | undefined;
+  return {
+    name: `Node ${process.versions.node}`,
+    bind: (symbol, words) => bind(symbol, words, "i32"),
+    bindAddress,
+    view: (address, byteLength) => ffi.toArrayBuffer(BigInt(address), byteLength, false),
+    addressOf: (buffer) => Number(ffi.getRawPointer(buffer)),
+    watch: (fd, wake) => new NodeWatch(fd, wake, uv ??= bindUv(ffi, bindAddress("malloc", 1))),
+  };
+}
+
+/**
+ * node:ffi takes words as BigInt only. Most words of our calls repeat from one call to the next
+ * (the context, the arrays), so each place keeps its last BigInt instead of making a new one.
+ */
+function takingNumbers(call: WordsCall, words: number): LibcCall {
+  const numbers = new Float64Array(words);
+  const bigints: bigint[] = Array(words).fill(0n);
+  const word = (place: number, value: number): bigint => {
+    if (numbers[place] === value) return bigints[place]!;
+    numbers[place] = value;
+    return bigints[place] = BigInt(value);
+  };
+  const calls: LibcCall[] = [
+    () => call() as number,
+    (a) => call(word(0, a!)) as number,
+    (a, b) => call(word(0, a!), word(1, b!)) as number,
+    (a, b, c) => call(word(0, a!), word(1, b!), word(2, c!)) as number,
+    (a, b, c, d) => call(word(0, a!), word(1, b!), word(2, c!), word(3, d!)) as number,
+    (a, b, c, d, e) =>
+      call(word(0, a!), word(1, b!), word(2, c!), word(3, d!), word(4, e!)) as number,
+    (a, b, c, d, e, f) =>
+      call(word(0, a!), word(1, b!), word(2, c!), word(3, d!), word(4, e!), word(5, f!)) as number,
+    (a, b, c, d, e, f, g) =>
+      call(
+        word(0, a!),
+        word(1, b!),
+        word(2, c!),
+        word(3, d!),
+        word(4, e!),
+        word(5, f!),
+        word(6, g!),
+      ) as number,
+  ];
+  return calls[words]!;
+}
+
+const UV_POLL = 8n;
+const UV_READABLE = 1n;
+
+/** The few functions of libuv that every watch of this thread shares; the process has them. */
+interface Uv {
+  library: DynamicLibrary;
+  loop: bigint;
+  /** Memory for a `uv_poll_t`, never given back: libuv uses it after `uv_close`, too. */
+  allocate(): bigint;
+  pollInit: WordsCall;
+  pollStart: WordsCall;
+  pollStop: WordsCall;
+  close: WordsCall;
+}
+
+function bindUv(ffi: NodeFfi, malloc: LibcCall): Uv {
+  const library = new ffi.DynamicLibrary(null);
+  const bind = (symbol: string, words: number): WordsCall =>
+    library.getFunction(symbol, { arguments: Array(words).fill("i64"), return: "i32" });
+  const size = Number(bind("uv_handle_size", 1)(UV_POLL));
+  return {
+    library,
+    loop: ffi.getCurrentEventLoop(),
+    allocate: () => BigInt(malloc(size)),
+    pollInit: bind("uv_poll_init", 3),
+    pollStart: bind("uv_poll_start", 3),
+    pollStop: bind("uv_poll_stop", 1),
+    close: bind("uv_close", 2),
+  };
+}
+
+/** A `uv_poll_t` on the descriptor, active only while armed. */
+class NodeWatch implements Watch {
+  readonly #uv: Uv;
+  readonly #handle: bigint;
+  readonly #callback: bigint;
+  readonly #wake: () => void;
+  #armed = false;
+  readonly idle = true;
+
+  constructor(fd: number, wake: () => void, uv: Uv) {
+    this.#uv = uv;
+    this.#wake = wake;
+    this.#handle = uv.allocate();
+    const code = uv.pollInit(uv.loop, this.#handle, BigInt(fd));
+    if (code !== 0) throw new Error(`Cannot watch file descriptor ${fd}: uv_poll_init: ${code}`);
+    this.#callback = uv.library.registerCallback(
+      { arguments: ["i64", "i32", "i32"], return: "void" },
+      () => this.#readable(),
+    );
+  }
+
+  arm(): void {
+    if (this.#armed) return;
+    this.#armed = true;
+    this.#uv.pollStart(this.#handle, UV_READABLE, this.#callback);
+  }
+
+  #readable(): void {
+    if (!this.#armed) return;
+    this.disarm();
+    // Microtasks do not run after a foreign callback: only a turn of the loop brings them
+    setImmediate(this.#wake);
+  }
+
+  disarm(): void {
+    this.#armed = false;
+    this.#uv.pollStop(this.#handle);
+  }
+
+  close(closed: () => void): void {
+    this.disarm();
+    this.#uv.close(this.#handle, 0n);
+    closed();
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * What differs from one runtime's FFI to the next.
+ *
+ * @module
+ */
+
+/** A function of libc: every argument a machine word, the result its low 32 bits, signed. */
+export type LibcCall = (...words: number[]) => number;
+
+/** The event loop's watch on a file descriptor, made by {@link Runtime.watch}. */
+export interface Watch {
+  /** Calls `wake` once when the descriptor is readable; keeps the process alive until then. */
+  arm(): void;
+  /** Lets the process end again; a `wake` under way may still come. */
+  disarm(): void;
+  /**
+   * Whether the descriptor may be read empty now: false while a thread may still be about to look
+   * at it.
+   */
+  readonly idle: boolean;
+  /** Ends the watch; calls `closed` when the descriptor is no longer looked at. */
+  close(closed: () => void): void;
+}
+
+/** What differs from one runtime to the next. */
+export interface Runtime {
+  /** The runtime's name and version. */
+  readonly name: string;
+  /** Binds `symbol` of libc with `words` arguments; the result's low 32 bits. */
+  bind(symbol: string, words: number): LibcCall;
+  /** Binds `symbol` of libc with `words` arguments; the result as an unsigned address. */
+  bindAddress(symbol: string, words: number): LibcCall;
+  /** A view on memory, without a copy and without an owner. */
+  view(address: number, byteLength: number): ArrayBuffer;
+  /** Where the bytes of a buffer lie now. */
+  addressOf(buffer: ArrayBuffer): number;
+  /** Watches a non-blocking descriptor from the event loop. */
+  watch(fd: number, wake: () => void): Watch;
+}
+
+/** Names of libc, glibc first, then musl. A bare `libc.so` can be a linker script with glibc. */
+export const LIBC_NAMES: readonly string[] = [
+  "libc.so.6",
+  "libc.musl-x86_64.so.1",
+  "libc.musl-aarch64.so.1",
+  "libc.musl-riscv64.so.1",
+  "libc.so",
+];
+
+/**
+ * Opens libc under the first name that works.
+ *
+ * @param open Opens one library by name, or throws
+ * @returns What `open` returned
+ * @throws What `open` threw for the first name, where none works
+ */
+export function openLibc<T>(open: (name: string) => T): T {
+  let first: unknown;
+  for (const name of LIBC_NAMES) {
+    try {
+      return open(name);
+    } catch (error) {
+      // A refused permission is refused under every name, and is the thing to be told
+      first ??= error;
+    }
+  }
+  throw first;
+}
