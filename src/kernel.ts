@@ -48,6 +48,14 @@ export interface Wakeup {
   close(): void;
 }
 
+/** The system-wide account of requests that contexts were made for. */
+export interface Limits {
+  /** `fs.aio-nr`: the sum of what all contexts were made for. */
+  readonly aioNr: number;
+  /** `fs.aio-max-nr`: what that sum may not exceed. */
+  readonly aioMaxNr: number;
+}
+
 /**
  * The kernel's AIO: six calls with the arguments and results of the system calls of the same name,
  * a failure being a negative errno, and memory.
@@ -108,4 +116,6 @@ export interface Kernel {
   wakeup?(wake: () => void): Wakeup;
   /** What statx(2) says of O_DIRECT on this file; `undefined` where the file system is silent. */
   directAlignment?(fd: number): DirectAlignment | undefined;
+  /** The account that io_setup is held against; `undefined` where it cannot be read. */
+  limits?(): Limits | undefined;
 }

@@ -1,0 +1,163 @@
+/**
+ * The kernel's AIO by system call.
+ *
+ * @module
+ */
+import type { LibcCall } from "../../ffi/runtime.ts";
+import type { Native } from "../../ffi/native.ts";
+import {
+  type Machine,
+  SYS_io_cancel,
+  SYS_io_destroy,
+  SYS_io_getevents,
+  SYS_io_pgetevents,
+  SYS_io_setup,
+  SYS_io_submit,
+} from "../abi/syscall_numbers.ts";
+import { AioError } from "../error.ts";
+import type { Address, Allocation, DirectAlignment, Kernel, Limits, Wakeup } from "../kernel.ts";
+import { readLimits } from "./limits.ts";
+import { Statx } from "./statx.ts";
+import { Views } from "./views.ts";
+
+/** Bytes at the start of the scratch page that `io_setup` writes the context id to. */
+const CONTEXT_ID_SIZE = 8;
+
+/** See {@link Kernel}: each method is the system call of its name. */
+export class LinuxKernel implements Kernel {
+  readonly #native: Native;
+  readonly #views: Views;
+  readonly #statx: Statx;
+  /** Where io_setup leaves the id: an address that no garbage collector moves. */
+  readonly #contextId: BigUint64Array;
+  readonly #contextIdAddress: Address;
+  readonly #ioSetup: LibcCall;
+  readonly #ioDestroy: LibcCall;
+  readonly #ioSubmit: LibcCall;
+  readonly #ioCancel: LibcCall;
+  readonly #ioGetevents: LibcCall;
+  readonly #ioPgetevents: LibcCall;
+
+  /**
+   * @param native The runtime's FFI
+   * @param machine Whose system call numbers are used
+   */
+  constructor(native: Native, machine: Machine) {
+    this.#native = native;
+    this.#views = new Views(native);
+    this.#statx = new Statx(native, machine, () => this.allocate(4096));
+    const scratch = this.allocate(CONTEXT_ID_SIZE);
+    this.#contextId = new BigUint64Array(scratch.buffer);
+    this.#contextIdAddress = scratch.address;
+    this.#ioSetup = native.syscall(SYS_io_setup[machine], 2);
+    this.#ioDestroy = native.syscall(SYS_io_destroy[machine], 1);
+    this.#ioSubmit = native.syscall(SYS_io_submit[machine], 3);
+    this.#ioCancel = native.syscall(SYS_io_cancel[machine], 3);
+    this.#ioGetevents = native.syscall(SYS_io_getevents[machine], 5);
+    this.#ioPgetevents = native.syscall(SYS_io_pgetevents[machine], 6);
+  }
+
+  /** See {@link Kernel.io_setup}. */
+  io_setup(nr_events: number, ctxp: BigUint64Array): number {
+    // By way of the scratch word: a small typed array can move between the call and the kernel
+    this.#contextId[0] = ctxp[0] ?? 0n;
+    const result = this.#ioSetup(nr_events, this.#contextIdAddress);
+    ctxp[0] = this.#contextId[0]!;
+    if (result === 0) this.#views.trackRing(Number(ctxp[0]));
+    return result;
+  }
+
+  /** See {@link Kernel.io_destroy}. */
+  io_destroy(ctx_id: number): number {
+    // Detached first: the call unmaps the ring, and a view on it would then end the process
+    this.#views.detachRing(ctx_id);
+    return this.#ioDestroy(ctx_id);
+  }
+
+  /** See {@link Kernel.io_submit}. */
+  io_submit(ctx_id: number, nr: number, iocbpp: Address): number {
+    return this.#ioSubmit(ctx_id, nr, iocbpp);
+  }
+
+  /** See {@link Kernel.io_cancel}. */
+  io_cancel(ctx_id: number, iocb: Address, result: Address): number {
+    return this.#ioCancel(ctx_id, iocb, result);
+  }
+
+  /** See {@link Kernel.io_getevents}. */
+  io_getevents(
+    ctx_id: number,
+    min_nr: number,
+    nr: number,
+    events: Address,
+    timeout: Address | 0,
+  ): number {
+    return this.#ioGetevents(ctx_id, min_nr, nr, events, timeout);
+  }
+
+  /** See {@link Kernel.io_pgetevents}. */
+  io_pgetevents(
+    ctx_id: number,
+    min_nr: number,
+    nr: number,
+    events: Address,
+    timeout: Address | 0,
+    sigmask: Address | 0,
+  ): number {
+    return this.#ioPgetevents(ctx_id, min_nr, nr, events, timeout, sigmask);
+  }
+
+  /**
+   * See {@link Kernel.allocate}.
+   *
+   * @throws {RangeError} If `byteLength` is not a positive integer
+   * @throws {AioError} ENOMEM
+   */
+  allocate(byteLength: number): Allocation {
+    if (!Number.isSafeInteger(byteLength) || byteLength < 1) {
+      throw new RangeError(
+        `Cannot allocate memory: \`byteLength\` must be a positive integer: current value is ${byteLength}`,
+      );
+    }
+    const address = this.#native.map(byteLength);
+    if (address < 0) throw new AioError(address, "mmap", { length: byteLength });
+    const buffer = this.#native.view(address, byteLength);
+    let mapped = true;
+    return {
+      address,
+      buffer,
+      free: () => {
+        if (!mapped) return;
+        mapped = false;
+        // Detached first, as the ring is: whoever still holds a view then sees an empty one
+        buffer.transfer(0);
+        this.#native.unmap(address, byteLength);
+      },
+    };
+  }
+
+  /** See {@link Kernel.view}. */
+  view(address: Address, byteLength: number): ArrayBuffer {
+    return this.#views.make(address, byteLength);
+  }
+
+  /** See {@link Kernel.addressOf}. */
+  addressOf(buffer: ArrayBuffer): Address {
+    return this.#native.addressOf(buffer);
+  }
+
+  /** See {@link Kernel.wakeup}. */
+  wakeup(wake: () => void): Wakeup {
+    return this.#native.eventfd(wake);
+  }
+
+  /** See {@link Kernel.directAlignment}. */
+  directAlignment(fd: number): DirectAlignment | undefined {
+    return this.#statx.directAlignment(fd);
+  }
+
+  /** See {@link Kernel.limits}. */
+  limits(): Limits | undefined {
+    return readLimits();
+  }
+}
