@@ -1,0 +1,478 @@
+/**
+ * Contexts: requests in, completions out.
+ *
+ * @module
+ */
+import {
+  IOCB_CMD_FDSYNC,
+  IOCB_CMD_FSYNC,
+  IOCB_CMD_POLL,
+  IOCB_CMD_PREAD,
+  IOCB_CMD_PREADV,
+  IOCB_CMD_PWRITE,
+  IOCB_CMD_PWRITEV,
+} from "./abi/opcodes.ts";
+import { UIO_MAXIOV } from "./abi/iovec.ts";
+import type { Completion } from "./context/completion.ts";
+import { Core, type Reap } from "./context/core.ts";
+import { BatchLoop, CompletionLoop, Turnstile } from "./context/loops.ts";
+import { Pump } from "./context/pump.ts";
+import type { Request } from "./context/request.ts";
+import type { Kernel } from "./kernel.ts";
+import { requireLinux } from "./linux/load.ts";
+
+/** How an {@link AioContext} is made. */
+export interface AioContextOptions {
+  /**
+   * The most requests that may be in flight. What is queued beyond waits; nothing is refused.
+   *
+   * @default {64}
+   */
+  entries?: number;
+  /** The kernel to use; by default that of this machine. */
+  kernel?: Kernel;
+  /**
+   * For how many microseconds of a turn of the event loop the thread may sleep in the kernel for
+   * completions. 0 suits servers whose other work must not wait: completions are then always
+   * waited for through the event loop, at some tens of microseconds each time.
+   *
+   * @default {100}
+   */
+  maxWait?: number;
+  /**
+   * How completions are taken: out of the ring in shared memory, without a system call, where
+   * that is possible, or always by io_getevents(2).
+   *
+   * @default {"ring"}
+   */
+  reap?: Reap;
+}
+
+/** What goes with a request that moves bytes. */
+export interface TransferOptions<T> {
+  /**
+   * Position in the file in bytes. Pipes and sockets have none.
+   *
+   * @default {0}
+   */
+  position?: number;
+  /** Anything; the completion has it. */
+  data?: T;
+  /** RWF_* of `kaio/syscalls`. */
+  flags?: number;
+}
+
+/** What goes with a request that moves no bytes. */
+export interface RequestOptions<T> {
+  /** Anything; the completion has it. */
+  data?: T;
+}
+
+/** How {@link AioContext.wait} waits. */
+export interface WaitOptions {
+  /**
+   * Milliseconds after which it returns with what is there.
+   *
+   * @default {Infinity}
+   */
+  timeout?: number;
+}
+
+/** A ticket for {@link AioContext.cancel}. */
+export type Ticket = number;
+
+const MAXIMUM_ENTRIES = 2 ** 22;
+
+/** What files need of a context, past its public face. */
+export interface Innards {
+  /** Where requests are queued. */
+  core: Core;
+  /** What drives it. */
+  pump: Pump;
+}
+
+let innards: (aio: AioContext) => Innards;
+
+/**
+ * A queue of requests to the kernel's asynchronous I/O, and the completions that come back, in
+ * the order in which they come.
+ *
+ * Requests are on their own: there is no order between them, not even between those sent
+ * together. What must come after something is to be queued when that has completed; a sync covers
+ * the writes that have completed before it was queued.
+ *
+ * A context is raw. On a file opened without O_DIRECT the kernel may do the whole work inside
+ * {@link AioContext.submit}, which then holds the thread for as long as the disk takes.
+ *
+ * Memory from `allocate` is used where it lies. For any other the bytes go through memory of
+ * kaio's own, so that the kernel never writes to memory that was collected, detached or resized
+ * meanwhile.
+ *
+ * @example
+ * ```ts
+ * import { AioContext, open } from "kaio";
+ *
+ * await using file = await open("data.bin", "r");
+ * await using aio = new AioContext<string>({ entries: 64 });
+ * aio.read(file.fd, new Uint8Array(100), { position: 0, data: "header" });
+ * aio.read(file.fd, new Uint8Array(4096), { position: 8192, data: "page 2" });
+ * for await (const { data, res, error, buffer } of aio) {
+ *   if (error) throw error;
+ *   console.log(data, buffer.subarray(0, res).length);
+ * }
+ * ```
+ *
+ * @typeParam T What the requests carry as `data`
+ */
+export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, AsyncDisposable {
+  readonly #core: Core;
+  readonly #pump: Pump;
+  readonly #turnstile = new Turnstile();
+  /** Filled anew for each request; the core copies it. */
+  readonly #request: Request;
+  #waited: Completion<unknown>[] = [];
+  #closing: Promise<void> | undefined;
+
+  static {
+    innards = (aio) => ({ core: aio.#core, pump: aio.#pump });
+  }
+
+  /**
+   * Makes a context, or takes one that was closed before.
+   *
+   * @param options How it is made
+   * @throws {RangeError} If `entries` is not an integer from 1 to 4194304, or `maxWait` is
+   * negative or infinite
+   * @throws {AioError} What io_setup(2) answered: EAGAIN where fs.aio-max-nr is used up
+   * @throws {Error} Where the system calls or the FFI of the runtime are missing
+   */
+  constructor(options: AioContextOptions = {}) {
+    const { entries = 64, maxWait = 100, reap = "ring" } = options;
+    if (!Number.isInteger(entries) || entries < 1 || entries > MAXIMUM_ENTRIES) {
+      throw new RangeError(
+        `Cannot make context: \`entries\` must be an integer from 1 to ${MAXIMUM_ENTRIES}: current value is ${entries}`,
+      );
+    }
+    if (!(maxWait >= 0 && maxWait < Infinity)) {
+      throw new RangeError(
+        `Cannot make context: \`maxWait\` must be 0 or more microseconds: current value is ${maxWait}`,
+      );
+    }
+    if (reap !== "ring" && reap !== "syscall") {
+      throw new TypeError(
+        `Cannot make context: \`reap\` must be "ring" or "syscall": current value is "${reap}"`,
+      );
+    }
+    this.#core = new Core(options.kernel ?? requireLinux(), entries, reap);
+    this.#pump = new Pump(this.#core, maxWait);
+    this.#request = {
+      opcode: 0,
+      fd: 0,
+      buffer: undefined,
+      buffers: undefined,
+      address: 0,
+      length: 0,
+      position: 0,
+      rwFlags: 0,
+      data: undefined,
+      sink: undefined,
+    };
+  }
+
+  /** The most requests that may be in flight. */
+  get entries(): number {
+    return this.#core.entries;
+  }
+
+  /** Requests that the kernel has and whose completions have not been taken from it. */
+  get inFlight(): number {
+    return this.#core.inFlight;
+  }
+
+  /** Requests that the kernel does not have yet. */
+  get queued(): number {
+    return this.#core.queued;
+  }
+
+  /**
+   * Queues a read of up to `buffer.byteLength` bytes; see pread(2). Completes with their number,
+   * which is smaller only at the end of the file.
+   *
+   * @param fd The file descriptor
+   * @param buffer Where the bytes go; not to be touched until the completion
+   * @param options Position and data
+   * @returns A ticket
+   * @throws {TypeError} If `buffer` is not memory, or is detached
+   * @throws {RangeError} If `fd` or `position` is out of range
+   */
+  read(fd: number, buffer: Uint8Array, options?: TransferOptions<T>): Ticket {
+    return this.#transfer(IOCB_CMD_PREAD, fd, buffer, options);
+  }
+
+  /**
+   * Queues a write of `buffer`; see pwrite(2). Completes with the number of bytes written.
+   *
+   * @param fd The file descriptor
+   * @param buffer The bytes; not to be changed until the completion
+   * @param options Position and data
+   * @returns A ticket
+   * @throws {TypeError} If `buffer` is not memory, or is detached
+   * @throws {RangeError} If `fd` or `position` is out of range
+   */
+  write(fd: number, buffer: Uint8Array, options?: TransferOptions<T>): Ticket {
+    return this.#transfer(IOCB_CMD_PWRITE, fd, buffer, options);
+  }
+
+  /**
+   * Queues a read into several buffers, filled one after the other; see preadv(2).
+   *
+   * @param fd The file descriptor
+   * @param buffers Where the bytes go, at most 1024
+   * @param options Position and data
+   * @returns A ticket
+   * @throws {TypeError} If one of `buffers` is not memory, or is detached
+   * @throws {RangeError} If `fd` or `position` is out of range, or there are too many buffers
+   */
+  readv(fd: number, buffers: readonly Uint8Array[], options?: TransferOptions<T>): Ticket {
+    return this.#transferVector(IOCB_CMD_PREADV, fd, buffers, options);
+  }
+
+  /**
+   * Queues a write of several buffers, one after the other; see pwritev(2).
+   *
+   * @param fd The file descriptor
+   * @param buffers The bytes, at most 1024 buffers
+   * @param options Position and data
+   * @returns A ticket
+   * @throws {TypeError} If one of `buffers` is not memory, or is detached
+   * @throws {RangeError} If `fd` or `position` is out of range, or there are too many buffers
+   */
+  writev(fd: number, buffers: readonly Uint8Array[], options?: TransferOptions<T>): Ticket {
+    return this.#transferVector(IOCB_CMD_PWRITEV, fd, buffers, options);
+  }
+
+  /**
+   * Queues a sync of data and metadata; see fsync(2). It covers the writes that have completed.
+   *
+   * @param fd The file descriptor
+   * @param options Data
+   * @returns A ticket
+   * @throws {RangeError} If `fd` is out of range
+   */
+  fsync(fd: number, options?: RequestOptions<T>): Ticket {
+    return this.#plain(IOCB_CMD_FSYNC, fd, 0, options?.data);
+  }
+
+  /**
+   * Queues a sync of data and of the metadata needed to read it; see fdatasync(2). It covers the
+   * writes that have completed.
+   *
+   * @param fd The file descriptor
+   * @param options Data
+   * @returns A ticket
+   * @throws {RangeError} If `fd` is out of range
+   */
+  fdatasync(fd: number, options?: RequestOptions<T>): Ticket {
+    return this.#plain(IOCB_CMD_FDSYNC, fd, 0, options?.data);
+  }
+
+  /**
+   * Queues a wait until a pipe, socket or eventfd is ready; see poll(2). Completes once, with the
+   * mask of what it is ready for, errors and hang-ups included.
+   *
+   * @param fd The file descriptor
+   * @param events POLL* of `kaio/syscalls`
+   * @param options Data
+   * @returns A ticket
+   * @throws {RangeError} If `fd` or `events` is out of range
+   */
+  poll(fd: number, events: number, options?: RequestOptions<T>): Ticket {
+    if (!Number.isInteger(events) || events < 0 || events > 0xffff) {
+      throw new RangeError(
+        `Cannot queue poll: \`events\` must be a mask of 16 bits: current value is ${events}`,
+      );
+    }
+    return this.#plain(IOCB_CMD_POLL, fd, events, options?.data);
+  }
+
+  #transfer(
+    opcode: number,
+    fd: number,
+    buffer: Uint8Array,
+    options: TransferOptions<T> | undefined,
+  ): Ticket {
+    checkMemory(buffer);
+    const request = this.#request;
+    request.buffer = buffer;
+    request.buffers = undefined;
+    request.rwFlags = options?.flags ?? 0;
+    return this.#queue(opcode, fd, buffer.byteLength, options?.position ?? 0, options?.data);
+  }
+
+  #transferVector(
+    opcode: number,
+    fd: number,
+    buffers: readonly Uint8Array[],
+    options: TransferOptions<T> | undefined,
+  ): Ticket {
+    if (!Array.isArray(buffers)) throw new TypeError("Cannot queue request: `buffers` is no array");
+    if (buffers.length > UIO_MAXIOV) {
+      throw new RangeError(
+        `Cannot queue request: there must be at most ${UIO_MAXIOV} buffers: current number is ${buffers.length}`,
+      );
+    }
+    let length = 0;
+    for (const buffer of buffers) {
+      checkMemory(buffer);
+      length += buffer.byteLength;
+    }
+    const request = this.#request;
+    request.buffer = undefined;
+    // A copy: the caller may change the array, and the bytes are handed out by it at the end
+    request.buffers = [...buffers];
+    request.rwFlags = options?.flags ?? 0;
+    return this.#queue(opcode, fd, length, options?.position ?? 0, options?.data);
+  }
+
+  /** A request without memory. */
+  #plain(opcode: number, fd: number, length: number, data: T | undefined): Ticket {
+    const request = this.#request;
+    request.buffer = undefined;
+    request.buffers = undefined;
+    request.rwFlags = 0;
+    return this.#queue(opcode, fd, length, 0, data);
+  }
+
+  #queue(
+    opcode: number,
+    fd: number,
+    length: number,
+    position: number,
+    data: T | undefined,
+  ): Ticket {
+    if (this.#closing !== undefined) throw closedError("queue request");
+    if (!Number.isInteger(fd) || fd < 0 || fd > 0x7fffffff) {
+      throw new RangeError(
+        `Cannot queue request: \`fd\` must be a file descriptor: current value is ${fd}`,
+      );
+    }
+    if (!Number.isSafeInteger(position) || position < 0) {
+      throw new RangeError(
+        `Cannot queue request: \`position\` must be an integer from 0 to 2^53 - 1: current value is ${position}`,
+      );
+    }
+    const request = this.#request;
+    request.opcode = opcode;
+    request.fd = fd;
+    request.length = length;
+    request.position = position;
+    request.data = data;
+    return this.#core.queue(request);
+  }
+
+  /**
+   * Sends what is queued, with one io_submit(2) if the kernel takes it all. What it refuses
+   * completes with the error; what there is no room for stays queued.
+   *
+   * @returns How many requests the kernel accepted
+   * @throws {Error} If the context is closed
+   */
+  submit(): number {
+    if (this.#closing !== undefined) throw closedError("submit");
+    const accepted = this.#core.submit();
+    if (accepted > 0) this.#pump.schedule();
+    return accepted;
+  }
+
+  /**
+   * Asks the kernel to end a request early. Of what it has already, it can do that for polls only.
+   *
+   * @param ticket What queueing returned
+   * @returns `true`: it will complete with `-ECANCELED`; `false`: it goes on, or has completed
+   */
+  cancel(ticket: Ticket): boolean {
+    return this.#closing === undefined && this.#core.cancel(ticket);
+  }
+
+  /**
+   * The completions one by one, as they come. Sends what is queued. Ends when nothing is queued
+   * or in flight; a loop that is left early loses nothing, the next one goes on.
+   *
+   * @throws {Error} At the first step, if another loop is under way
+   */
+  [Symbol.asyncIterator](): AsyncIterableIterator<Completion<T>> {
+    const loop = new CompletionLoop(this.#core, this.#pump, this.#turnstile);
+    return loop as AsyncIterableIterator<Completion<T>>;
+  }
+
+  /**
+   * The completions in batches of all that are there. The fastest way: array and objects are used
+   * again, so they are valid until the loop asks for the next batch, or is left.
+   *
+   * @returns An iterator like that of the context itself
+   */
+  batches(): AsyncIterableIterator<readonly Completion<T>[]> {
+    const loop = new BatchLoop(this.#core, this.#pump, this.#turnstile);
+    return loop as AsyncIterableIterator<readonly Completion<T>[]>;
+  }
+
+  /**
+   * Sends what is queued and holds the thread until enough has completed. For scripts: nothing
+   * else runs meanwhile.
+   *
+   * @param minimum How many completions to wait for; fewer come if no more are in flight
+   * @param options When to give up
+   * @returns The completions, valid until the next call
+   * @throws {RangeError} If `minimum` is not an integer from 0, or `timeout` is negative
+   * @throws {Error} If a loop is under way or the context is closed
+   */
+  wait(minimum: number = 1, options: WaitOptions = {}): readonly Completion<T>[] {
+    const { timeout = Infinity } = options;
+    if (!Number.isInteger(minimum) || minimum < 0) {
+      throw new RangeError(
+        `Cannot wait: \`minimum\` must be an integer from 0: current value is ${minimum}`,
+      );
+    }
+    if (!(timeout >= 0)) {
+      throw new RangeError(
+        `Cannot wait: \`timeout\` must be 0 or more milliseconds: current value is ${timeout}`,
+      );
+    }
+    if (this.#closing !== undefined) throw closedError("wait");
+    this.#turnstile.enter(this.#request);
+    try {
+      this.#core.collect(minimum, timeout);
+      if (this.#core.inFlight > 0) this.#pump.schedule();
+      return this.#waited = this.#core.exchange(this.#waited) as Completion<T>[];
+    } finally {
+      this.#turnstile.leave(this.#request);
+    }
+  }
+
+  /**
+   * Waits for what is queued and in flight, cancels polls, and gives the context back. Completions
+   * that no loop has taken are dropped.
+   */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await (this.#closing ??= this.#pump.close());
+  }
+}
+
+/** The inside of a context, for this package alone. */
+export function innardsOf(aio: AioContext): Innards {
+  return innards(aio);
+}
+
+function checkMemory(buffer: Uint8Array): void {
+  if (!ArrayBuffer.isView(buffer)) {
+    throw new TypeError("Cannot queue request: `buffer` must be a Uint8Array");
+  }
+  // Only an empty view can be of a detached buffer, so the look at the buffer is rare
+  if (buffer.byteLength === 0 && (buffer.buffer as ArrayBuffer).detached) {
+    throw new TypeError("Cannot queue request: `buffer` is detached");
+  }
+}
+
+function closedError(action: string): Error {
+  return new Error(`Cannot ${action}: the context is closed`);
+}

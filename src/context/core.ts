@@ -1,0 +1,491 @@
+/**
+ * The two sides of a context: requests go down through slots to io_submit, completions come up
+ * from the ring. What waits is in {@link Pump}.
+ *
+ * @module
+ */
+import { EAGAIN, ECANCELED, EFAULT, EINPROGRESS, EINTR } from "../abi/errno.ts";
+import { IO_EVENT_SIZE } from "../abi/io_event.ts";
+import {
+  IOCB_BUF,
+  IOCB_FILDES,
+  IOCB_LIO_OPCODE,
+  IOCB_NBYTES,
+  IOCB_OFFSET,
+  IOCB_RW_FLAGS,
+  IOCB_SIZE,
+} from "../abi/iocb.ts";
+import {
+  IOCB_CMD_POLL,
+  IOCB_CMD_PREAD,
+  IOCB_CMD_PREADV,
+  IOCB_CMD_PWRITE,
+  IOCB_CMD_PWRITEV,
+} from "../abi/opcodes.ts";
+import { writeTimespec } from "../abi/timespec.ts";
+import { AIO_RING_HEADER_SIZE } from "../abi/aio_ring.ts";
+import { AioError } from "../error.ts";
+import type { Address, Kernel } from "../kernel.ts";
+import { isAllocated } from "../memory/allocate.ts";
+import { type Piece, type Slab, slabOf } from "../memory/slab.ts";
+import { Backlog } from "./backlog.ts";
+import { Completion } from "./completion.ts";
+import type { Engine } from "./engine.ts";
+import { takeEngine } from "./engine_pool.ts";
+import type { Request, Sink } from "./request.ts";
+import {
+  copyOut,
+  gather,
+  scatter,
+  type Vector,
+  vectorInPlace,
+  vectorOfStandIn,
+} from "./transfer.ts";
+
+const UPPER = 2 ** 32;
+const IOCB_WORDS = IOCB_SIZE / 4;
+const EVENT_WORDS = IO_EVENT_SIZE / 4;
+const HEADER_WORDS = AIO_RING_HEADER_SIZE / 4;
+/** Word of `res` in an event; on a little-endian machine its low half, and no result needs more. */
+const RES_WORD = 4;
+
+/** Microseconds. */
+const LONGEST_SLEEP = 3600e6;
+
+/** How completions are taken: out of the ring in memory, or by io_getevents alone. */
+export type Reap = "ring" | "syscall";
+
+/** States of a slot. */
+const FREE = 0;
+const QUEUED = 1;
+const SUBMITTED = 2;
+const CANCELLED = 3;
+
+/** Slots, queue and reaping of one context; knows nothing of promises or of the event loop. */
+export class Core {
+  /** The kernel underneath. */
+  readonly kernel: Kernel;
+  /** The most that may be in flight. */
+  readonly entries: number;
+  /** Where stand-ins for memory come from. */
+  readonly slab: Slab;
+  /** Accepted by the kernel, not reaped yet. */
+  inFlight: number = 0;
+  /** Requests with a sink, from queueing to completion. */
+  sinks: number = 0;
+  /** Completions that no loop has taken yet, from `readyHead` on. */
+  ready: Completion<unknown>[] = [];
+  /** See {@link Core.ready}. */
+  readyHead: number = 0;
+
+  readonly #engine: Engine;
+  readonly #backlog: Backlog = new Backlog();
+  #useRing: boolean;
+  #nextTicket = 1;
+
+  // One entry a slot
+  readonly #states: Uint8Array;
+  readonly #tickets: Float64Array;
+  readonly #completions: Completion<unknown>[] = [];
+  readonly #sinkOf: (Sink | undefined)[] = [];
+  readonly #pieces: (Piece | undefined)[] = [];
+  /** Slots to be taken, last in first out: the ones used last are warm in the caches. */
+  readonly #free: Uint32Array;
+  #freeCount: number;
+
+  /** Which slot stands at each place of the pointer array; the queue is `first` to `last`. */
+  readonly #order: Uint32Array;
+  #first = 0;
+  #last = 0;
+
+  /** Completions of batches that have been seen, for the next ones. */
+  readonly #spare: Completion<unknown>[] = [];
+  /** Addresses of memory from `allocate`, and the last one looked up. */
+  readonly #addresses = new WeakMap<ArrayBufferLike, Address>();
+  #lastBuffer: ArrayBufferLike | undefined;
+  #lastAddress: Address = 0;
+
+  /** Takes an engine and lays out the slots. Throws what io_setup answers. */
+  constructor(kernel: Kernel, entries: number, reap: Reap) {
+    this.kernel = kernel;
+    this.entries = entries;
+    this.slab = slabOf(kernel);
+    this.#engine = takeEngine(kernel, entries);
+    this.#useRing = reap === "ring" && this.#engine.ring.usable;
+    this.#states = new Uint8Array(entries);
+    this.#tickets = new Float64Array(entries);
+    this.#free = new Uint32Array(entries);
+    this.#order = new Uint32Array(entries);
+    this.#freeCount = entries;
+    for (let slot = 0; slot < entries; slot++) {
+      this.#free[slot] = entries - 1 - slot;
+      this.#completions.push(new Completion(kernel));
+      this.#sinkOf.push(undefined);
+      this.#pieces.push(undefined);
+    }
+  }
+
+  /** The engine, for the pump to arm and for closing to give back. */
+  get engine(): Engine {
+    return this.#engine;
+  }
+
+  /** Requests that the kernel does not have yet. */
+  get queued(): number {
+    return this.#last - this.#first + this.#backlog.length;
+  }
+
+  /** Completions that no loop has taken yet. */
+  get readyCount(): number {
+    return this.ready.length - this.readyHead;
+  }
+
+  // The way down
+
+  /**
+   * Queues a request: in a slot, or behind those that wait for one.
+   *
+   * @param request Copied; the caller may use the object again
+   * @returns A ticket
+   */
+  queue(request: Readonly<Request>): number {
+    const ticket = this.#nextTicket++;
+    if (request.sink !== undefined) this.sinks++;
+    if (this.#freeCount === 0 || this.#backlog.length > 0) {
+      this.#backlog.push(ticket, { ...request });
+    } else this.#occupy(ticket, request);
+    return ticket;
+  }
+
+  /** Gives a request a slot: pins its memory, writes its iocb, puts it in the pointer array. */
+  #occupy(ticket: number, request: Readonly<Request>): void {
+    const { opcode, fd, position, buffer, buffers, length, sink } = request;
+    const slot = this.#free[--this.#freeCount]!;
+    this.#states[slot] = QUEUED;
+    this.#tickets[slot] = ticket;
+    this.#sinkOf[slot] = sink;
+    // The completion holds the buffer from here on: that is what pins memory from `allocate`
+    if (sink === undefined) this.#completions[slot]!.describe(request);
+    let { address } = request;
+    let count = length;
+    if (buffer !== undefined) address = this.#pin(slot, opcode, buffer, length);
+    else if (buffers !== undefined) {
+      const vector = this.#pinVector(slot, opcode, buffers, length);
+      address = vector.piece.address;
+      count = vector.count;
+    } else if (opcode === IOCB_CMD_POLL) {
+      // aio_buf holds the mask, and nothing else may be set
+      address = length;
+      count = 0;
+    }
+    const iocb = slot * IOCB_WORDS;
+    const words = this.#engine.iocbs;
+    words[iocb + IOCB_RW_FLAGS / 4] = request.rwFlags;
+    // aio_lio_opcode, and aio_reqprio 0 behind it
+    words[iocb + IOCB_LIO_OPCODE / 4] = opcode;
+    words[iocb + IOCB_FILDES / 4] = fd;
+    words[iocb + IOCB_BUF / 4] = address;
+    words[iocb + IOCB_BUF / 4 + 1] = address / UPPER;
+    words[iocb + IOCB_NBYTES / 4] = count;
+    words[iocb + IOCB_NBYTES / 4 + 1] = count / UPPER;
+    words[iocb + IOCB_OFFSET / 4] = position;
+    words[iocb + IOCB_OFFSET / 4 + 1] = position / UPPER;
+    if (this.#last === this.entries) this.#closeGap();
+    this.#order[this.#last] = slot;
+    this.#engine.point(this.#last++, slot);
+  }
+
+  /** The address of memory from `allocate`, or of a stand-in. */
+  #pin(slot: number, opcode: number, buffer: Uint8Array, length: number): Address {
+    const base = this.#addressOf(buffer.buffer);
+    if (base !== 0) return base + buffer.byteOffset;
+    const piece = this.slab.take(length);
+    this.#pieces[slot] = piece;
+    if (opcode === IOCB_CMD_PWRITE) piece.bytes.set(buffer);
+    return piece.address;
+  }
+
+  /** An iovec array over the memory itself, or over one stand-in for all of it. */
+  #pinVector(
+    slot: number,
+    opcode: number,
+    buffers: readonly Uint8Array[],
+    length: number,
+  ): Vector {
+    const vector = this.#allInPlace(buffers)
+      ? vectorInPlace(this.slab, buffers, (buffer) => this.#addressOf(buffer.buffer))
+      : vectorOfStandIn(this.slab, length);
+    this.#pieces[slot] = vector.piece;
+    if (opcode === IOCB_CMD_PWRITEV && vector.payload !== undefined) {
+      gather(buffers, vector.payload);
+    }
+    return vector;
+  }
+
+  #allInPlace(buffers: readonly Uint8Array[]): boolean {
+    return buffers.every((buffer) => this.#addressOf(buffer.buffer) !== 0);
+  }
+
+  /** Where memory from `allocate` lies; 0 for all other memory. */
+  #addressOf(buffer: ArrayBufferLike): Address {
+    if (buffer === this.#lastBuffer) return this.#lastAddress;
+    let address = this.#addresses.get(buffer);
+    if (address === undefined) {
+      if (this.kernel.addressOf === undefined || !isAllocated(buffer)) return 0;
+      address = this.kernel.addressOf(buffer);
+      this.#addresses.set(buffer, address);
+    }
+    this.#lastBuffer = buffer;
+    return this.#lastAddress = address;
+  }
+
+  /** Moves the queue to the front of the pointer array. */
+  #closeGap(): void {
+    this.#order.copyWithin(0, this.#first, this.#last);
+    this.#engine.pointers.copyWithin(0, 2 * this.#first, 2 * this.#last);
+    this.#last -= this.#first;
+    this.#first = 0;
+  }
+
+  /**
+   * Sends what is queued, with one io_submit if the kernel takes it all.
+   *
+   * @returns How many requests the kernel accepted
+   */
+  submit(): number {
+    let total = 0;
+    while (this.#first < this.#last) {
+      const { contextId, pointersAddress } = this.#engine;
+      const pointers = pointersAddress + 8 * this.#first;
+      const accepted = this.kernel.io_submit(contextId, this.#last - this.#first, pointers);
+      if (accepted === -EAGAIN || accepted === -EINTR) break;
+      if (accepted > 0) {
+        for (let i = 0; i < accepted; i++) this.#states[this.#order[this.#first++]!] = SUBMITTED;
+        this.inFlight += accepted;
+        total += accepted;
+      } else {
+        // The error is the first one's alone: it completes, and those behind it are sent again
+        this.#finish(this.#order[this.#first++]!, accepted);
+      }
+    }
+    if (this.#first === this.#last) this.#first = this.#last = 0;
+    return total;
+  }
+
+  // The way up
+
+  /**
+   * Takes all completions that are there, without waiting.
+   *
+   * @returns How many
+   */
+  reap(): number {
+    if (!this.#useRing) return this.#getevents(0, 0);
+    const { ring } = this.#engine;
+    const count = ring.available();
+    if (count === 0) return 0;
+    if (count < 0) {
+      // Something wrote to the header: from here on the kernel's own way is the only safe one
+      this.#useRing = false;
+      return this.#getevents(0, 0);
+    }
+    const { words, nr } = ring;
+    let at = ring.head;
+    for (let i = 0; i < count; i++) {
+      const event = HEADER_WORDS + EVENT_WORDS * at;
+      this.#arrive(words[event]!, words[event + RES_WORD]!);
+      if (++at === nr) at = 0;
+    }
+    ring.advance(count);
+    this.#refill();
+    return count;
+  }
+
+  /** Whether completions are there to be reaped; `undefined` where only the kernel could tell. */
+  peek(): boolean | undefined {
+    return this.#useRing ? this.#engine.ring.available() !== 0 : undefined;
+  }
+
+  /**
+   * Sleeps in the kernel until a completion is there.
+   *
+   * @param microseconds For how long at most
+   * @param minimum How many completions to wait for
+   * @returns How many completions were taken
+   */
+  sleep(microseconds: number, minimum = 1): number {
+    return this.#getevents(Math.min(minimum, this.inFlight, this.entries), microseconds);
+  }
+
+  #getevents(minimum: number, microseconds: number): number {
+    const engine = this.#engine;
+    writeTimespec(engine.timeout, 0, microseconds);
+    const count = this.kernel.io_getevents(
+      engine.contextId,
+      minimum,
+      this.entries,
+      engine.eventsAddress,
+      engine.timeoutAddress,
+    );
+    if (count === -EINTR) return 0;
+    if (count < 0) throw new AioError(count, "io_getevents");
+    for (let i = 0; i < count; i++) {
+      const event = EVENT_WORDS * i;
+      this.#arrive(engine.events[event]!, engine.events[event + RES_WORD]!);
+    }
+    if (count > 0) this.#refill();
+    return count;
+  }
+
+  #arrive(slot: number, res: number): void {
+    this.inFlight--;
+    this.#finish(slot, res);
+  }
+
+  /** Frees the slot of a request that has its result, and hands the result on. */
+  #finish(slot: number, res: number): void {
+    // A cancelled poll says 0, as if it had become ready to nothing
+    if (this.#states[slot] === CANCELLED && res === 0) res = -ECANCELED;
+    this.#states[slot] = FREE;
+    this.#free[this.#freeCount++] = slot;
+    const piece = this.#pieces[slot];
+    const sink = this.#sinkOf[slot];
+    if (sink !== undefined) {
+      this.#sinkOf[slot] = undefined;
+      this.sinks--;
+      sink.complete(res);
+      return;
+    }
+    const completion = this.#completions[slot]!;
+    this.#completions[slot] = this.#spare.pop() ?? new Completion(this.kernel);
+    if (piece !== undefined) {
+      this.#pieces[slot] = undefined;
+      res = this.#unpin(piece, completion, res);
+    }
+    completion.res = res;
+    this.ready.push(completion);
+  }
+
+  /** Brings what a read left in the stand-in to the user, and gives the stand-in back. */
+  #unpin(piece: Piece, completion: Completion<unknown>, res: number): number {
+    let copied = true;
+    if (res > 0 && completion.opcode === IOCB_CMD_PREAD) {
+      copied = copyOut(piece.bytes, completion.buffer, res);
+    } else if (res > 0 && completion.opcode === IOCB_CMD_PREADV) {
+      const buffers = completion.buffers!;
+      copied = this.#allInPlace(buffers) || scatter(piece.bytes, buffers, res);
+    }
+    this.slab.give(piece);
+    return copied ? res : -EFAULT;
+  }
+
+  /** Gives free slots to those who wait. */
+  #refill(): void {
+    while (this.#freeCount > 0 && this.#backlog.length > 0) {
+      const ticket = this.#backlog.nextTicket;
+      this.#occupy(ticket, this.#backlog.shift());
+    }
+  }
+
+  // Cancelling
+
+  /** See `AioContext.cancel`. */
+  cancel(ticket: number): boolean {
+    const waiting = this.#backlog.remove(ticket);
+    if (waiting !== undefined) {
+      this.#cancelWaiting(waiting);
+      return true;
+    }
+    const slot = this.#tickets.indexOf(ticket);
+    if (slot < 0) return false;
+    if (this.#states[slot] === QUEUED) return this.#cancelQueued(slot);
+    return this.#states[slot] === SUBMITTED && this.#cancelSubmitted(slot);
+  }
+
+  #cancelWaiting(request: Request): void {
+    if (request.sink !== undefined) {
+      this.sinks--;
+      request.sink.complete(-ECANCELED);
+      return;
+    }
+    const completion = this.#spare.pop() ?? new Completion(this.kernel);
+    completion.describe(request);
+    completion.res = -ECANCELED;
+    this.ready.push(completion);
+  }
+
+  #cancelQueued(slot: number): boolean {
+    const place = this.#order.indexOf(slot, this.#first);
+    this.#order.copyWithin(place, place + 1, this.#last);
+    this.#engine.pointers.copyWithin(2 * place, 2 * place + 2, 2 * this.#last);
+    this.#last--;
+    this.#finish(slot, -ECANCELED);
+    this.#refill();
+    return true;
+  }
+
+  #cancelSubmitted(slot: number): boolean {
+    const iocb = this.#engine.iocbsAddress + slot * IOCB_SIZE;
+    // The event goes to the ring on today's kernels, so the place for a result is never written
+    const errno = this.kernel.io_cancel(this.#engine.contextId, iocb, this.#engine.eventsAddress);
+    if (errno !== -EINPROGRESS) return false;
+    this.#states[slot] = CANCELLED;
+    return true;
+  }
+
+  /** Cancels every poll, queued or in flight: nothing else would ever end it. */
+  cancelPolls(): void {
+    for (let slot = 0; slot < this.entries; slot++) {
+      const opcode = this.#engine.iocbs[slot * IOCB_WORDS + IOCB_LIO_OPCODE / 4];
+      if (opcode !== IOCB_CMD_POLL || this.#states[slot] === FREE) continue;
+      this.cancel(this.#tickets[slot]!);
+    }
+  }
+
+  // Delivery
+
+  /** Takes the oldest completion; there must be one. */
+  shift(): Completion<unknown> {
+    const completion = this.ready[this.readyHead++]!;
+    if (this.readyHead === this.ready.length) this.ready.length = this.readyHead = 0;
+    return completion;
+  }
+
+  /** Takes all completions, in exchange for an array of completions that have been seen. */
+  exchange(seen: Completion<unknown>[]): Completion<unknown>[] {
+    this.recycle(seen);
+    const { ready } = this;
+    if (this.readyHead > 0) ready.splice(0, this.readyHead);
+    this.readyHead = 0;
+    this.ready = seen;
+    return ready;
+  }
+
+  /** Takes back completions that have been seen, to be used again. */
+  recycle(seen: Completion<unknown>[]): void {
+    for (const completion of seen) {
+      completion.forget();
+      this.#spare.push(completion);
+    }
+    seen.length = 0;
+  }
+
+  /**
+   * Holds the thread until `minimum` completions are ready or no more can come.
+   *
+   * @param milliseconds For how long at most
+   */
+  collect(minimum: number, milliseconds: number): void {
+    const end = performance.now() + milliseconds;
+    while (true) {
+      this.submit();
+      this.reap();
+      const missing = minimum - this.readyCount;
+      if (missing <= 0 || (this.inFlight === 0 && this.queued === 0)) return;
+      const left = end - performance.now();
+      if (left <= 0) return;
+      // An hour at a time: the kernel takes no infinity, and a signal ends the sleep early
+      this.sleep(Math.min(left * 1000, LONGEST_SLEEP), missing);
+    }
+  }
+}

@@ -1,0 +1,129 @@
+/**
+ * A kernel context with the memory that goes with it: all that outlives an `AioContext`.
+ *
+ * @module
+ */
+import { AioRing } from "../abi/aio_ring.ts";
+import { EAGAIN } from "../abi/errno.ts";
+import { IO_EVENT_SIZE } from "../abi/io_event.ts";
+import { IOCB_DATA, IOCB_FLAGS, IOCB_RESFD, IOCB_SIZE } from "../abi/iocb.ts";
+import { IOCB_FLAG_RESFD } from "../abi/opcodes.ts";
+import { TIMESPEC_SIZE } from "../abi/timespec.ts";
+import { AioError } from "../error.ts";
+import type { Address, Allocation, Kernel, Wakeup } from "../kernel.ts";
+
+const CACHE_LINE = 64;
+const POINTER_SIZE = 8;
+const UPPER = 2 ** 32;
+
+/**
+ * One io_setup and one piece of memory, laid out once: a timespec, the pointer array of io_submit,
+ * the event array of io_getevents, and the iocbs. It is never freed: the kernel writes to an iocb
+ * at submit and to the events when asked, but a context is used again and not destroyed.
+ */
+export class Engine {
+  /** The kernel that made the context. */
+  readonly kernel: Kernel;
+  /** How many requests may be in flight. */
+  readonly entries: number;
+  /** The `aio_context_t`. */
+  readonly contextId: number;
+  /** The ring where it lies. */
+  readonly ring: AioRing;
+  /** All iocbs, {@link IOCB_SIZE} / 4 words each. `data` is the slot, for good. */
+  readonly iocbs: Uint32Array;
+  /** Where iocb 0 lies. */
+  readonly iocbsAddress: Address;
+  /** The pointer array, two words a pointer. */
+  readonly pointers: Uint32Array;
+  /** Where pointer 0 lies. */
+  readonly pointersAddress: Address;
+  /** The events that io_getevents returned, {@link IO_EVENT_SIZE} / 4 words each. */
+  readonly events: Int32Array;
+  /** Where event 0 lies. */
+  readonly eventsAddress: Address;
+  /** The timespec. */
+  readonly timeout: DataView;
+  /** Where the timespec lies. */
+  readonly timeoutAddress: Address;
+  /** The eventfd that every request signals; `undefined` where the kernel has none. */
+  readonly wakeup: Wakeup | undefined;
+  /** What a wake-up calls; the owner's. */
+  woken: () => void = idle;
+  readonly #memory: Allocation;
+
+  /**
+   * @param kernel Where to make it
+   * @param entries How many requests may be in flight
+   * @throws {AioError} What io_setup answered: EAGAIN where fs.aio-max-nr is used up
+   */
+  constructor(kernel: Kernel, entries: number) {
+    this.kernel = kernel;
+    this.entries = entries;
+    this.contextId = setup(kernel, entries);
+    this.ring = new AioRing(kernel, this.contextId);
+
+    const pointers = Math.max(CACHE_LINE, TIMESPEC_SIZE);
+    const events = align(pointers + POINTER_SIZE * entries);
+    const iocbs = align(events + IO_EVENT_SIZE * entries);
+    this.#memory = kernel.allocate(iocbs + IOCB_SIZE * entries);
+    const { address, buffer } = this.#memory;
+    this.timeout = new DataView(buffer, 0, TIMESPEC_SIZE);
+    this.timeoutAddress = address;
+    this.pointers = new Uint32Array(buffer, pointers, POINTER_SIZE * entries / 4);
+    this.pointersAddress = address + pointers;
+    this.events = new Int32Array(buffer, events, IO_EVENT_SIZE * entries / 4);
+    this.eventsAddress = address + events;
+    this.iocbs = new Uint32Array(buffer, iocbs, IOCB_SIZE * entries / 4);
+    this.iocbsAddress = address + iocbs;
+
+    this.wakeup = kernel.wakeup?.(() => this.woken());
+    for (let slot = 0; slot < entries; slot++) {
+      const iocb = slot * IOCB_SIZE / 4;
+      this.iocbs[iocb + IOCB_DATA / 4] = slot;
+      if (this.wakeup === undefined) continue;
+      this.iocbs[iocb + IOCB_FLAGS / 4] = IOCB_FLAG_RESFD;
+      this.iocbs[iocb + IOCB_RESFD / 4] = this.wakeup.fd;
+    }
+  }
+
+  /** Makes place `index` of the pointer array point to the iocb of `slot`. */
+  point(index: number, slot: number): void {
+    const address = this.iocbsAddress + slot * IOCB_SIZE;
+    this.pointers[2 * index] = address;
+    this.pointers[2 * index + 1] = address / UPPER;
+  }
+
+  /** Ends the context; nothing may be in flight. Holds the thread for tens of milliseconds. */
+  destroy(): void {
+    this.wakeup?.close();
+    this.ring.detach();
+    this.kernel.io_destroy(this.contextId);
+    this.#memory.free();
+  }
+}
+
+/** Rounds up to a cache line, so that the arrays do not share one. */
+function align(size: number): number {
+  return Math.ceil(size / CACHE_LINE) * CACHE_LINE;
+}
+
+function idle(): void {}
+
+function setup(kernel: Kernel, entries: number): number {
+  const id = new BigUint64Array(1);
+  const errno = kernel.io_setup(entries, id);
+  if (errno === 0) return Number(id[0]);
+  throw new AioError(errno, "io_setup", {
+    message: `io_setup refused ${entries} requests`,
+    hint: errno === -EAGAIN ? exhausted(kernel) : undefined,
+  });
+}
+
+function exhausted(kernel: Kernel): string {
+  const limits = kernel.limits?.();
+  const figures = limits === undefined
+    ? "fs.aio-max-nr is used up"
+    : `fs.aio-nr is ${limits.aioNr} of fs.aio-max-nr ${limits.aioMaxNr}`;
+  return `${figures}; share a context, ask for fewer entries, or raise it with sysctl fs.aio-max-nr`;
+}

@@ -1,0 +1,46 @@
+/**
+ * Kernel contexts that wait to be used again.
+ *
+ * io_destroy takes tens of milliseconds in the kernel even when nothing is in flight, and holds
+ * the thread meanwhile. So a context that is closed goes back to this pool: a program keeps as
+ * many as it once had open at the same time, and the kernel ends them with the process.
+ *
+ * @module
+ */
+import { EAGAIN } from "../abi/errno.ts";
+import { AioError } from "../error.ts";
+import type { Kernel } from "../kernel.ts";
+import { Engine } from "./engine.ts";
+
+const pools = new WeakMap<Kernel, Engine[]>();
+
+function poolOf(kernel: Kernel): Engine[] {
+  let pool = pools.get(kernel);
+  if (pool === undefined) pools.set(kernel, pool = []);
+  return pool;
+}
+
+/**
+ * Takes an engine with exactly `entries` from the pool, or makes one.
+ *
+ * @throws {AioError} What io_setup answered
+ */
+export function takeEngine(kernel: Kernel, entries: number): Engine {
+  const pool = poolOf(kernel);
+  const index = pool.findIndex((engine) => engine.entries === entries);
+  if (index >= 0) return pool.splice(index, 1)[0]!;
+  try {
+    return new Engine(kernel, entries);
+  } catch (error) {
+    // The account is full, perhaps by contexts of other sizes that nobody uses
+    if (!(error instanceof AioError) || error.errno !== -EAGAIN || pool.length === 0) throw error;
+    for (const idle of pool.splice(0)) idle.destroy();
+    return new Engine(kernel, entries);
+  }
+}
+
+/** Gives an engine back. Nothing may be in flight on it, and its ring must be empty. */
+export function giveEngine(engine: Engine): void {
+  engine.woken = () => {};
+  poolOf(engine.kernel).push(engine);
+}

@@ -1,0 +1,201 @@
+/**
+ * Waiting, in three stages: look at the ring; sleep in the kernel for at most `maxWait` of a turn
+ * of the event loop; then give the thread back and be woken by the eventfd.
+ *
+ * A sleep in the kernel is what makes waiting cheap: spinning costs several times the CPU, and
+ * a wake-up through the event loop costs tens of microseconds. It holds the thread, so it is short
+ * and a turn has only one allowance of it: timers and sockets get their turn in between.
+ *
+ * @module
+ */
+import { clearTimeout, setImmediate, setTimeout } from "node:timers";
+import type { Core } from "./core.ts";
+import { giveEngine } from "./engine_pool.ts";
+
+/** Completions that follow one another in microtasks let the event loop turn after this long. */
+const TURN_MILLISECONDS = 1;
+/** Turns without a completion until the eventfd is waited for. */
+const PATIENCE = 5;
+/** How long until the next look where no eventfd can wake us, or the kernel lacks memory. */
+const RETRY_MILLISECONDS = 1;
+
+/** Drives a {@link Core} from the event loop. */
+export class Pump {
+  readonly #core: Core;
+  /** In milliseconds, as `performance.now` counts. */
+  readonly #maxWait: number;
+  #turnStart = 0;
+  #slept = 0;
+  #fruitless = 0;
+  #scheduled = false;
+  #flushing = false;
+  #armed = false;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  /** The loop has asked for more since the last turn. */
+  #asked = false;
+  #waiters: (() => void)[] = [];
+
+  /**
+   * @param core What is driven
+   * @param maxWait The allowance of a turn, in microseconds
+   */
+  constructor(core: Core, maxWait: number) {
+    this.#core = core;
+    this.#maxWait = maxWait / 1000;
+    core.engine.woken = () => {
+      this.#armed = false;
+      this.#turn();
+    };
+  }
+
+  /**
+   * Sends what is queued and takes completions, sleeping for them within the allowance.
+   *
+   * @returns Whether there were any; `false` also when it is time to let the event loop turn
+   */
+  poll(): boolean {
+    const core = this.#core;
+    if (performance.now() - this.#turnStart > TURN_MILLISECONDS) return false;
+    core.submit();
+    const found = core.reap() > 0 || core.readyCount > 0 || this.#sleep() > 0;
+    this.#relax();
+    return found;
+  }
+
+  /** Resolves after a turn that brought something, or when nothing is left to wait for. */
+  wait(): Promise<void> {
+    const waiting = new Promise<void>((resolve) => this.#waiters.push(resolve));
+    this.schedule();
+    return waiting;
+  }
+
+  /** Has what is queued sent in the next turn at the latest. */
+  ask(): void {
+    this.#asked = true;
+    this.schedule();
+  }
+
+  /** Has what is queued sent when the code that runs now is done: many requests, one io_submit. */
+  flushSoon(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    queueMicrotask(this.#flush);
+  }
+
+  /** After a submit by hand: keeps the process alive while something is in flight. */
+  schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setImmediate(this.#turnScheduled);
+  }
+
+  /** Waits until nothing is queued or in flight, and gives the engine back. */
+  async close(): Promise<void> {
+    const core = this.#core;
+    core.cancelPolls();
+    while (core.inFlight > 0 || core.queued > 0) await this.wait();
+    this.#disarm();
+    giveEngine(core.engine);
+  }
+
+  readonly #flush = (): void => {
+    this.#flushing = false;
+    const core = this.#core;
+    core.submit();
+    // What is cached is there already; but continuations must not keep the event loop for ever
+    if (performance.now() - this.#turnStart <= TURN_MILLISECONDS) core.reap();
+    if (core.inFlight > 0 || core.queued > 0) this.schedule();
+    else this.#relax();
+  };
+
+  readonly #turnScheduled = (): void => {
+    this.#scheduled = false;
+    this.#turn();
+  };
+
+  #turn(): void {
+    const core = this.#core;
+    this.#turnStart = performance.now();
+    this.#slept = 0;
+    const wanted = this.#wanted();
+    if (wanted || this.#asked) core.submit();
+    this.#asked = false;
+    let found = core.reap();
+    if (found === 0 && wanted) found = this.#sleep();
+    this.#fruitless = found > 0 ? 0 : this.#fruitless + 1;
+    this.#notify(found > 0);
+    this.#goOn(found > 0, wanted);
+  }
+
+  /** Someone waits for completions: a loop, or the promise of a file. */
+  #wanted(): boolean {
+    return this.#waiters.length > 0 || this.#core.sinks > 0;
+  }
+
+  /** Stage two. */
+  #sleep(): number {
+    const core = this.#core;
+    if (core.inFlight === 0 || this.#slept >= this.#maxWait) return 0;
+    const before = performance.now();
+    const found = core.sleep((this.#maxWait - this.#slept) * 1000);
+    this.#slept = found > 0 ? this.#slept + performance.now() - before : this.#maxWait;
+    return found;
+  }
+
+  #notify(found: boolean): void {
+    const core = this.#core;
+    const idle = core.inFlight === 0 && core.queued === 0;
+    if (this.#waiters.length === 0 || !(found || idle || core.readyCount > 0)) return;
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const resolve of waiters) resolve();
+  }
+
+  #goOn(found: boolean, wanted: boolean): void {
+    const core = this.#core;
+    if (core.inFlight === 0) {
+      this.#relax();
+      // The kernel refuses for want of memory, and no completion will tell when it has some
+      if (core.queued > 0 && wanted) this.#retryLater();
+    } else if (found || (wanted && this.#fruitless < PATIENCE && this.#maxWait > 0)) {
+      this.schedule();
+    } else this.#arm();
+  }
+
+  /** Stage three. */
+  #arm(): void {
+    const { wakeup } = this.#core.engine;
+    if (wakeup === undefined) return this.#retryLater();
+    if (this.#armed) return;
+    // The eventfd counts completions that were taken long ago, too
+    wakeup.drain();
+    // One that came before the drain would wake nobody
+    if (this.#core.reap() > 0) {
+      this.#notify(true);
+      this.schedule();
+      return;
+    }
+    this.#armed = true;
+    wakeup.arm();
+  }
+
+  #retryLater(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#turn();
+    }, RETRY_MILLISECONDS);
+  }
+
+  /** Lets the process end when nothing is in flight. */
+  #relax(): void {
+    if (this.#core.inFlight === 0) this.#disarm();
+  }
+
+  #disarm(): void {
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (!this.#armed) return;
+    this.#armed = false;
+    this.#core.engine.wakeup?.disarm();
+  }
+}
