@@ -1,0 +1,29 @@
+/**
+ * Asynchronous disk I/O for Bun, Deno and Node: the AIO of the Linux kernel, called through the
+ * FFI that the runtime has built in.
+ *
+ * @example
+ * ```ts
+ * import { open } from "kaio";
+ *
+ * await using file = await open("app.db", "r", { direct: "try" });
+ * let bytes = 0;
+ * for await (const block of file.scan({ blockSize: 4096, depth: 64 })) bytes += block.bytes.length;
+ * console.log(bytes);
+ * ```
+ *
+ * @module
+ */
+export {
+  AioContext,
+  type AioContextOptions,
+  type RequestOptions,
+  type Ticket,
+  type TransferOptions,
+  type WaitOptions,
+} from "./src/context.ts";
+export type { Completion } from "./src/context/completion.ts";
+export type { Reap } from "./src/context/core.ts";
+export { AioError, type AioErrorDetails } from "./src/error.ts";
+export { allocate } from "./src/memory/allocate.ts";
+export type { Address, Allocation, DirectAlignment, Kernel, Limits, Wakeup } from "./src/kernel.ts";
