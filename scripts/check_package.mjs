@@ -1,0 +1,154 @@
+// @ts-check
+/**
+ * Installs the package as its users will, and uses it in Bun, Deno and Node.
+ *
+ *     node scripts/check_package.mjs         packed by `deno pack`
+ *     node scripts/check_package.mjs npm     what `deno task build:npm` left in the folder npm/
+ *
+ * @module
+ */
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { install } from "./install.mjs";
+import { config, jsrAnswers, root, run, runtimes } from "./run.mjs";
+
+const [built] = process.argv.slice(2);
+const temporary = mkdtempSync(join(tmpdir(), "kaio-package-"));
+process.on("exit", () => rmSync(temporary, { recursive: true, force: true }));
+
+/**
+ * @param {string} command
+ * @param {string[]} args
+ * @param {string} cwd
+ * @returns {Promise<string>} what it printed
+ * @throws {Error} if it fails; the message holds what it printed
+ */
+async function must(command, args, cwd = root) {
+  const { ok, output } = await run(command, args, { cwd, seconds: 100 });
+  if (!ok) throw new Error(`${command} ${args.join(" ")}\n${output}`);
+  return output;
+}
+
+/** @returns {Promise<string>} the path of the tarball */
+async function pack() {
+  if (built !== undefined) {
+    await must("npm", ["pack", resolve(built), "--pack-destination", temporary], temporary);
+    const [name = ""] = readdirSync(temporary).filter((file) => file.endsWith(".tgz"));
+    return join(temporary, name);
+  }
+  const tarball = join(temporary, "package.tgz");
+  const output = await must(runtimes.deno, ["pack", "--allow-dirty", "--output", tarball]);
+  // That a module has no types of its own is no problem if no public type comes from there, and
+  // whether one does is what the type check of the user's program finds out.
+  const warnings = output.split("\n").filter((line) =>
+    /warn|could not/i.test(line) && !/could not generate types/i.test(line)
+  );
+  if (warnings.length > 0) console.log(warnings.join("\n"));
+  return tarball;
+}
+
+/**
+ * @param {string} tarball
+ * @throws {Error} if a file is missing, there twice, or should not be there
+ */
+async function checkContent(tarball) {
+  const files = (await must("tar", ["-tzf", tarball])).trim().split("\n")
+    .map((name) => name.replace(/^package\//, ""));
+  const wanted = ["package.json", "README.md", "CHANGELOG.md", "LICENSE"];
+  const problems = [
+    ...wanted.filter((name) => !files.includes(name)).map((name) => `missing: ${name}`),
+    ...files.filter((name, index) => files.indexOf(name) < index).map((name) => `twice: ${name}`),
+    ...files.filter((name) => !wanted.includes(name) && isStray(name))
+      .map((name) => `should not be there: ${name}`),
+  ];
+  if (problems.length > 0) throw new Error(`Bad tarball:\n${problems.join("\n")}`);
+}
+
+/** @param {string} name */
+function isStray(name) {
+  const code = built === undefined ? /\.(js|d\.ts)$/ : /\.(js|ts|map)$|^esm\/package\.json$/;
+  return !code.test(name) || /_test\./.test(name);
+}
+
+/**
+ * The program of a user, who has only the package.
+ *
+ * @param {string} name of the package
+ */
+const program = (name) => `
+import { rm, writeFile } from "node:fs/promises";
+import { open } from "${name}";
+import { Iocb } from "${name}/syscalls";
+
+const expected = Uint8Array.from({ length: 300_001 }, (_, index) => index * 31 % 251);
+const path = \`data.\${process.pid}.bin\`;
+await writeFile(path, expected);
+
+function mustBe(bytes: Uint8Array, position: number, length: number): void {
+  const part = expected.subarray(position, position + length);
+  if (bytes.length !== part.length || part.some((byte, index) => byte !== bytes[index])) {
+    throw new Error(\`Wrong bytes at \${position}\`);
+  }
+}
+
+{
+  await using file = await open(path, "r");
+  mustBe(await file.readAt(1000, 5000), 1000, 5000);
+  mustBe(await file.readAt(299_000, 5000), 299_000, 5000);
+
+  let scanned = 0;
+  for await (const { position, bytes } of file.scan({ blockSize: 65536, depth: 4 })) {
+    mustBe(bytes, position, 65536);
+    scanned += bytes.length;
+  }
+  if (scanned !== expected.length) throw new Error(\`Scanned only \${scanned} bytes\`);
+}
+
+const iocb = new Iocb(new ArrayBuffer(64));
+iocb.nbytes = 4096;
+if (Number(iocb.nbytes) !== 4096) throw new Error("Iocb does not keep nbytes");
+await rm(path);
+`;
+
+/** @param {string} tarball */
+async function use(tarball) {
+  const project = join(temporary, "project");
+  mkdirSync(project);
+  writeFileSync(join(project, "package.json"), '{ "private": true, "type": "module" }\n');
+  await must("npm", ["install", "--offline", "--no-audit", "--no-fund", tarball], project);
+  // As every TypeScript project that uses Node's modules has it.
+  symlinkSync(join(root, "node_modules/@types"), join(project, "node_modules/@types"));
+
+  const name = built === undefined ? config.name : "kaio";
+  const others = Object.keys(config.exports).map((key) => name + key.slice(1))
+    .filter((specifier) => !specifier.endsWith("/cli"));
+  const imports = others.map((specifier) => `import "${specifier}";\n`).join("");
+  writeFileSync(join(project, "use.ts"), imports + program(name));
+
+  await must(runtimes.deno, ["check", "use.ts"], project);
+  const cli = join("node_modules", name, built === undefined ? "cli.js" : "esm/cli.js");
+  for (const args of [["use.ts"], [cli, "scan", "use.ts", "--no-direct"]]) {
+    await must(runtimes.bun, ["run", ...args], project);
+    await must(runtimes.deno, ["run", "-A", ...args], project);
+    await must(runtimes.node, ["--disable-warning=ExperimentalWarning", ...args], project);
+  }
+}
+
+async function aboutDnt() {
+  if (built !== undefined) return "";
+  const reason = await jsrAnswers() ? "`deno task build:npm` does" : "JSR cannot be reached";
+  return `; dnt not run: ${reason}`;
+}
+
+try {
+  await install();
+  const tarball = await pack();
+  await checkContent(tarball);
+  await use(tarball);
+  const source = built === undefined ? "deno pack tarball" : "dnt build";
+  console.log(`package: ok (${source} in Bun, Deno, Node 26${await aboutDnt()})`);
+} catch (error) {
+  console.log(`package: FAILED\n${error instanceof Error ? error.message : error}`);
+  process.exitCode = 1;
+}

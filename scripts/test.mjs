@@ -1,0 +1,208 @@
+// @ts-check
+/**
+ * Every check of the project, and the whole test suite in Bun, Deno and Node.
+ *
+ *     node scripts/test.mjs                              everything
+ *     node scripts/test.mjs --only bun,node              the tests, in some of the runtimes
+ *     node scripts/test.mjs tests/abi_layout_test.ts     some of the tests, in all three
+ *
+ * @module
+ */
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { install } from "./install.mjs";
+import { readJunit } from "./junit.mjs";
+import { config, jsrAnswers, root, run, runtimes } from "./run.mjs";
+
+// No step may take longer than STEP_SECONDS, nor all of them together longer than ALL_SECONDS.
+const STEP_SECONDS = 240;
+const ALL_SECONDS = 570;
+
+const { values: { only }, positionals: filters } = parseArgs({
+  options: { only: { type: "string" } },
+  allowPositionals: true,
+});
+const temporary = mkdtempSync(join(tmpdir(), "kaio-test-"));
+process.on("exit", () => rmSync(temporary, { recursive: true, force: true }));
+const total = { passed: 0, failed: 0, skipped: 0 };
+/** What was skipped, with the runtimes that skipped it and the reason if one of them said it.
+ * @type {Map<string, { where: string[], reason: string }>} */
+const skips = new Map();
+
+/**
+ * Runs a program that is one check, and prints a line on it.
+ *
+ * @param {string} name
+ * @param {string} command
+ * @param {string[]} args
+ * @param {(output: string) => boolean} [accept] a further condition on the output
+ * @returns {Promise<string>} the output, if it passed
+ */
+async function check(name, command, args, accept = () => true) {
+  const { ok, output, seconds } = await timed(command, args);
+  const passed = ok && accept(output);
+  total[passed ? "passed" : "failed"]++;
+  report(passed, seconds, name, output);
+  return passed ? output : "";
+}
+
+/**
+ * Runs the tests in one runtime, and prints a line on them.
+ *
+ * @param {"bun" | "deno" | "node"} runtime
+ * @param {string[]} files
+ */
+async function test(runtime, files) {
+  const junit = join(temporary, `${runtime}.xml`);
+  const { ok, output, seconds } = await timed(runtimes[runtime], [
+    ...testFlags(junit)[runtime],
+    ...files.map((file) => `./${file}`),
+  ]);
+  const cases = existsSync(junit) ? readJunit(readFileSync(junit, "utf8")) : [];
+  const skipped = cases.filter((test) => test.skipped);
+  let failed = cases.filter((test) => test.failed).length;
+  const passed = cases.length - failed - skipped.length;
+  // A runtime that crashed, or found nothing to run, has failed, whatever it reported.
+  if (failed === 0 && (!ok || passed === 0)) failed = 1;
+
+  total.passed += passed;
+  total.failed += failed;
+  total.skipped += skipped.length;
+  for (const { name, reason } of skipped) skip(name, runtime, reason);
+  const counts = `${passed} passed, ${failed} failed, ${skipped.length} skipped`;
+  report(failed === 0, seconds, `${runtime}: ${counts}`, output);
+}
+
+/**
+ * One file after another, in every runtime: tests count the contexts and the memory of the machine
+ * and of the process.
+ *
+ * @param {string} junit
+ */
+function testFlags(junit) {
+  return {
+    bun: ["test", "--timeout=60000", "--reporter=junit", `--reporter-outfile=${junit}`],
+    deno: ["test", "-A", "--no-check", "--v8-flags=--expose-gc", `--junit-path=${junit}`],
+    node: [
+      "--expose-gc",
+      "--disable-warning=ExperimentalWarning",
+      "--test",
+      "--test-concurrency=1",
+      "--test-timeout=60000",
+      "--test-reporter=spec",
+      "--test-reporter-destination=stdout",
+      "--test-reporter=junit",
+      `--test-reporter-destination=${junit}`,
+    ],
+  };
+}
+
+/**
+ * @param {string} command
+ * @param {string[]} args
+ */
+async function timed(command, args) {
+  const start = performance.now();
+  const seconds = Math.max(1, Math.min(STEP_SECONDS, ALL_SECONDS - start / 1000));
+  const result = await run(command, args, { seconds });
+  return { ...result, seconds: (performance.now() - start) / 1000 };
+}
+
+/**
+ * @param {boolean} ok
+ * @param {number} seconds
+ * @param {string} line
+ * @param {string} output shown only if it is not ok
+ */
+function report(ok, seconds, line, output) {
+  console.log(`${ok ? "ok    " : "FAILED"} ${seconds.toFixed(1).padStart(6)} s  ${line}`);
+  if (!ok) console.log(output.trimEnd());
+}
+
+/**
+ * @param {string} name
+ * @param {string} where
+ * @param {string} reason
+ */
+function skip(name, where, reason) {
+  const entry = skips.get(name);
+  skips.set(name, {
+    where: [...new Set(entry?.where).add(where)],
+    reason: entry?.reason || reason,
+  });
+}
+
+async function staticChecks() {
+  const { deno } = runtimes;
+  /** @type {string[]} */
+  const entryPoints = Object.values(config.exports);
+  await check("deno fmt --check", deno, ["fmt", "--check"]);
+  await check("deno lint", deno, ["lint"]);
+  await check("deno check", deno, ["check", ...sources(["ts", "mjs"])]);
+  if (await jsrAnswers()) {
+    await check("deno check scripts/build_npm.ts", deno, ["check", "scripts/build_npm.ts"]);
+  } else {
+    total.skipped++;
+    skip("deno check scripts/build_npm.ts", "deno", "JSR cannot be reached");
+  }
+  await check("deno doc --lint", deno, ["doc", "--lint", ...entryPoints]);
+  await check(
+    "deno publish --dry-run",
+    deno,
+    ["publish", "--dry-run", "--allow-dirty"],
+    (output) => !/^\s*warning/im.test(output),
+  );
+}
+
+/**
+ * @param {string[]} extensions
+ * @returns {string[]} all that is ours to type-check, but for the dnt build, which imports from JSR
+ */
+function sources(extensions) {
+  const folders = ["src", "ffi", "tests", "bench", "scripts"].filter((name) =>
+    existsSync(join(root, name))
+  );
+  const files = folders.flatMap((folder) =>
+    readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+      .map((name) => `${folder}/${name}`)
+  );
+  return ["mod.ts", "cli.ts", ...files].filter((name) =>
+    extensions.some((extension) => name.endsWith(`.${extension}`)) &&
+    name !== "scripts/build_npm.ts"
+  );
+}
+
+async function main() {
+  await install();
+  const everything = only === undefined && filters.length === 0;
+  if (everything) await staticChecks();
+
+  const files = sources(["ts"]).filter((name) =>
+    name.endsWith("_test.ts") &&
+    (filters.length === 0 || filters.some((filter) => name.includes(filter)))
+  );
+  // Without a name the runtimes would look for tests themselves, each in its own way.
+  if (files.length === 0) throw new Error(`No test file matches: ${filters.join(" ")}`);
+  for (const runtime of /** @type {const} */ (["bun", "deno", "node"])) {
+    if (only === undefined || only.split(",").includes(runtime)) await test(runtime, files);
+  }
+  if (everything) {
+    const script = join(root, "scripts/check_package.mjs");
+    process.stdout.write(await check("package check", process.execPath, [script]));
+  }
+}
+
+try {
+  await main();
+} catch (error) {
+  total.failed++;
+  console.log(error instanceof Error ? error.message : error);
+}
+for (const [name, { where, reason }] of skips) {
+  console.log(`skipped in ${where.join(", ")}: ${name}${reason && ` (${reason})`}`);
+}
+const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : "";
+console.log(`${total.passed} passed, ${total.failed} failed${skipped}`);
+process.exit(total.failed > 0 ? 1 : 0);
