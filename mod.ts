@@ -27,3 +27,16 @@ export type { Reap } from "./src/context/core.ts";
 export { AioError, type AioErrorDetails } from "./src/error.ts";
 export { allocate } from "./src/memory/allocate.ts";
 export type { Address, Allocation, DirectAlignment, Kernel, Limits, Wakeup } from "./src/kernel.ts";
+export { open, type OpenOptions } from "./src/open.ts";
+export {
+  AioFile,
+  type ReadAtOptions,
+  type ReadFileOptions,
+  type ReadManyOptions,
+  type ScanOptions,
+  type WriteFileOptions,
+} from "./src/file.ts";
+export type { Chunk, Chunks } from "./src/file/chunks.ts";
+export type { ReadOptions, WriteOptions } from "./src/file/arguments.ts";
+export type { ReadStreamOptions } from "./src/file/streams.ts";
+export type { RangeOrder, RangeRequest, RangeRequests, RangeResult } from "./src/file/ranges.ts";

@@ -61,6 +61,9 @@ export const EPIPE = 32;
 /** There is no such system call here. */
 export const ENOSYS = 38;
 
+/** There are no data where some should be. */
+export const ENODATA = 61;
+
 /** A position or length too large for its type. */
 export const EOVERFLOW = 75;
 

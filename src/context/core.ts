@@ -71,6 +71,8 @@ export class Core {
   readonly slab: Slab;
   /** Accepted by the kernel, not reaped yet. */
   inFlight: number = 0;
+  /** Set when closing begins: nothing more is queued. */
+  closing: boolean = false;
   /** Requests with a sink, from queueing to completion. */
   sinks: number = 0;
   /** Completions that no loop has taken yet, from `readyHead` on. */
@@ -197,7 +199,7 @@ export class Core {
 
   /** The address of memory from `allocate`, or of a stand-in. */
   #pin(slot: number, opcode: number, buffer: Uint8Array, length: number): Address {
-    const base = this.#addressOf(buffer.buffer);
+    const base = this.addressOf(buffer.buffer);
     if (base !== 0) return base + buffer.byteOffset;
     const piece = this.slab.take(length);
     this.#pieces[slot] = piece;
@@ -213,7 +215,7 @@ export class Core {
     length: number,
   ): Vector {
     const vector = this.#allInPlace(buffers)
-      ? vectorInPlace(this.slab, buffers, (buffer) => this.#addressOf(buffer.buffer))
+      ? vectorInPlace(this.slab, buffers, (buffer) => this.addressOf(buffer.buffer))
       : vectorOfStandIn(this.slab, length);
     this.#pieces[slot] = vector.piece;
     if (opcode === IOCB_CMD_PWRITEV && vector.payload !== undefined) {
@@ -223,11 +225,11 @@ export class Core {
   }
 
   #allInPlace(buffers: readonly Uint8Array[]): boolean {
-    return buffers.every((buffer) => this.#addressOf(buffer.buffer) !== 0);
+    return buffers.every((buffer) => this.addressOf(buffer.buffer) !== 0);
   }
 
   /** Where memory from `allocate` lies; 0 for all other memory. */
-  #addressOf(buffer: ArrayBufferLike): Address {
+  addressOf(buffer: ArrayBufferLike): Address {
     if (buffer === this.#lastBuffer) return this.#lastAddress;
     let address = this.#addresses.get(buffer);
     if (address === undefined) {

@@ -92,6 +92,7 @@ export class Pump {
   /** Waits until nothing is queued or in flight, and gives the engine back. */
   async close(): Promise<void> {
     const core = this.#core;
+    core.closing = true;
     core.cancelPolls();
     while (core.inFlight > 0 || core.queued > 0) await this.wait();
     this.#disarm();

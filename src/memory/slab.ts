@@ -3,7 +3,8 @@
  *
  * @module
  */
-import type { Address, Allocation, Kernel } from "../kernel.ts";
+import type { Address, Kernel } from "../kernel.ts";
+import { allocate } from "./allocate.ts";
 
 /** A piece of memory, taken from a {@link Slab} and given back to it. */
 export interface Piece {
@@ -14,65 +15,69 @@ export interface Piece {
 }
 
 const SMALLEST_SHIFT = 12;
-const LARGEST_SHIFT = 20;
-const ARENA_SIZE = 1 << LARGEST_SHIFT;
-const LARGEST_SIZE = 1 << LARGEST_SHIFT;
-
-interface LargePiece extends Piece {
-  readonly allocation: Allocation;
-}
+const ARENA_SIZE = 1 << 20;
+/** Free pieces of one size beyond this many bytes are left to the garbage collector. */
+const KEPT_SIZE = 1 << 25;
 
 /**
- * Free lists of pieces in sizes of powers of two from 4 KiB to 1 MiB, cut from arenas of 1 MiB
- * that are kept for good; what is larger is mapped by itself and unmapped when given back.
- * After warm-up nothing is allocated, neither memory nor objects.
+ * Free lists of pieces in sizes of powers of two from 4 KiB up; those below 1 MiB are cut from
+ * arenas of 1 MiB. After warm-up nothing is allocated, neither memory nor objects.
+ *
+ * The memory is that of `allocate`: views of it are handed to users, who must not be able to
+ * detach it.
  */
 export class Slab {
   readonly #kernel: Kernel;
   readonly #free: Piece[][] = [];
 
-  /** @param kernel Whose memory it is */
+  /** @param kernel Whose addresses the pieces have */
   constructor(kernel: Kernel) {
     this.#kernel = kernel;
-    for (let shift = SMALLEST_SHIFT; shift <= LARGEST_SHIFT; shift++) this.#free.push([]);
   }
 
   /**
    * Takes a piece of at least `byteLength` bytes; what it holds is left from its last use.
    *
-   * @throws {Error} ENOMEM
+   * @throws {RangeError} If memory is used up
    */
   take(byteLength: number): Piece {
-    if (byteLength > LARGEST_SIZE) {
-      const allocation = this.#kernel.allocate(byteLength);
-      const { address, buffer } = allocation;
-      const piece: LargePiece = { address, bytes: new Uint8Array(buffer), allocation };
-      return piece;
-    }
     const order = orderOf(byteLength);
-    const free = this.#free[order]!;
+    const free = this.#free[order] ??= [];
     return free.pop() ?? this.#cut(order, free);
   }
 
   /** Gives a piece back, once the kernel is done with it. */
   give(piece: Piece): void {
-    if (piece.bytes.length > LARGEST_SIZE) (piece as LargePiece).allocation.free();
-    else this.#free[orderOf(piece.bytes.length)]!.push(piece);
+    const size = piece.bytes.length;
+    const free = this.#free[orderOf(size)]!;
+    if (size < ARENA_SIZE || free.length * size < KEPT_SIZE) free.push(piece);
   }
 
   #cut(order: number, free: Piece[]): Piece {
-    const { address, buffer } = this.#kernel.allocate(ARENA_SIZE);
-    const size = 1 << (order + SMALLEST_SHIFT);
-    for (let start = ARENA_SIZE - size; start >= 0; start -= size) {
+    const size = 2 ** (order + SMALLEST_SHIFT);
+    const { address, buffer } = this.#map(Math.max(size, ARENA_SIZE));
+    const last = Math.max(size, ARENA_SIZE) - size;
+    for (let start = 0; start < last; start += size) {
       free.push({ address: address + start, bytes: new Uint8Array(buffer, start, size) });
     }
-    return free.pop()!;
+    return { address: address + last, bytes: new Uint8Array(buffer, last, size) };
+  }
+
+  #map(byteLength: number): { address: Address; buffer: ArrayBuffer } {
+    // A kernel that cannot tell an address has memory of its own, which it can
+    if (this.#kernel.addressOf === undefined) return this.#kernel.allocate(byteLength);
+    const { buffer } = allocate(byteLength);
+    return { address: this.#kernel.addressOf(buffer), buffer };
   }
 }
 
 /** 0 for up to 4 KiB, 1 for up to 8 KiB, … */
 function orderOf(byteLength: number): number {
-  return Math.max(0, 32 - Math.clz32(Math.max(1, byteLength) - 1) - SMALLEST_SHIFT);
+  // clz32 is an instruction and log2 is not; only sizes from 4 GiB up have more than 32 bits
+  const bits = byteLength <= 0x80000000
+    ? 32 - Math.clz32(Math.max(1, byteLength) - 1)
+    : Math.ceil(Math.log2(byteLength));
+  return Math.max(0, bits - SMALLEST_SHIFT);
 }
 
 const slabs = new WeakMap<Kernel, Slab>();

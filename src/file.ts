@@ -1,0 +1,497 @@
+/**
+ * Open files, in the shape of the `FileHandle` of `node:fs/promises`.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { type BigIntStats, close, fstat, ftruncate, type Stats } from "node:fs";
+import type { Readable } from "node:stream";
+import type { ReadableStream } from "node:stream/web";
+import { promisify } from "node:util";
+import { IOCB_CMD_FDSYNC, IOCB_CMD_FSYNC } from "./abi/opcodes.ts";
+import { checkInteger, checkRange } from "./file/check.ts";
+import { Cursor } from "./file/cursor.ts";
+import type { OpenFile } from "./file/open_file.ts";
+import {
+  type RangeOrder,
+  type RangeRequest,
+  type RangeRequests,
+  type RangeResult,
+  Ranges,
+} from "./file/ranges.ts";
+import { LARGEST_READ, readRange } from "./file/read_at.ts";
+import { readInto } from "./file/read_into.ts";
+import { readToEnd } from "./file/read_to_end.ts";
+import { sizeOf } from "./file/size_of.ts";
+import { nodeStream, type ReadStreamOptions, webStream } from "./file/streams.ts";
+import { transfer } from "./file/transfer.ts";
+import {
+  parseRead,
+  parseVector,
+  parseWrite,
+  type ReadOptions,
+  scatterTo,
+  type WriteOptions,
+} from "./file/arguments.ts";
+import { type Chunks, chunksOf } from "./file/chunks.ts";
+import { writeFrom } from "./file/write_from.ts";
+
+const fstatAsync = promisify(fstat);
+const ftruncateAsync = promisify(ftruncate);
+const closeAsync = promisify(close);
+
+/** How {@link AioFile.readAt} reads. */
+export interface ReadAtOptions {
+  /** Rejects the promise at once with `signal.reason`. */
+  signal?: AbortSignal;
+}
+
+/** How {@link AioFile.readMany} reads. */
+export interface ReadManyOptions {
+  /**
+   * The most ranges in flight.
+   *
+   * @default {64}
+   */
+  depth?: number;
+  /**
+   * Whether ranges come as soon as they are there, or as they were asked for.
+   *
+   * @default {"completion"}
+   */
+  order?: RangeOrder;
+  /** Ends the iteration with `signal.reason`. */
+  signal?: AbortSignal;
+}
+
+/** How {@link AioFile.scan} reads. */
+export interface ScanOptions extends ReadManyOptions {
+  /**
+   * Bytes of a block.
+   *
+   * @default {65536}
+   */
+  blockSize?: number;
+  /**
+   * Where to begin, in bytes.
+   *
+   * @default {0}
+   */
+  start?: number;
+  /** Where to end, in bytes; by default, and at most, where the file ends when the scan begins. */
+  end?: number;
+}
+
+/** How {@link AioFile.readFile} reads. */
+export interface ReadFileOptions {
+  /** The result is a string in this encoding, not a Buffer. */
+  encoding?: BufferEncoding | null;
+  /** Rejects the promise with `signal.reason`. */
+  signal?: AbortSignal;
+}
+
+/** How {@link AioFile.writeFile} writes. */
+export interface WriteFileOptions {
+  /**
+   * Of strings.
+   *
+   * @default {"utf8"}
+   */
+  encoding?: BufferEncoding | null;
+  /** Rejects the promise with `signal.reason` before the next part. */
+  signal?: AbortSignal;
+}
+
+const MAXIMUM_DEPTH = 65536;
+const MAXIMUM_BLOCK_SIZE = 1 << 30;
+
+/**
+ * An open file. Made by `open`.
+ *
+ * The members that a `FileHandle` has too take the same arguments and give the same results and
+ * error codes. Several operations may be under way at once; those without a position take turns.
+ */
+export class AioFile implements AsyncDisposable {
+  readonly #file: OpenFile;
+  readonly #cursor: Cursor;
+  #closing: Promise<void> | undefined;
+
+  /** @internal */
+  constructor(file: OpenFile) {
+    this.#file = file;
+    this.#cursor = new Cursor();
+  }
+
+  /** The file descriptor; -1 once the file is closed. */
+  get fd(): number {
+    return this.#closing === undefined ? this.#file.fd : -1;
+  }
+
+  /** The path that the file was opened with. */
+  get path(): string {
+    return this.#file.path;
+  }
+
+  /** Whether reads and writes pass by the page cache. */
+  get direct(): boolean {
+    return this.#file.direct;
+  }
+
+  /**
+   * Reads a range.
+   *
+   * @param position Where it begins, in bytes
+   * @param length How many bytes
+   * @param options A signal
+   * @returns Exactly that range; shorter only where the file ends
+   * @throws {RangeError} If `position` or `length` is out of range
+   * @throws {AioError} What the kernel answered; EBADF if the file is closed
+   */
+  async readAt(
+    position: number,
+    length: number,
+    options?: ReadAtOptions,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const file = this.#file;
+    checkRange("read", position, length);
+    file.check("read");
+    const signal = options?.signal;
+    signal?.throwIfAborted();
+    if (length === 0) return new Uint8Array(0);
+    if (length <= LARGEST_READ && !file.isStream) {
+      return await readRange(file, position, length, signal);
+    }
+    return await this.#busy(async () => {
+      // A range far beyond the end must not cost the memory that it would have
+      const size = file.isStream ? length : await sizeOf(file);
+      const bytes = new Uint8Array(Math.max(0, Math.min(length, size - position)));
+      const count = await readInto(file, bytes, position, signal);
+      return count === bytes.length ? bytes : bytes.slice(0, count);
+    });
+  }
+
+  /**
+   * Reads many ranges, a number of them in flight.
+   *
+   * @example
+   * ```ts
+   * import { open } from "kaio";
+   *
+   * await using file = await open("app.db");
+   * const pages = [7, 3, 1].map((page) => ({ position: (page - 1) * 4096, length: 4096, data: page }));
+   * for await (const { bytes, data } of file.readMany(pages, { depth: 16 })) {
+   *   console.log(data, bytes.length);
+   * }
+   * ```
+   *
+   * @param requests The ranges; asked for more as room becomes free
+   * @param options Depth, order and signal
+   * @returns The ranges; the bytes of each are valid until the next is asked for
+   * @throws {RangeError} If `depth` is not an integer from 1 to 65536
+   */
+  readMany<T = undefined>(
+    requests: RangeRequests<T>,
+    options: ReadManyOptions = {},
+  ): AsyncIterableIterator<RangeResult<T>> {
+    return this.#ranges(requests, options, false);
+  }
+
+  /**
+   * Reads the file, or a part of it, in blocks.
+   *
+   * @param options Size of the blocks, depth, range, order and signal
+   * @returns The blocks; the bytes of each are valid until the next is asked for
+   * @throws {RangeError} If an option is out of range
+   * @throws {AioError} ENODATA if the file shrinks meanwhile
+   */
+  scan(options: ScanOptions = {}): AsyncIterableIterator<RangeResult<undefined>> {
+    const { blockSize = 65536, start = 0 } = options;
+    checkInteger("scan", "blockSize", blockSize, MAXIMUM_BLOCK_SIZE, 1);
+    checkInteger("scan", "start", start, Number.MAX_SAFE_INTEGER);
+    checkInteger("scan", "end", options.end ?? start, Number.MAX_SAFE_INTEGER, start);
+    this.#file.check("read");
+    const requests = sizeOf(this.#file).then((size) =>
+      blocks(start, Math.min(options.end ?? size, size), blockSize)
+    );
+    return this.#ranges(requests, options, true);
+  }
+
+  #ranges<T>(
+    requests: RangeRequests<T> | Promise<RangeRequests<T>>,
+    { depth = 64, order = "completion", signal }: ReadManyOptions,
+    whole: boolean,
+  ): Ranges<T> {
+    checkInteger("read ranges", "depth", depth, MAXIMUM_DEPTH, 1);
+    if (order !== "completion" && order !== "request") {
+      throw new TypeError(
+        `Cannot read ranges: \`order\` must be "completion" or "request": current value is "${order}"`,
+      );
+    }
+    this.#file.check("read");
+    return new Ranges(this.#file, requests, { depth, order, signal, whole });
+  }
+
+  /**
+   * Reads into a buffer; see `FileHandle.read`.
+   *
+   * @param buffer Where the bytes go, or all arguments in one object; by default 16 KiB of memory
+   * @param offset First byte of the buffer, or the other arguments in one object
+   * @param length How many bytes
+   * @param position Position in the file; `null`: where the last read or write without one ended
+   * @returns The number of bytes, 0 at the end of the file, and the buffer
+   * @throws {TypeError} ERR_INVALID_ARG_TYPE
+   * @throws {RangeError} ERR_OUT_OF_RANGE
+   * @throws {AioError} What the kernel answered
+   */
+  async read<B extends ArrayBufferView = Buffer>(
+    buffer?: B | (ReadOptions & { buffer?: B }),
+    offset?: number | ReadOptions | null,
+    length?: number | null,
+    position?: number | bigint | null,
+  ): Promise<{ bytesRead: number; buffer: B }> {
+    const read = parseRead(buffer, offset, length, position);
+    this.#file.check("read");
+    const bytesRead = await this.#readBytes(read.bytes, read.position);
+    return { bytesRead, buffer: read.buffer as B };
+  }
+
+  /**
+   * Reads into several buffers, filled one after the other; see `FileHandle.readv`.
+   *
+   * @param buffers Where the bytes go
+   * @param position Position in the file; `null`: where the last read or write without one ended
+   * @returns The number of bytes, and the buffers
+   * @throws {TypeError} ERR_INVALID_ARG_TYPE
+   * @throws {AioError} What the kernel answered
+   */
+  async readv<B extends readonly ArrayBufferView[]>(
+    buffers: B,
+    position?: number | null,
+  ): Promise<{ bytesRead: number; buffers: B }> {
+    const vector = parseVector("read", buffers, position);
+    this.#file.check("read");
+    const bytes = new Uint8Array(vector.length);
+    const bytesRead = await this.#readBytes(bytes, vector.position);
+    scatterTo(vector.parts, bytes.subarray(0, bytesRead));
+    return { bytesRead, buffers };
+  }
+
+  /**
+   * Writes a buffer or a string; see `FileHandle.write`.
+   *
+   * @param data The bytes
+   * @param offset First byte of the buffer, or the other arguments in one object; of a string the
+   * position
+   * @param length How many bytes; of a string the encoding
+   * @param position Position in the file; `null`: where the last read or write without one ended
+   * @returns The number of bytes, and what was written
+   * @throws {TypeError} ERR_INVALID_ARG_TYPE
+   * @throws {RangeError} ERR_OUT_OF_RANGE
+   * @throws {AioError} What the kernel answered
+   */
+  async write<D extends ArrayBufferView | string>(
+    data: D,
+    offset?: number | WriteOptions | null,
+    length?: number | BufferEncoding | null,
+    position?: number | null,
+  ): Promise<{ bytesWritten: number; buffer: D }> {
+    const write = parseWrite(data, offset, length, position);
+    this.#file.check("write");
+    const bytesWritten = await this.#writeBytes(write.bytes, write.position);
+    return { bytesWritten, buffer: data };
+  }
+
+  /**
+   * Writes several buffers, one after the other; see `FileHandle.writev`.
+   *
+   * @param buffers The bytes
+   * @param position Position in the file; `null`: where the last read or write without one ended
+   * @returns The number of bytes, and the buffers
+   * @throws {TypeError} ERR_INVALID_ARG_TYPE
+   * @throws {AioError} What the kernel answered
+   */
+  async writev<B extends readonly ArrayBufferView[]>(
+    buffers: B,
+    position?: number | null,
+  ): Promise<{ bytesWritten: number; buffers: B }> {
+    const vector = parseVector("write", buffers, position);
+    this.#file.check("write");
+    const bytes = Buffer.concat(vector.parts, vector.length);
+    return { bytesWritten: await this.#writeBytes(bytes, vector.position), buffers };
+  }
+
+  /**
+   * Reads from the current position to the end; see `FileHandle.readFile`.
+   *
+   * @param options Encoding and signal, or the encoding
+   * @returns A Buffer, or a string if there is an encoding
+   * @throws {AioError} What the kernel answered
+   */
+  readFile(
+    options?: (ReadFileOptions & { encoding?: null }) | null,
+  ): Promise<Buffer<ArrayBuffer>>;
+  /** The same as a string. */
+  readFile(
+    options: (ReadFileOptions & { encoding: BufferEncoding }) | BufferEncoding,
+  ): Promise<string>;
+  async readFile(
+    options?: ReadFileOptions | BufferEncoding | null,
+  ): Promise<Buffer<ArrayBuffer> | string> {
+    const { encoding, signal } = typeof options === "string"
+      ? { encoding: options }
+      : options ?? {};
+    const file = this.#file;
+    file.check("read");
+    signal?.throwIfAborted();
+    let content: Buffer<ArrayBuffer> = Buffer.alloc(0);
+    await this.#cursor.move(async (position) => {
+      content = await readToEnd(file, position, signal);
+      return content.length;
+    });
+    return encoding ? content.toString(encoding) : content;
+  }
+
+  /**
+   * Writes at the current position; see `FileHandle.writeFile`. What follows it in the file stays.
+   *
+   * @param data A string, a buffer, or an iterable, async iterable or stream of them
+   * @param options Encoding and signal, or the encoding
+   * @throws {TypeError} ERR_INVALID_ARG_TYPE
+   * @throws {AioError} What the kernel answered
+   */
+  async writeFile(data: Chunks, options?: WriteFileOptions | BufferEncoding | null): Promise<void> {
+    const { encoding, signal } = typeof options === "string"
+      ? { encoding: options }
+      : options ?? {};
+    this.#file.check("write");
+    signal?.throwIfAborted();
+    for await (let bytes of chunksOf(data, encoding)) {
+      while (bytes.length > 0) {
+        signal?.throwIfAborted();
+        bytes = bytes.subarray(await this.#writeBytes(bytes, undefined));
+      }
+    }
+  }
+
+  /**
+   * See `FileHandle.stat` and fstat(2).
+   *
+   * @param options Whether the numbers are bigints
+   */
+  stat(options?: { bigint?: false }): Promise<Stats>;
+  /** The same in bigints. */
+  stat(options: { bigint: true }): Promise<BigIntStats>;
+  async stat(options?: { bigint?: boolean }): Promise<Stats | BigIntStats> {
+    this.#file.check("fstat");
+    return await this.#busy(() => fstatAsync(this.#file.fd, { bigint: options?.bigint === true }));
+  }
+
+  /**
+   * Cuts the file, or lengthens it with zeros; see `FileHandle.truncate` and ftruncate(2). Comes
+   * after the writes with O_DIRECT that were begun before it.
+   *
+   * @param length Bytes that the file has afterwards
+   * @throws {RangeError} ERR_OUT_OF_RANGE
+   */
+  async truncate(length: number = 0): Promise<void> {
+    checkInteger("truncate", "length", length, Number.MAX_SAFE_INTEGER);
+    const file = this.#file;
+    file.check("ftruncate");
+    await this.#busy(async () => {
+      const release = await file.lock.hold(0, Infinity, true);
+      try {
+        await ftruncateAsync(file.fd, length);
+      } finally {
+        release();
+      }
+    });
+  }
+
+  /**
+   * Makes what was written last: data and metadata; see `FileHandle.sync` and fsync(2). It covers
+   * the writes whose promises have resolved.
+   */
+  async sync(): Promise<void> {
+    this.#file.check("fsync");
+    await transfer(this.#file, IOCB_CMD_FSYNC, 0, 0, 0, undefined);
+  }
+
+  /**
+   * Makes what was written last: data and what is needed to read it; see `FileHandle.datasync` and
+   * fdatasync(2). It covers the writes whose promises have resolved.
+   */
+  async datasync(): Promise<void> {
+    this.#file.check("fsync");
+    await transfer(this.#file, IOCB_CMD_FDSYNC, 0, 0, 0, undefined);
+  }
+
+  /** Waits for what is under way and closes the file; see `FileHandle.close`. */
+  close(): Promise<void> {
+    return this.#closing ??= this.#close();
+  }
+
+  async #close(): Promise<void> {
+    this.#file.closed = true;
+    await this.#file.drained();
+    await closeAsync(this.#file.fd);
+  }
+
+  /** Closes the file; for `await using`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /**
+   * The file as a stream of bytes; see `FileHandle.readableWebStream`.
+   *
+   * @param options Whether the file is closed when the stream is over
+   */
+  readableWebStream(options: { autoClose?: boolean } = {}): ReadableStream<Uint8Array> {
+    this.#file.check("read");
+    return webStream(this, options.autoClose ?? false);
+  }
+
+  /**
+   * The file as a stream of Node; see `FileHandle.createReadStream`.
+   *
+   * @param options Range, encoding, size of the chunks
+   */
+  createReadStream(options: ReadStreamOptions = {}): Readable {
+    this.#file.check("read");
+    return nodeStream(this, options);
+  }
+
+  /** At a position, or at the current one, which then moves on. */
+  async #readBytes(bytes: Uint8Array, position: number | undefined): Promise<number> {
+    if (bytes.byteLength === 0) return 0;
+    const read = (at: number) => this.#busy(() => readInto(this.#file, bytes, at));
+    return position === undefined ? await this.#cursor.move(read) : await read(position);
+  }
+
+  async #writeBytes(bytes: Uint8Array, position: number | undefined): Promise<number> {
+    if (bytes.byteLength === 0) return 0;
+    const write = (at: number) => this.#busy(() => writeFrom(this.#file, bytes, at));
+    return position === undefined ? await this.#cursor.move(write) : await write(position);
+  }
+
+  /** Keeps the file open until an operation of several steps is over. */
+  async #busy<R>(operation: () => Promise<R>): Promise<R> {
+    this.#file.enter();
+    try {
+      return await operation();
+    } finally {
+      this.#file.leave();
+    }
+  }
+}
+
+/** Blocks of a part of a file, the last one perhaps shorter. */
+function* blocks(
+  start: number,
+  end: number,
+  blockSize: number,
+): Generator<RangeRequest<undefined>> {
+  for (let position = start; position < end; position += blockSize) {
+    yield { position, length: Math.min(blockSize, end - position) };
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * The arguments of the `FileHandle` of `node:fs/promises`, in all the ways they can be given.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import { checkInteger, rangeError, typeError } from "./check.ts";
+
+/** Where in its buffer and in the file a read goes. */
+export interface ReadOptions {
+  /** Where the bytes go; by default 16 KiB of new memory. */
+  buffer?: ArrayBufferView;
+  /** First byte of the buffer. */
+  offset?: number | null;
+  /** How many bytes; by default as many as the buffer has room for. */
+  length?: number | null;
+  /** Position in the file; by default where the last read or write without one ended. */
+  position?: number | bigint | null;
+}
+
+/** Where in its buffer and in the file a write comes from and goes to. */
+export interface WriteOptions {
+  /** First byte of the buffer. */
+  offset?: number | null;
+  /** How many bytes; by default to the end of the buffer. */
+  length?: number | null;
+  /** Position in the file; by default where the last read or write without one ended. */
+  position?: number | null;
+}
+
+/** Arguments that have been understood. */
+export interface Piece<B> {
+  /** The user's own object, for the result. */
+  buffer: B;
+  /** The bytes of it that are meant. */
+  bytes: Uint8Array;
+  /** `undefined`: the current position. */
+  position: number | undefined;
+}
+
+const DEFAULT_SIZE = 16384;
+
+/** See `FileHandle.read`. */
+export function parseRead(
+  buffer: ArrayBufferView | ReadOptions | undefined,
+  offset: number | ReadOptions | null | undefined,
+  length: number | null | undefined,
+  position: number | bigint | null | undefined,
+): Piece<ArrayBufferView> {
+  if (buffer !== undefined && !ArrayBuffer.isView(buffer)) {
+    if (typeof buffer !== "object" || buffer === null) {
+      throw typeError("read", "buffer", "a Buffer, TypedArray or DataView");
+    }
+    const { buffer: memory = Buffer.alloc(DEFAULT_SIZE) } = buffer;
+    return parseRead(memory, buffer, undefined, undefined);
+  }
+  const memory = buffer ?? Buffer.alloc(DEFAULT_SIZE);
+  if (!ArrayBuffer.isView(memory)) {
+    throw typeError("read", "buffer", "a Buffer, TypedArray or DataView");
+  }
+  const options = typeof offset === "object" && offset !== null
+    ? offset
+    : { offset, length, position };
+  return {
+    buffer: memory,
+    bytes: part("read", memory, options.offset ?? 0, options.length ?? undefined),
+    position: parsePosition("read", options.position),
+  };
+}
+
+/** See `FileHandle.write`. */
+export function parseWrite(
+  data: ArrayBufferView | string,
+  offset: number | WriteOptions | null | undefined,
+  length: number | string | null | undefined,
+  position: number | null | undefined,
+): Piece<ArrayBufferView | string> {
+  if (typeof data === "string") {
+    return {
+      buffer: data,
+      bytes: Buffer.from(data, (length ?? "utf8") as BufferEncoding),
+      position: typeof offset === "number" ? parsePosition("write", offset) : undefined,
+    };
+  }
+  if (!ArrayBuffer.isView(data)) {
+    throw typeError("write", "buffer", "a string, Buffer, TypedArray or DataView");
+  }
+  const options = typeof offset === "object" && offset !== null
+    ? offset
+    : { offset, length: length as number | null | undefined, position };
+  return {
+    buffer: data,
+    bytes: part("write", data, options.offset ?? 0, options.length ?? undefined),
+    position: parsePosition("write", options.position),
+  };
+}
+
+function part(
+  action: string,
+  { buffer, byteOffset, byteLength }: ArrayBufferView,
+  offset: number,
+  length: number = byteLength - offset,
+): Uint8Array {
+  if (byteLength === 0 && (buffer as ArrayBuffer).detached) {
+    throw typeError(action, "buffer", "memory that is not detached");
+  }
+  checkInteger(action, "offset", offset, byteLength);
+  checkInteger(action, "length", length, byteLength - offset);
+  return new Uint8Array(buffer, byteOffset + offset, length);
+}
+
+/** Like Node's: `null`, `undefined` and -1 mean the current position. */
+function parsePosition(
+  action: string,
+  position: number | bigint | null | undefined,
+): number | undefined {
+  if (position === null || position === undefined) return undefined;
+  if (typeof position !== "number" && typeof position !== "bigint") {
+    throw typeError(action, "position", "a number, a bigint or null");
+  }
+  const number = Number(position);
+  if (number === -1) return undefined;
+  if (Number.isSafeInteger(number) && number >= 0) return number;
+  throw rangeError(action, "position", "an integer from -1 to 2^53 - 1", position);
+}
+
+/** See `FileHandle.readv` and `writev`. */
+export function parseVector(
+  action: string,
+  buffers: readonly ArrayBufferView[],
+  position: number | null | undefined,
+): { parts: Uint8Array[]; length: number; position: number | undefined } {
+  if (!Array.isArray(buffers) || !buffers.every((buffer) => ArrayBuffer.isView(buffer))) {
+    throw typeError(action, "buffers", "an array of Buffers, TypedArrays or DataViews");
+  }
+  const parts = buffers.map((buffer) => part(action, buffer, 0));
+  const length = parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
+  return {
+    parts,
+    length,
+    position: typeof position === "number" ? parsePosition(action, position) : undefined,
+  };
+}
+
+/** Hands bytes out to the buffers of a readv. */
+export function scatterTo(parts: readonly Uint8Array[], bytes: Uint8Array): void {
+  let at = 0;
+  for (const part of parts) {
+    part.set(bytes.subarray(at, at + part.byteLength));
+    at += part.byteLength;
+  }
+}

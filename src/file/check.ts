@@ -1,0 +1,39 @@
+/**
+ * What is checked of arguments before anything is started. The errors carry the codes that those
+ * of Node have.
+ *
+ * @module
+ */
+
+/** A `RangeError` as Node makes it. */
+export function rangeError(action: string, name: string, rule: string, value: unknown): RangeError {
+  const error = new RangeError(
+    `Cannot ${action}: \`${name}\` must be ${rule}: current value is ${value}`,
+  );
+  return Object.assign(error, { code: "ERR_OUT_OF_RANGE" });
+}
+
+/** A `TypeError` as Node makes it. */
+export function typeError(action: string, name: string, rule: string): TypeError {
+  const error = new TypeError(`Cannot ${action}: \`${name}\` must be ${rule}`);
+  return Object.assign(error, { code: "ERR_INVALID_ARG_TYPE" });
+}
+
+/** Throws unless `value` is an integer from `minimum` to `maximum`. */
+export function checkInteger(
+  action: string,
+  name: string,
+  value: number,
+  maximum: number,
+  minimum = 0,
+): void {
+  if (Number.isInteger(value) && value >= minimum && value <= maximum) return;
+  if (typeof value !== "number") throw typeError(action, name, "a number");
+  throw rangeError(action, name, `an integer from ${minimum} to ${maximum}`, value);
+}
+
+/** Throws unless both are integers from 0 that a file can have. */
+export function checkRange(action: string, position: number, length: number): void {
+  checkInteger(action, "position", position, Number.MAX_SAFE_INTEGER);
+  checkInteger(action, "length", length, Number.MAX_SAFE_INTEGER - position);
+}

@@ -1,0 +1,74 @@
+/**
+ * Locks on ranges of a file, held by writes with O_DIRECT against each other.
+ *
+ * A write that does not fill its blocks reads them, merges and writes them back: what another
+ * write put there in between would be lost. Such a write holds its blocks alone; one that fills
+ * its blocks shares them with others of its kind.
+ *
+ * @module
+ */
+
+interface Hold {
+  start: number;
+  end: number;
+  alone: boolean;
+  /** Whether it has the range, or waits for it. */
+  granted: boolean;
+  grant: () => void;
+}
+
+/** Ranges of bytes held or waited for, oldest first. */
+export class RangeLock {
+  #holds: Hold[] = [];
+
+  /**
+   * Waits for a range.
+   *
+   * @param start First byte
+   * @param end One past the last byte; Infinity where the write changes the length of the file
+   * @param alone Whether nobody else may hold any of it
+   * @returns A function that gives the range back
+   */
+  async hold(start: number, end: number, alone: boolean): Promise<() => void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const hold: Hold = { start, end, alone, granted: false, grant: resolve };
+    this.#holds.push(hold);
+    this.#grantAll();
+    await promise;
+    return () => {
+      this.#holds.splice(this.#holds.indexOf(hold), 1);
+      this.#grantAll();
+    };
+  }
+
+  /** Grants what nothing older stands against: first come, first served, so nobody starves. */
+  #grantAll(): void {
+    for (const [index, hold] of this.#holds.entries()) {
+      if (hold.granted) continue;
+      if (this.#holds.slice(0, index).some((older) => conflict(older, hold))) continue;
+      hold.granted = true;
+      hold.grant();
+    }
+  }
+}
+
+function conflict(a: Hold, b: Hold): boolean {
+  return (a.alone || b.alone) && a.start < b.end && b.start < a.end;
+}
+
+/** By device and inode: every `open` of a file in this thread shares one lock. */
+const locks = new Map<string, WeakRef<RangeLock>>();
+const registry = new FinalizationRegistry((key: string) => {
+  if (locks.get(key)?.deref() === undefined) locks.delete(key);
+});
+
+/** The lock of a file, whoever has it open in this thread. */
+export function rangeLockOf(device: bigint | number, inode: bigint | number): RangeLock {
+  const key = `${device}:${inode}`;
+  const known = locks.get(key)?.deref();
+  if (known !== undefined) return known;
+  const lock = new RangeLock();
+  locks.set(key, new WeakRef(lock));
+  registry.register(lock, key);
+  return lock;
+}

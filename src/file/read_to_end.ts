@@ -1,0 +1,41 @@
+/**
+ * The whole rest of a file.
+ *
+ * @module
+ */
+import { Buffer } from "node:buffer";
+import type { OpenFile } from "./open_file.ts";
+import { readInto } from "./read_into.ts";
+import { sizeOf } from "./size_of.ts";
+
+/** The least that is asked for at once: files of /proc say that they have 0 bytes. */
+const SMALLEST_PART = 65536;
+
+/** Reads from `position` until nothing more comes, also of a file that grows meanwhile. */
+export async function readToEnd(
+  file: OpenFile,
+  position: number,
+  signal: AbortSignal | undefined,
+): Promise<Buffer<ArrayBuffer>> {
+  const parts: Uint8Array[] = [];
+  let total = 0;
+  file.enter();
+  try {
+    const size = await sizeOf(file);
+    while (true) {
+      signal?.throwIfAborted();
+      // One byte more than the file should have: if it does not come, that was the end
+      const length = Math.max(SMALLEST_PART, size + 1 - position - total);
+      const part = new Uint8Array(length);
+      const count = await readInto(file, part, position + total, signal);
+      if (count === 0) break;
+      parts.push(part.subarray(0, count));
+      total += count;
+      if (count < length && !file.isStream) break;
+    }
+  } finally {
+    file.leave();
+  }
+  const whole = parts.length === 1 ? parts[0]! : Buffer.concat(parts, total);
+  return Buffer.from(whole.buffer as ArrayBuffer, whole.byteOffset, total);
+}

@@ -1,0 +1,149 @@
+/**
+ * Writes of the user's memory, of any position and length.
+ *
+ * @module
+ */
+import { fstat, ftruncate } from "node:fs";
+import { promisify } from "node:util";
+import { IOCB_CMD_PREAD, IOCB_CMD_PWRITE } from "../abi/opcodes.ts";
+import { POLLOUT } from "../abi/poll.ts";
+import type { OpenFile } from "./open_file.ts";
+import { whenReady } from "./stream_turn.ts";
+import { transfer } from "./transfer.ts";
+
+const fstatAsync = promisify(fstat);
+const ftruncateAsync = promisify(ftruncate);
+
+/** Writes longer than this are made of several, one after the other. */
+const LARGEST_WRITE = 1 << 20;
+/** PIPE_BUF: for so many bytes there is room when poll says so. See pipe(7). */
+const LARGEST_STREAM_WRITE = 4096;
+
+/**
+ * Writes `source` at `position`.
+ *
+ * @returns How many bytes were written: fewer where a later part failed, which the next write of
+ * that part then reports
+ */
+export async function writeFrom(
+  file: OpenFile,
+  source: Uint8Array,
+  position: number,
+): Promise<number> {
+  const largest = file.isStream ? LARGEST_STREAM_WRITE : LARGEST_WRITE;
+  let written = 0;
+  while (written < source.byteLength) {
+    const part = source.subarray(written, written + largest);
+    try {
+      const count = file.isStream
+        ? await whenReady(file, POLLOUT, () => writePart(file, part, 0))
+        : file.direct && file.append
+        ? await appendDirect(file, part)
+        : file.direct
+        ? await writeDirect(file, part, position + written)
+        : await writePart(file, part, position + written);
+      written += count;
+      if (count < part.byteLength) break;
+    } catch (error) {
+      if (written === 0) throw error;
+      break;
+    }
+  }
+  return written;
+}
+
+/** One write, from memory that the kernel may use where it lies or from a stand-in. */
+async function writePart(file: OpenFile, part: Uint8Array, position: number): Promise<number> {
+  const { slab } = file.core;
+  const length = part.byteLength;
+  const base = file.core.addressOf(part.buffer);
+  const address = base + part.byteOffset;
+  if (base !== 0 && address % file.alignment.memory === 0) {
+    return await transfer(file, IOCB_CMD_PWRITE, address, length, position, part);
+  }
+  const piece = slab.take(length);
+  try {
+    piece.bytes.set(part);
+    return await transfer(file, IOCB_CMD_PWRITE, piece.address, length, position, piece);
+  } finally {
+    slab.give(piece);
+  }
+}
+
+/** A write to a file that takes whole blocks only. */
+async function writeDirect(file: OpenFile, part: Uint8Array, position: number): Promise<number> {
+  const { offset } = file.alignment;
+  // What changes the length holds everything behind it, too: a later cut must not hit others
+  const { size } = await fstatAsync(file.fd);
+  const end = position + part.byteLength;
+  const grows = roundUp(end, offset) > size;
+  const whole = position % offset === 0 && end % offset === 0;
+  const start = grows ? Math.min(position, size) : position;
+  const release = await file.lock.hold(
+    start - start % offset,
+    grows ? Infinity : roundUp(end, offset),
+    !whole,
+  );
+  try {
+    return whole ? await writePart(file, part, position) : await merge(file, part, position);
+  } finally {
+    release();
+  }
+}
+
+/** A write at the end, wherever that is; those of this thread take turns. */
+async function appendDirect(file: OpenFile, part: Uint8Array): Promise<number> {
+  // A byte that no write of a position has
+  const release = await file.lock.hold(-1, 0, true);
+  try {
+    const { size } = await fstatAsync(file.fd);
+    return await writeDirect(file, part, size);
+  } finally {
+    release();
+  }
+}
+
+/** Reads the blocks at both ends, merges, writes all, and cuts what went beyond the end. */
+async function merge(file: OpenFile, part: Uint8Array, position: number): Promise<number> {
+  const { offset } = file.alignment;
+  const end = position + part.byteLength;
+  const start = position - position % offset;
+  const span = roundUp(end, offset) - start;
+  const { slab } = file.core;
+  const piece = slab.take(span);
+  try {
+    const blocks = piece.bytes.subarray(0, span);
+    // Asked again under the lock: writes that came before may have changed it
+    const { size } = await fstatAsync(file.fd);
+    const head = position > start;
+    const tail = end < start + span;
+    if (head) await readBlock(file, piece.address, blocks.subarray(0, offset), start);
+    if (tail && !(head && span === offset)) {
+      const last = span - offset;
+      await readBlock(file, piece.address + last, blocks.subarray(last), start + last);
+    }
+    blocks.set(part, position - start);
+    const written = await transfer(file, IOCB_CMD_PWRITE, piece.address, span, start, piece);
+    const length = Math.max(size, Math.min(end, start + written));
+    if (file.isRegular && start + written > length) await ftruncateAsync(file.fd, length);
+    return Math.max(0, Math.min(part.byteLength, start + written - position));
+  } finally {
+    slab.give(piece);
+  }
+}
+
+/** Reads one block; what lies beyond the end of the file is zero. */
+async function readBlock(
+  file: OpenFile,
+  address: number,
+  block: Uint8Array,
+  position: number,
+): Promise<void> {
+  const { length } = block;
+  const got = await transfer(file, IOCB_CMD_PREAD, address, length, position, block);
+  block.fill(0, got);
+}
+
+function roundUp(value: number, multiple: number): number {
+  return Math.ceil(value / multiple) * multiple;
+}

@@ -1,0 +1,173 @@
+/**
+ * Opening files.
+ *
+ * @module
+ */
+import { close, constants, fstat, open as openFd, type Stats } from "node:fs";
+import { promisify } from "node:util";
+import { EINVAL } from "./abi/errno.ts";
+import { AioContext, innardsOf } from "./context.ts";
+import { AioError } from "./error.ts";
+import { AioFile } from "./file.ts";
+import { accessOf, parseFlags } from "./file/flags.ts";
+import { OpenFile } from "./file/open_file.ts";
+import { rangeLockOf } from "./file/range_lock.ts";
+import type { DirectAlignment, Kernel } from "./kernel.ts";
+
+const openAsync = promisify(openFd);
+const fstatAsync = promisify(fstat) as (fd: number) => Promise<Stats>;
+const closeAsync = promisify(close);
+
+const { O_APPEND, O_EXCL, O_RDWR, O_WRONLY } = constants;
+/** Missing on systems that have no such flag. */
+const O_DIRECT: number | undefined = constants.O_DIRECT;
+
+/** Where a file system does not tell: no device has larger blocks than a page. */
+const SAFE_ALIGNMENT: DirectAlignment = { memory: 4096, offset: 4096, readOffset: 4096 };
+const NO_ALIGNMENT: DirectAlignment = { memory: 1, offset: 1, readOffset: 1 };
+
+/** How many requests of files without a context of their own may be in flight at once. */
+const SHARED_ENTRIES = 256;
+
+/** How a file is opened. */
+export interface OpenOptions {
+  /**
+   * Whether to pass by the page cache (O_DIRECT): `true` fails where the file system has no such
+   * way, `"try"` then opens as if it were `false`. Any position, length and buffer is accepted
+   * either way: kaio does the alignment.
+   *
+   * @default {false}
+   */
+  direct?: boolean | "try";
+  /** The context for the file's requests; by default all files share one. */
+  context?: AioContext<never> | AioContext;
+  /**
+   * The permissions of a file that is created.
+   *
+   * @default {0o666}
+   */
+  mode?: number;
+}
+
+let shared: AioContext | undefined;
+
+/**
+ * Opens a file.
+ *
+ * It is opened by `node:fs`, so the permissions of the runtime hold, as do its error codes.
+ *
+ * @example
+ * ```ts
+ * import { open } from "kaio";
+ *
+ * await using file = await open("app.db", "r", { direct: "try" });
+ * const header = await file.readAt(0, 100);
+ * console.log(new TextDecoder().decode(header.subarray(0, 15)));
+ * ```
+ *
+ * @param path The file
+ * @param flags As `node:fs` has them
+ * @param options How it is opened
+ * @returns The file, to be closed
+ * @throws {AioError} What open(2) answered: ENOENT, EACCES, …; EINVAL with `direct: true` where
+ * the file system has no O_DIRECT; EAGAIN where fs.aio-max-nr is used up
+ * @throws {TypeError} If `flags` or `direct` is none of the above
+ * @throws {Error} Where the system calls or the FFI of the runtime are missing
+ */
+export async function open(
+  path: string | URL,
+  flags: string | number = "r",
+  options: OpenOptions = {},
+): Promise<AioFile> {
+  const { direct = false, mode = 0o666 } = options;
+  if (direct !== true && direct !== false && direct !== "try") {
+    throw new TypeError(
+      `Cannot open file: \`direct\` must be true, false or "try": current value is ${direct}`,
+    );
+  }
+  const wanted = parseFlags(flags);
+  // Before the file is opened, so that nothing is left open where there is no kernel to be had
+  const context = options.context ?? (shared ??= new AioContext({ entries: SHARED_ENTRIES }));
+  const { core, pump } = innardsOf(context as AioContext);
+  const opened = direct === false
+    ? { fd: await openPath(path, wanted, mode), direct: false }
+    : await openDirect(path, wanted, mode, direct);
+  try {
+    const stats = await fstatAsync(opened.fd);
+    const isStream = stats.isFIFO() || stats.isSocket() || stats.isCharacterDevice();
+    const usesBlocks = opened.direct && !isStream;
+    return new AioFile(
+      new OpenFile({
+        fd: opened.fd,
+        path: String(path),
+        core,
+        pump,
+        direct: usesBlocks,
+        alignment: usesBlocks ? alignmentOf(core.kernel, opened.fd) : NO_ALIGNMENT,
+        ...accessOf(wanted),
+        append: (wanted & O_APPEND) !== 0,
+        isDirectory: stats.isDirectory(),
+        isRegular: stats.isFile(),
+        isStream,
+        lock: rangeLockOf(stats.dev, stats.ino),
+      }),
+    );
+  } catch (error) {
+    await closeAsync(opened.fd);
+    throw error;
+  }
+}
+
+function alignmentOf(kernel: Kernel, fd: number): DirectAlignment {
+  return kernel.directAlignment?.(fd) ?? SAFE_ALIGNMENT;
+}
+
+async function openDirect(
+  path: string | URL,
+  flags: number,
+  mode: number,
+  direct: true | "try",
+): Promise<{ fd: number; direct: boolean }> {
+  if (O_DIRECT === undefined) {
+    if (direct === "try") return { fd: await openPath(path, flags, mode), direct: false };
+    throw directError(path, -EINVAL);
+  }
+  // Appending is done by position: the kernel would want the end of the file to be aligned
+  const wanted = (flags & ~O_APPEND) | O_DIRECT;
+  try {
+    return { fd: await openReadable(path, wanted, mode), direct: true };
+  } catch (error) {
+    if (!(error instanceof AioError) || error.errno !== -EINVAL) throw error;
+    if (direct === true) throw directError(path, error.errno);
+    // Where it was to be made and must not have been there, the failed attempt has made it
+    return { fd: await openPath(path, flags & ~O_EXCL, mode), direct: false };
+  }
+}
+
+/** A write that does not fill its blocks must read them, so reading is asked for, too. */
+async function openReadable(path: string | URL, flags: number, mode: number): Promise<number> {
+  if ((flags & (O_WRONLY | O_RDWR)) !== O_WRONLY) return await openPath(path, flags, mode);
+  try {
+    return await openPath(path, (flags & ~O_WRONLY) | O_RDWR, mode);
+  } catch (error) {
+    if (error instanceof AioError && error.errno === -EINVAL) throw error;
+    // Perhaps only writing is permitted: then whole blocks can be written
+    return await openPath(path, flags, mode);
+  }
+}
+
+async function openPath(path: string | URL, flags: number, mode: number): Promise<number> {
+  try {
+    return await openAsync(path, flags, mode);
+  } catch (error) {
+    const errno = (error as { errno?: unknown }).errno;
+    // What has no errno is not the kernel's: a refused permission of the runtime, a bad path
+    if (typeof errno !== "number") throw error;
+    throw new AioError(errno, "open", { path: String(path) });
+  }
+}
+
+function directError(path: string | URL, errno: number): AioError {
+  const hint = 'this file system has no O_DIRECT; open with `direct: "try"` to do without';
+  return new AioError(errno, "open", { path: String(path), hint });
+}
