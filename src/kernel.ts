@@ -40,7 +40,10 @@ export interface Wakeup {
    * The process stays alive until then. While armed, a second call does nothing.
    */
   arm(): void;
-  /** Takes {@link Wakeup.arm} back and lets the process end. A call under way may still come. */
+  /**
+   * Takes {@link Wakeup.arm} back. To be called when nothing is in flight, also after a wake-up:
+   * only then is the process sure to end. A call of `wake` under way may still come.
+   */
   disarm(): void;
   /** Reads the eventfd down to zero without waiting. */
   drain(): void;

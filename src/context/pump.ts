@@ -30,6 +30,8 @@ export class Pump {
   #scheduled = false;
   #flushing = false;
   #armed = false;
+  /** Armed at least once since it was disarmed: a runtime may hold the process alive for it. */
+  #watching = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** The loop has asked for more since the last turn. */
   #asked = false;
@@ -176,7 +178,7 @@ export class Pump {
       this.schedule();
       return;
     }
-    this.#armed = true;
+    this.#armed = this.#watching = true;
     wakeup.arm();
   }
 
@@ -195,8 +197,8 @@ export class Pump {
   #disarm(): void {
     if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (!this.#armed) return;
-    this.#armed = false;
+    if (!this.#watching) return;
+    this.#armed = this.#watching = false;
     this.#core.engine.wakeup?.disarm();
   }
 }
