@@ -40,3 +40,4 @@ export type { Chunk, Chunks } from "./src/file/chunks.ts";
 export type { ReadOptions, WriteOptions } from "./src/file/arguments.ts";
 export type { ReadStreamOptions } from "./src/file/streams.ts";
 export type { RangeOrder, RangeRequest, RangeRequests, RangeResult } from "./src/file/ranges.ts";
+export { type Probe, probe } from "./src/probe.ts";

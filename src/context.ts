@@ -17,7 +17,7 @@ import type { Completion } from "./context/completion.ts";
 import { Core, type Reap } from "./context/core.ts";
 import { BatchLoop, CompletionLoop, Turnstile } from "./context/loops.ts";
 import { Pump } from "./context/pump.ts";
-import type { Request } from "./context/request.ts";
+import { blankRequest, type Request } from "./context/request.ts";
 import type { Kernel } from "./kernel.ts";
 import { requireLinux } from "./linux/load.ts";
 
@@ -129,7 +129,7 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
   readonly #pump: Pump;
   readonly #turnstile = new Turnstile();
   /** Filled anew for each request; the core copies it. */
-  readonly #request: Request;
+  readonly #request: Request = blankRequest();
   #waited: Completion<unknown>[] = [];
   #closing: Promise<void> | undefined;
 
@@ -165,18 +165,6 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
     }
     this.#core = new Core(options.kernel ?? requireLinux(), entries, reap);
     this.#pump = new Pump(this.#core, maxWait);
-    this.#request = {
-      opcode: 0,
-      fd: 0,
-      buffer: undefined,
-      buffers: undefined,
-      address: 0,
-      length: 0,
-      position: 0,
-      rwFlags: 0,
-      data: undefined,
-      sink: undefined,
-    };
   }
 
   /** The most requests that may be in flight. */
@@ -350,7 +338,7 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
     position: number,
     data: T | undefined,
   ): Ticket {
-    if (this.#closing !== undefined) throw closedError("queue request");
+    if (this.#core.closing) throw closedError("queue request");
     if (!Number.isInteger(fd) || fd < 0 || fd > 0x7fffffff) {
       throw new RangeError(
         `Cannot queue request: \`fd\` must be a file descriptor: current value is ${fd}`,
@@ -378,7 +366,7 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
    * @throws {Error} If the context is closed
    */
   submit(): number {
-    if (this.#closing !== undefined) throw closedError("submit");
+    if (this.#core.closing) throw closedError("submit");
     const accepted = this.#core.submit();
     if (accepted > 0) this.#pump.schedule();
     return accepted;
@@ -391,7 +379,7 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
    * @returns `true`: it will complete with `-ECANCELED`; `false`: it goes on, or has completed
    */
   cancel(ticket: Ticket): boolean {
-    return this.#closing === undefined && this.#core.cancel(ticket);
+    return !this.#core.closing && this.#core.cancel(ticket);
   }
 
   /**
@@ -438,7 +426,7 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
         `Cannot wait: \`timeout\` must be 0 or more milliseconds: current value is ${timeout}`,
       );
     }
-    if (this.#closing !== undefined) throw closedError("wait");
+    if (this.#core.closing) throw closedError("wait");
     this.#turnstile.enter(this.#request);
     try {
       this.#core.collect(minimum, timeout);

@@ -54,6 +54,8 @@ export class AioError extends Error {
   readonly length?: number;
 
   /**
+   * Makes the error of a failed call.
+   *
    * @param errno The negative errno, as the kernel returned it
    * @param syscall What failed
    * @param details Where it stood

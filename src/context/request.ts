@@ -62,3 +62,19 @@ export interface Request {
   /** Who is told; none: the context's loop. */
   sink: Sink | undefined;
 }
+
+/** A request to be filled in: one serves for all that its owner queues, as the core copies it. */
+export function blankRequest(fd: number = 0): Request {
+  return {
+    opcode: 0,
+    fd,
+    buffer: undefined,
+    buffers: undefined,
+    address: 0,
+    length: 0,
+    position: 0,
+    rwFlags: 0,
+    data: undefined,
+    sink: undefined,
+  };
+}

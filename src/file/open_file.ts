@@ -7,7 +7,7 @@ import { EBADF, EISDIR } from "../abi/errno.ts";
 import { requestError } from "../context/completion.ts";
 import type { Core } from "../context/core.ts";
 import type { Pump } from "../context/pump.ts";
-import type { Request, Sink } from "../context/request.ts";
+import { blankRequest, type Request, type Sink } from "../context/request.ts";
 import { AioError } from "../error.ts";
 import type { Address, DirectAlignment } from "../kernel.ts";
 import type { RangeLock } from "./range_lock.ts";
@@ -73,18 +73,7 @@ export class OpenFile {
     this.isRegular = state.isRegular;
     this.isStream = state.isStream;
     this.lock = state.lock;
-    this.#request = {
-      opcode: 0,
-      fd: state.fd,
-      buffer: undefined,
-      buffers: undefined,
-      address: 0,
-      length: 0,
-      position: 0,
-      rwFlags: 0,
-      data: undefined,
-      sink: undefined,
-    };
+    this.#request = blankRequest(state.fd);
   }
 
   /** Throws what keeps an operation from being started at all. */

@@ -1,0 +1,32 @@
+/** What `kaio --help` prints. */
+export const HELP: string = `Usage: kaio <command> [options]
+
+Commands:
+  scan FILE    read every block of a file; census of the pages of a SQLite database
+
+Options:
+  --help       show this text, or that of a command
+  --version    show the version
+
+Exit code: 0 done, 1 failed, 2 called wrongly, 130 interrupted
+`;
+
+/** What `kaio scan --help` prints. */
+export const SCAN_HELP: string = `Usage: kaio scan FILE [options]
+
+Reads every block of FILE, a regular file, in the order in which the disk delivers them, and says
+how fast that was. If FILE is a SQLite database, it also counts the pages of each kind: it follows
+the tables and indexes from the schema, their overflow pages and the freelist, and reports what is
+not right. Nothing is written.
+
+Options:
+  --block BYTES    bytes of a read, 1 to 16777216 (default: the page size of a SQLite database,
+                   else 4096); a database is read in whole pages, so a block that is no multiple
+                   of its page size is rounded up to one
+  --depth N        reads in flight at most, 1 to 4096 (default: 64)
+  --no-direct      read through the page cache, not with O_DIRECT
+  --json           print one JSON object
+  --help           show this text
+
+CPU per read is that of the whole process, the census included.
+`;
