@@ -20,6 +20,7 @@ import {
   Ranges,
 } from "./file/ranges.ts";
 import { LARGEST_READ, readRange } from "./file/read_at.ts";
+import { addressInPlace, readInPlace } from "./file/read_in_place.ts";
 import { readInto } from "./file/read_into.ts";
 import { readToEnd } from "./file/read_to_end.ts";
 import { sizeOf } from "./file/size_of.ts";
@@ -147,23 +148,34 @@ export class AioFile implements AsyncDisposable {
    * @throws {RangeError} If `position` or `length` is out of range
    * @throws {AioError} What the kernel answered; EBADF if the file is closed
    */
-  async readAt(
+  readAt(
     position: number,
     length: number,
     options?: ReadAtOptions,
   ): Promise<Uint8Array<ArrayBuffer>> {
-    const file = this.#file;
-    checkRange("read", position, length);
-    file.check("read");
-    const signal = options?.signal;
-    signal?.throwIfAborted();
-    if (length === 0) return new Uint8Array(0);
-    if (length <= LARGEST_READ && !file.isStream) {
-      return await readRange(file, position, length, signal);
+    try {
+      const file = this.#file;
+      checkRange("read", position, length);
+      file.check("read");
+      const signal = options?.signal;
+      signal?.throwIfAborted();
+      if (length === 0) return Promise.resolve(new Uint8Array(0));
+      if (length > LARGEST_READ || file.isStream) return this.#readLong(position, length, signal);
+      return readRange(file, position, length, signal);
+    } catch (error) {
+      return Promise.reject(error);
     }
-    return await this.#busy(async () => {
+  }
+
+  #readLong(
+    position: number,
+    length: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const file = this.#file;
+    return this.#busy(async () => {
       // A range far beyond the end must not cost the memory that it would have
-      const size = file.isStream ? length : await sizeOf(file);
+      const size = file.isStream ? position + length : await sizeOf(file);
       const bytes = new Uint8Array(Math.max(0, Math.min(length, size - position)));
       const count = await readInto(file, bytes, position, signal);
       return count === bytes.length ? bytes : bytes.slice(0, count);
@@ -243,16 +255,27 @@ export class AioFile implements AsyncDisposable {
    * @throws {RangeError} ERR_OUT_OF_RANGE
    * @throws {AioError} What the kernel answered
    */
-  async read<B extends ArrayBufferView = Buffer>(
+  read<B extends ArrayBufferView = Buffer>(
     buffer?: B | (ReadOptions & { buffer?: B }),
     offset?: number | ReadOptions | null,
     length?: number | null,
     position?: number | bigint | null,
   ): Promise<{ bytesRead: number; buffer: B }> {
-    const read = parseRead(buffer, offset, length, position);
-    this.#file.check("read");
-    const bytesRead = await this.#readBytes(read.bytes, read.position);
-    return { bytesRead, buffer: read.buffer as B };
+    try {
+      const read = parseRead(buffer, offset, length, position);
+      this.#file.check("read");
+      const result = (bytesRead: number) => ({ bytesRead, buffer: read.buffer as B });
+      if (read.position !== undefined) {
+        // The short way of page caches: aligned memory from `allocate`, one promise
+        const address = addressInPlace(this.#file, read.bytes, read.position);
+        if (address !== 0) {
+          return readInPlace(this.#file, read.bytes, address, read.position, result);
+        }
+      }
+      return this.#readBytes(read.bytes, read.position).then(result);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /**

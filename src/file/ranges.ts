@@ -55,7 +55,7 @@ class Slot<T> extends RangeRead {
     this.#done = done;
   }
 
-  read(request: RangeRequest<T>): void {
+  begin(request: RangeRequest<T>): void {
     this.data = request.data as T;
     this.state = "reading";
     this.#errno = 0;
@@ -64,9 +64,7 @@ class Slot<T> extends RangeRead {
 
   /** What was read, where it lies. */
   get bytes(): Uint8Array<ArrayBuffer> {
-    const { bytes } = this.piece!;
-    const whole = this.skip === 0 && this.count === bytes.length;
-    return whole ? bytes : bytes.subarray(this.skip, this.skip + this.count);
+    return this.read(this.count);
   }
 
   get error(): AioError | undefined {
@@ -238,7 +236,7 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
     const slot = this.#free.pop() ?? this.#grow();
     this.#active++;
     if (this.#options.order === "request") this.#queue.push(slot);
-    slot.read(step.value);
+    slot.begin(step.value);
   }
 
   #grow(): Slot<T> {

@@ -80,6 +80,13 @@ export abstract class RangeRead implements Sink {
     this.file.core.cancel(this.#ticket);
   }
 
+  /** The first `count` bytes of the range, where they lie. */
+  protected read(count: number): Uint8Array<ArrayBuffer> {
+    const { bytes } = this.piece!;
+    const whole = this.skip === 0 && count === bytes.length;
+    return whole ? bytes : bytes.subarray(this.skip, this.skip + count);
+  }
+
   /** Gives the memory back. */
   protected release(): void {
     this.file.core.slab.give(this.piece!);
@@ -123,9 +130,9 @@ class PromisedRead extends RangeRead {
   }
 
   protected override arrived(count: number): void {
-    const { skip } = this;
-    // A plain copy that the caller owns: the piece serves the next read
-    const bytes = this.piece!.bytes.slice(skip, skip + count);
+    // A copy that the caller owns: the piece serves the next read
+    const bytes = new Uint8Array(count);
+    bytes.set(this.read(count));
     this.#end();
     this.#resolve(bytes);
   }

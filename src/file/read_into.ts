@@ -3,12 +3,11 @@
  *
  * @module
  */
-import { IOCB_CMD_PREAD } from "../abi/opcodes.ts";
 import { POLLIN } from "../abi/poll.ts";
 import type { OpenFile } from "./open_file.ts";
 import { LARGEST_READ, readRange } from "./read_at.ts";
+import { addressInPlace, readInPlace } from "./read_in_place.ts";
 import { whenReady } from "./stream_turn.ts";
-import { transfer } from "./transfer.ts";
 
 /** How many parts of a long read are under way at once. */
 const PARTS = 8;
@@ -28,8 +27,8 @@ export async function readInto(
     const part = target.subarray(0, LARGEST_READ);
     return await whenReady(file, POLLIN, () => readPart(file, part, 0, signal));
   }
-  const address = addressFor(file, target, position);
-  if (address !== 0) return await readInPlace(file, target, address, position);
+  const address = addressInPlace(file, target, position);
+  if (address !== 0) return await readInPlace(file, target, address, position, (count) => count);
   let total = 0;
   for (let start = 0; start < target.byteLength; start += PARTS * LARGEST_READ) {
     const parts: Promise<number>[] = [];
@@ -60,32 +59,4 @@ async function readPart(
   }
   target.set(bytes);
   return bytes.byteLength;
-}
-
-/** Where the memory lies, if the kernel may use it as it is; else 0. */
-function addressFor(file: OpenFile, target: Uint8Array, position: number): number {
-  const { memory, readOffset } = file.alignment;
-  const base = file.core.addressOf(target.buffer);
-  if (base === 0 || target.byteLength === 0) return 0;
-  const address = base + target.byteOffset;
-  const aligned = address % memory === 0 && position % readOffset === 0 &&
-    target.byteLength % readOffset === 0;
-  return aligned ? address : 0;
-}
-
-async function readInPlace(
-  file: OpenFile,
-  target: Uint8Array,
-  address: number,
-  position: number,
-): Promise<number> {
-  let got = 0;
-  while (got < target.byteLength) {
-    const left = target.byteLength - got;
-    // The transfer holds `target`, so its memory stays until the kernel lets go
-    const res = await transfer(file, IOCB_CMD_PREAD, address + got, left, position + got, target);
-    got += res;
-    if (res === 0 || got % file.alignment.readOffset !== 0) break;
-  }
-  return got;
 }

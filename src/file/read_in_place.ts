@@ -1,0 +1,90 @@
+/**
+ * Reads into memory that the kernel may use where it lies: one promise, no copy.
+ *
+ * @module
+ */
+import { IOCB_CMD_PREAD } from "../abi/opcodes.ts";
+import type { Sink } from "../context/request.ts";
+import type { Address } from "../kernel.ts";
+import type { OpenFile } from "./open_file.ts";
+
+/** Where `target` lies, if it can be read into as it is; else 0. */
+export function addressInPlace(file: OpenFile, target: Uint8Array, position: number): Address {
+  const base = file.core.addressOf(target.buffer);
+  if (base === 0 || file.isStream || target.byteLength === 0) return 0;
+  const { memory, readOffset } = file.alignment;
+  const address = base + target.byteOffset;
+  const aligned = address % memory === 0 && position % readOffset === 0 &&
+    target.byteLength % readOffset === 0;
+  return aligned ? address : 0;
+}
+
+/** Holds `target` until the kernel lets go: that is what pins it. */
+class InPlaceRead<R> implements Sink {
+  readonly #file: OpenFile;
+  readonly #target: Uint8Array;
+  readonly #address: Address;
+  readonly #position: number;
+  readonly #result: (count: number) => R;
+  readonly #resolve: (result: R) => void;
+  readonly #reject: (reason: unknown) => void;
+  #got = 0;
+
+  constructor(
+    file: OpenFile,
+    target: Uint8Array,
+    address: Address,
+    position: number,
+    result: (count: number) => R,
+    resolve: (result: R) => void,
+    reject: (reason: unknown) => void,
+  ) {
+    this.#file = file;
+    this.#target = target;
+    this.#address = address;
+    this.#position = position;
+    this.#result = result;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    file.enter();
+    this.#queue();
+  }
+
+  #queue(): void {
+    const got = this.#got;
+    const left = this.#target.byteLength - got;
+    this.#file.queue(IOCB_CMD_PREAD, this.#address + got, left, this.#position + got, this);
+  }
+
+  complete(res: number): void {
+    const length = this.#target.byteLength;
+    if (res > 0) {
+      this.#got += res;
+      // Less than asked for is the end of the file if it is no whole block, and perhaps else
+      const unsure = this.#got < length && this.#got % this.#file.alignment.readOffset === 0;
+      if (unsure) return this.#queue();
+    }
+    this.#file.leave();
+    if (res >= 0) this.#resolve(this.#result(this.#got));
+    else this.#reject(this.#file.error(res, IOCB_CMD_PREAD, this.#position, length));
+  }
+}
+
+/**
+ * Fills `target`.
+ *
+ * @param address What {@link addressInPlace} gave
+ * @param result Makes the promise's result of the number of bytes
+ */
+export function readInPlace<R>(
+  file: OpenFile,
+  target: Uint8Array,
+  address: Address,
+  position: number,
+  result: (count: number) => R,
+): Promise<R> {
+  return new Promise((resolve, reject) => {
+    new InPlaceRead(file, target, address, position, result, resolve, reject);
+    file.pump.flushSoon();
+  });
+}
