@@ -23,6 +23,8 @@ interface NodeFfi {
   DynamicLibrary: new (name: string | null) => DynamicLibrary;
   toArrayBuffer(address: bigint, byteLength: number, copy: boolean): ArrayBuffer;
   getRawPointer(buffer: ArrayBuffer): bigint;
+  getUint32(address: bigint, byteOffset: number): number;
+  setUint32(address: bigint, byteOffset: number, value: number): void;
   getCurrentEventLoop(): bigint;
 }
 
@@ -95,9 +97,16 @@ function takingNumbers(call: WordsCall, words: number): LibcCall {
 const UV_POLL = 8n;
 const UV_READABLE = 1n;
 
+// `flags` of a `uv_handle_t`: libuv, include/uv.h and src/uv-common.h
+const UV_HANDLE_FLAGS = 88n;
+const UV_HANDLE_REF = 0x8;
+const UV_HANDLE_INTERNAL = 0x10;
+
 /** The few functions of libuv that every watch of this thread shares; the process has them. */
 interface Uv {
   library: DynamicLibrary;
+  getUint32(address: bigint): number;
+  setUint32(address: bigint, value: number): void;
   loop: bigint;
   /** Memory for a `uv_poll_t`, never given back: libuv uses it after `uv_close`, too. */
   allocate(): bigint;
@@ -114,6 +123,8 @@ function bindUv(ffi: NodeFfi, malloc: LibcCall): Uv {
   const size = Number(bind("uv_handle_size", 1)(UV_POLL));
   return {
     library,
+    getUint32: (address) => ffi.getUint32(address, 0),
+    setUint32: (address, value) => ffi.setUint32(address, 0, value),
     loop: ffi.getCurrentEventLoop(),
     allocate: () => BigInt(malloc(size)),
     pollInit: bind("uv_poll_init", 3),
@@ -138,10 +149,23 @@ class NodeWatch implements Watch {
     this.#handle = uv.allocate();
     const code = uv.pollInit(uv.loop, this.#handle, BigInt(fd));
     if (code !== 0) throw new Error(`Cannot watch file descriptor ${fd}: uv_poll_init: ${code}`);
+    this.#disown();
     this.#callback = uv.library.registerCallback(
       { arguments: ["i64", "i32", "i32"], return: "void" },
       () => this.#readable(),
     );
+  }
+
+  /**
+   * Marks the handle as one of libuv's own. When a worker is terminated no code of ours runs to
+   * close it, and Node ends the process over a loop that has handles other than those.
+   */
+  #disown(): void {
+    const flags = this.#uv.getUint32(this.#handle + UV_HANDLE_FLAGS);
+    if (flags !== UV_HANDLE_REF) {
+      throw new Error("Cannot watch file descriptors: this libuv lays its handles out differently");
+    }
+    this.#uv.setUint32(this.#handle + UV_HANDLE_FLAGS, flags | UV_HANDLE_INTERNAL);
   }
 
   arm(): void {
