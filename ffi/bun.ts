@@ -6,7 +6,8 @@
 import process from "node:process";
 import { type LibcCall, openLibc, type Runtime, type Watch } from "./runtime.ts";
 
-interface BunFfi {
+/** What is used of `bun:ffi`; held against its own types in tests/bun_types.ts. */
+export interface BunFfi {
   dlopen(
     name: string,
     symbols: Record<string, { args: readonly string[]; returns: string }>,
