@@ -1,9 +1,9 @@
 import { stat } from "node:fs/promises";
 import process from "node:process";
+import type { AioFile } from "../file.ts";
 import { open } from "../open.ts";
 import { ProgressBar } from "./progress_bar.ts";
 import { runtimeName } from "./runtime_name.ts";
-import type { ScanFile } from "./scan_file.ts";
 import type { ScanOptions } from "./scan_options.ts";
 import type { ScanResult } from "./scan_result.ts";
 import { hasWriteAheadLog } from "./sqlite/write_ahead_log.ts";
@@ -88,7 +88,7 @@ type Figures = Pick<
 >;
 
 async function readAll(
-  file: ScanFile,
+  file: AioFile,
   { size, block, depth, signal }: Reading,
   survey: Survey | undefined,
 ): Promise<Figures> {

@@ -1,4 +1,4 @@
-import type { ScanFile } from "./scan_file.ts";
+import type { AioFile } from "../file.ts";
 import type { SqliteResult } from "./scan_result.ts";
 import { addBlock } from "./sqlite/add_block.ts";
 import { Census } from "./sqlite/census.ts";
@@ -11,13 +11,13 @@ import { schemaRoots } from "./sqlite/schema_roots.ts";
  * pages one by one, everything else comes out of the scan.
  */
 export class Survey {
-  #file: ScanFile;
+  #file: AioFile;
   #header: DatabaseHeader;
   #census: Census;
   #signal: AbortSignal;
   #roots: readonly number[] = [];
 
-  private constructor(file: ScanFile, header: DatabaseHeader, size: number, signal: AbortSignal) {
+  private constructor(file: AioFile, header: DatabaseHeader, size: number, signal: AbortSignal) {
     this.#file = file;
     this.#header = header;
     this.#census = new Census(header, size);
@@ -34,7 +34,7 @@ export class Survey {
    * @returns The census, or `undefined` if there is none to take.
    */
   static async begin(
-    file: ScanFile,
+    file: AioFile,
     size: number,
     notes: string[],
     signal: AbortSignal,
@@ -89,7 +89,7 @@ export class Survey {
 }
 
 async function readHeader(
-  file: ScanFile,
+  file: AioFile,
   notes: string[],
   signal: AbortSignal,
 ): Promise<DatabaseHeader | undefined> {

@@ -256,7 +256,10 @@ export class Core {
    */
   submit(): number {
     let total = 0;
-    while (this.#first < this.#last) {
+    while (true) {
+      // A request that is refused frees its slot here, and no completion would tell those who wait
+      this.#refill();
+      if (this.#first === this.#last) break;
       const { contextId, pointersAddress } = this.#engine;
       const pointers = pointersAddress + 8 * this.#first;
       const accepted = this.kernel.io_submit(contextId, this.#last - this.#first, pointers);
