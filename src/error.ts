@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { constants } from "node:os";
 import { getSystemErrorMap } from "node:util";
 
 /** Where a failed call stood; each member is given where it applies. */
@@ -75,7 +76,11 @@ export class AioError extends Error {
 }
 
 function describe(errno: number): [string, string] {
-  return getSystemErrorMap().get(errno) ?? [`E${-errno}`, "unknown error"];
+  const known = getSystemErrorMap().get(errno);
+  if (known !== undefined) return known;
+  // Runtimes have names for more errors than they have texts for
+  const name = Object.entries(constants.errno).find(([, number]) => number === -errno)?.[0];
+  return [name ?? `E${-errno}`, `system error ${-errno}`];
 }
 
 function locate({ path, fd, position, length }: AioErrorDetails): string {
