@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import process from "node:process";
+import { AioContext } from "../context.ts";
 import type { AioFile } from "../file.ts";
 import { open } from "../open.ts";
 import { ProgressBar } from "./progress_bar.ts";
@@ -24,32 +25,39 @@ const DEFAULT_BLOCK = 4096;
  */
 export async function scan(options: ScanOptions, signal: AbortSignal): Promise<ScanResult> {
   await checkRegular(options.file);
-  const file = await open(options.file, "r", { direct: options.direct ? "try" : false });
-  try {
-    const { size } = await file.stat();
-    const notes: string[] = [];
-    const survey = await Survey.begin(file, size, notes, signal);
-    const block = blockSize(options.block, survey?.pageSize ?? 1, notes);
-    const figures = await readAll(file, { size, block, depth: options.depth, signal }, survey);
-    // Had it become so during the scan itself, that would have failed.
-    if (figures.bytes < size) throw new Error("The file became shorter before the scan");
-    const sqlite = await survey?.finish(notes);
-    if (sqlite !== undefined && await hasWriteAheadLog(options.file)) {
-      notes.push("There is a write-ahead log: the census is of the main file only");
-    }
-    return {
-      file: options.file,
-      ...figures,
-      direct: file.direct,
-      block,
-      depth: options.depth,
-      runtime: runtimeName(),
-      notes,
-      ...sqlite === undefined ? {} : { sqlite },
-    };
-  } finally {
-    await file.close();
+  // One of its own: the context that files share would not let every depth be in flight
+  await using context = new AioContext({ entries: options.depth });
+  const direct = options.direct ? "try" : false;
+  await using file = await open(options.file, "r", { direct, context });
+  return await scanFile(file, options, signal);
+}
+
+async function scanFile(
+  file: AioFile,
+  options: ScanOptions,
+  signal: AbortSignal,
+): Promise<ScanResult> {
+  const { size } = await file.stat();
+  const notes: string[] = [];
+  const survey = await Survey.begin(file, size, notes, signal);
+  const block = blockSize(options.block, survey?.pageSize ?? 1, notes);
+  const figures = await readAll(file, { size, block, depth: options.depth, signal }, survey);
+  // Had it become so during the scan itself, that would have failed.
+  if (figures.bytes < size) throw new Error("The file became shorter before the scan");
+  const sqlite = await survey?.finish(notes);
+  if (sqlite !== undefined && await hasWriteAheadLog(options.file)) {
+    notes.push("There is a write-ahead log: the census is of the main file only");
   }
+  return {
+    file: options.file,
+    ...figures,
+    direct: file.direct,
+    block,
+    depth: options.depth,
+    runtime: runtimeName(),
+    notes,
+    ...sqlite === undefined ? {} : { sqlite },
+  };
 }
 
 /** Opening a FIFO would wait for a writer, and a device does not say how long it is. */

@@ -1,0 +1,302 @@
+import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { after, test } from "node:test";
+import type { ScanResult } from "../src/cli/scan_result.ts";
+import { VERSION } from "../src/version.ts";
+import { readDbstat } from "./support/dbstat.ts";
+import { opened } from "./support/opened.ts";
+import { CLI, runCli, runProgram } from "./support/run_cli.ts";
+import { openSqlite } from "./support/sqlite.ts";
+import { makeDatabase } from "./support/sqlite_fixture.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "kaio-cli-"));
+after(() => rmSync(folder, { recursive: true }));
+
+const slow = { timeout: 60_000 };
+
+/** A file of this many bytes, none of them zero. */
+function makeFile(name: string, length: number): string {
+  const path = join(folder, name);
+  writeFileSync(path, new Uint8Array(length).fill(0xa5));
+  return path;
+}
+
+/** A file of this many bytes without any blocks on the disk. */
+function makeHole(name: string, length: number): string {
+  const path = makeFile(name, 0);
+  truncateSync(path, length);
+  return path;
+}
+
+async function scanJson(...args: string[]): Promise<ScanResult> {
+  const { code, stdout, stderr } = await runCli(["scan", "--json", ...args]);
+  assert.equal(stderr, "");
+  assert.equal(code, 0);
+  assert.match(stdout, /^[^\n]+\n$/);
+  return JSON.parse(stdout) as ScanResult;
+}
+
+/** Control characters other than the line end: what a progress bar would leave in a pipe. */
+function hasControls(text: string): boolean {
+  return [...text].some((character) => character < " " && character !== "\n");
+}
+
+test("--json prints one object with the figures of the scan", slow, async () => {
+  const path = makeFile("plain", 1_000_000);
+  const result = await scanJson(path, "--depth", "16");
+  assert.equal(result.file, path);
+  assert.equal(result.bytes, 1_000_000);
+  assert.equal(result.reads, Math.ceil(1_000_000 / 4096));
+  assert.equal(result.block, 4096);
+  assert.equal(result.depth, 16);
+  assert.equal(typeof result.direct, "boolean");
+  assert.match(result.runtime, /^(Bun|Deno|Node\.js) \d+\.\d+\.\d+/);
+  assert.deepEqual(result.notes, []);
+  assert.equal(result.sqlite, undefined);
+  for (const figure of ["seconds", "cpuMicrosecondsPerRead"] as const) {
+    assert.ok(result[figure] > 0, figure);
+  }
+  assert.ok(Math.abs(result.megabytesPerSecond - 1 / result.seconds) < 1e-6);
+  assert.ok(Math.abs(result.readsPerSecond - result.reads / result.seconds) < 1e-3);
+});
+
+test("--block says how much one read takes, whatever the file system likes", slow, async () => {
+  const path = makeFile("blocks", 100_001);
+  for (const block of [100, 65536, 16 * 1024 * 1024]) {
+    const result = await scanJson(path, "--block", String(block));
+    assert.equal(result.block, block);
+    assert.equal(result.bytes, 100_001);
+    assert.equal(result.reads, Math.ceil(100_001 / block));
+  }
+});
+
+test("--no-direct reads through the page cache", slow, async () => {
+  const result = await scanJson(makeFile("cached", 50_000), "--no-direct");
+  assert.equal(result.direct, false);
+  assert.equal(result.bytes, 50_000);
+});
+
+test("the summary is aligned text, and a pipe gets no progress bar", slow, async () => {
+  const path = makeHole("large", 400_000_000);
+  const { code, stdout, stderr } = await runCli(["scan", path]);
+  assert.equal(code, 0);
+  assert.equal(stderr, "");
+  assert.equal(hasControls(stdout), false);
+  assert.match(stdout, /^Read {8}400,000,000 bytes in 97,657 reads of 4,096$/m);
+  assert.match(stdout, /^Depth {7}64 reads in flight at most$/m);
+  assert.match(stdout, /^Direct I\/O {2}(yes|no)$/m);
+  assert.match(stdout, /^CPU {9}\d+\.\d\d µs per read$/m);
+  assert.doesNotMatch(stdout, /SQLite/);
+});
+
+test("an empty file has figures that are all numbers", slow, async () => {
+  const path = makeFile("empty", 0);
+  const result = await scanJson(path);
+  assert.deepEqual(
+    [result.bytes, result.reads, result.megabytesPerSecond, result.readsPerSecond],
+    [0, 0, 0, 0],
+  );
+  assert.equal(result.cpuMicrosecondsPerRead, 0);
+  assert.equal(typeof result.seconds, "number");
+  const text = await runCli(["scan", path]);
+  assert.match(text.stdout, /^Read {8}0 bytes in 0 reads of 4,096$/m);
+  assert.doesNotMatch(text.stdout, /NaN|Infinity/);
+});
+
+test("a database gets a census that agrees with dbstat", slow, async () => {
+  const path = join(folder, "census.db");
+  makeDatabase(path, { size: 3_000_000, pageSize: 1024, autoVacuum: 2 });
+  const expected: Record<string, number> = {};
+  const dbstat = readDbstat(path);
+  for (const kind of dbstat.kinds.values()) expected[kind] = (expected[kind] ?? 0) + 1;
+  const { sqlite, block, bytes } = await scanJson(path);
+  assert.equal(block, 1024);
+  assert.equal(bytes, dbstat.pageCount * 1024);
+  const { pointerMap, freelistTrunk, freelistLeaf, ...others } = sqlite!.pages;
+  assert.deepEqual(others, { ...expected, unreferenced: 0, damaged: 0, lockByte: 0 });
+  assert.equal(freelistTrunk + freelistLeaf, dbstat.freelistCount);
+  assert.equal(pointerMap, Math.ceil((dbstat.pageCount - 1) / 205));
+  assert.deepEqual([sqlite!.pageSize, sqlite!.pageCount], [1024, dbstat.pageCount]);
+  assert.deepEqual([sqlite!.problemCount, sqlite!.problems], [0, []]);
+
+  const larger = await scanJson(path, "--block", "10240");
+  assert.deepEqual([larger.block, larger.notes], [10240, []]);
+  assert.deepEqual(larger.sqlite, sqlite);
+  const rounded = await scanJson(path, "--block", "1500");
+  assert.equal(rounded.block, 2048);
+  assert.match(rounded.notes.join(), /The block of 1500 bytes became 2048/);
+  assert.deepEqual(rounded.sqlite, sqlite);
+
+  const { stdout } = await runCli(["scan", path]);
+  assert.match(stdout, /^SQLite pages +Pages +Share +Bytes$/m);
+  assert.match(
+    stdout,
+    new RegExp(`^table leaf +${expected.tableLeaf!.toLocaleString("en-US")} `, "m"),
+  );
+  assert.match(stdout, /^total .* 100\.00 % /m);
+  assert.match(stdout, /^No problems found$/m);
+  assert.doesNotMatch(stdout, /lock byte|damaged/);
+});
+
+test("what is wrong with a database is listed, and the exit code stays 0", slow, async () => {
+  const path = join(folder, "cut.db");
+  makeDatabase(path, { size: 1_000_000, pageSize: 1024 });
+  truncateSync(path, 100 * 1024);
+  const { code, stdout } = await runCli(["scan", path]);
+  assert.equal(code, 0);
+  assert.match(stdout, /^[\d,]+ problems found:$/m);
+  assert.match(stdout, /^ {2}The header says \d+ pages, the file has 100$/m);
+  assert.match(stdout, /^ {2}and [\d,]+ more$/m);
+});
+
+test("a write-ahead log beside a database is mentioned", slow, async () => {
+  const path = join(folder, "wal.db");
+  const database = openSqlite(path);
+  try {
+    database.all("PRAGMA journal_mode = wal");
+    database.exec("CREATE TABLE t (x); INSERT INTO t VALUES (1)");
+    database.all("PRAGMA wal_checkpoint");
+    const { notes } = await scanJson(path);
+    assert.deepEqual(notes, ["There is a write-ahead log: the census is of the main file only"]);
+  } finally {
+    database.close();
+  }
+});
+
+test("a header that no database can have is mentioned, and the file read", slow, async () => {
+  const path = join(folder, "header.db");
+  makeDatabase(path, { size: 1_000_000, pageSize: 1024 });
+  const bytes = readFileSync(path);
+  bytes[16] = 3;
+  writeFileSync(path, bytes);
+  const { notes, sqlite, block, reads } = await scanJson(path);
+  assert.match(notes.join(), /No census is taken: .* must be a power of two/);
+  assert.equal(sqlite, undefined);
+  assert.equal(reads, Math.ceil(bytes.length / block));
+});
+
+/** Fails with one line on standard error and nothing on standard output. */
+async function assertFails(args: string[], code: number, line: RegExp): Promise<void> {
+  const result = await runCli(args);
+  assert.match(result.stderr, line);
+  assert.match(result.stderr, /^kaio: [^\n]+\n$/);
+  assert.equal(result.stdout, "");
+  assert.equal(result.code, code);
+}
+
+test("what cannot be scanned is said in one line, with exit code 1", slow, async () => {
+  const missing = join(folder, "missing");
+  await assertFails(["scan", missing], 1, /^kaio: ENOENT: .*missing/);
+  await assertFails(["scan", join(makeFile("file", 1), "x")], 1, /^kaio: ENOTDIR: /);
+  mkdirSync(join(folder, "folder"));
+  await assertFails(
+    ["scan", join(folder, "folder")],
+    1,
+    /^kaio: Cannot scan a directory: ".*folder"$/m,
+  );
+  await assertFails(
+    ["scan", "/dev/null"],
+    1,
+    /^kaio: Cannot scan what is no regular file: "\/dev\/null"$/m,
+  );
+});
+
+test("a FIFO is refused at once instead of waiting for a writer", slow, async (context) => {
+  const path = join(folder, "fifo");
+  if (spawnSync("mkfifo", [path]).status !== 0) return context.skip("mkfifo is missing");
+  await assertFails(["scan", path], 1, /^kaio: Cannot scan what is no regular file: /);
+});
+
+test("a call that makes no sense is said in one line, with exit code 2", slow, async () => {
+  const path = makeFile("usage", 1);
+  const cases: [string[], RegExp][] = [
+    [[], /Command is missing/],
+    [["frobnicate"], /Unknown command.*: "frobnicate"/],
+    [["scan"], /FILE is missing/],
+    [["scan", path, path], /Cannot scan more than one file/],
+    [["scan", path, "--frobnicate"], /--frobnicate/],
+    [["scan", path, "--block"], /--block/],
+    [["scan", path, "--json=yes"], /--json/],
+    [["scan", path, "--block", "0"], /--block must be from 1 to 16777216: current value is "0"/],
+    [["scan", path, "--block", "16777217"], /--block must be/],
+    [["scan", path, "--block", "4k"], /--block must be .* "4k"/],
+    [["scan", path, "--block=-1"], /--block must be/],
+    [["scan", path, "--depth", "4097"], /--depth must be from 1 to 4096/],
+    [["scan", path, "--depth", "1.5"], /--depth must be/],
+  ];
+  for (const [args, line] of cases) await assertFails(args, 2, line);
+});
+
+test("--version is that of the packages", slow, async () => {
+  const { code, stdout } = await runCli(["--version"]);
+  assert.deepEqual([code, stdout], [0, `${VERSION}\n`]);
+  for (const name of ["deno.json", "package.json"]) {
+    const text = readFileSync(new URL(`../${name}`, import.meta.url), "utf8");
+    assert.equal((JSON.parse(text) as { version: string }).version, VERSION, name);
+  }
+});
+
+test("--help shows the commands, and the options of a command", slow, async () => {
+  const all = await runCli(["--help"]);
+  assert.equal(all.code, 0);
+  assert.match(all.stdout, /^Usage: kaio <command>/);
+  assert.match(all.stdout, /^ {2}scan FILE /m);
+  const scan = await runCli(["scan", "--help"]);
+  assert.equal(scan.code, 0);
+  for (const option of ["--block", "--depth", "--no-direct", "--json"]) {
+    assert.ok(scan.stdout.includes(`\n  ${option} `), option);
+  }
+  for (const { stdout } of [all, scan]) {
+    for (const line of stdout.split("\n")) assert.ok(line.length <= 100, line);
+  }
+});
+
+test("behind -- everything is the name of a file", slow, async () => {
+  await assertFails(["scan", "--", "--help"], 1, /^kaio: ENOENT: .*--help/);
+});
+
+test("SIGINT ends a scan at once, with exit code 130", slow, async () => {
+  const path = makeHole("endless", 2 ** 40);
+  let sent = 0;
+  const { code, stdout, stderr } = await runCli(["scan", path], async (child) => {
+    await opened(child.pid!, path);
+    sent = performance.now();
+    // The child.kill of Deno reports the signal, whatever exit code the child then gives.
+    process.kill(child.pid!, "SIGINT");
+  });
+  assert.ok(performance.now() - sent < 3000);
+  assert.deepEqual([code, stdout, stderr], [130, "", ""]);
+});
+
+test("a file that becomes shorter during the scan fails it", slow, async () => {
+  const path = makeHole("shrinking", 2 ** 40);
+  const { code, stdout, stderr } = await runCli(["scan", path], async (child) => {
+    await opened(child.pid!, path);
+    truncateSync(path, 5000);
+  });
+  assert.match(stderr, /^kaio: ENODATA: [^\n]*shrinking[^\n]*\n$/);
+  assert.deepEqual([code, stdout], [1, ""]);
+});
+
+test("a terminal gets a progress bar that is gone at the end", slow, async (context) => {
+  const quoted = CLI.map((part) => `'${part}'`).join(" ");
+  const path = makeHole("bar", 1_000_000_000);
+  const command = ["script", "-qec", `${quoted} scan '${path}'`, "/dev/null"];
+  if (spawnSync("script", ["--version"]).status !== 0) return context.skip("script is missing");
+  const { code, stdout } = await runProgram(command);
+  assert.equal(code, 0);
+  const wipe = "\x1b[K";
+  const drawings = stdout.split("\r").filter((line) =>
+    line.endsWith(wipe) && /^ +\d+ % .*ETA \d+:\d\d$/.test(line.slice(0, -wipe.length))
+  );
+  assert.ok(drawings.length > 0);
+  const percents = drawings.map((line) => Number.parseInt(line));
+  assert.deepEqual(percents, percents.toSorted((a, b) => a - b));
+  const seconds = Number(/Time +(\d+\.\d+) s/.exec(stdout)![1]);
+  assert.ok(drawings.length <= seconds * 10 + 1);
+  assert.ok(stdout.includes(`\r${wipe}File `), "The bar is wiped before the summary");
+});

@@ -1,0 +1,65 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+
+/** What a finished `kaio` leaves behind. */
+export interface CliResult {
+  /** The exit code; `null` after a signal. */
+  readonly code: number | null;
+  /** Standard output. */
+  readonly stdout: string;
+  /** Standard error. */
+  readonly stderr: string;
+}
+
+/** The milliseconds after which a program is killed. */
+const LIMIT = 30_000;
+
+/** The program and first arguments that run `kaio` from source in the present runtime. */
+export const CLI: readonly string[] = [
+  process.execPath,
+  ...process.versions.deno === undefined ? [] : ["run", "-A", "--quiet"],
+  fileURLToPath(new URL("../../cli.ts", import.meta.url)),
+];
+
+/**
+ * Runs `kaio` with pipes for its output.
+ *
+ * @param args The arguments.
+ * @param started Gets the process as soon as it runs.
+ * @returns What it printed, and its exit code.
+ */
+export function runCli(
+  args: readonly string[],
+  started?: (child: ChildProcess) => void,
+): Promise<CliResult> {
+  return runProgram([...CLI, ...args], started);
+}
+
+/**
+ * Runs a program with pipes for its output.
+ *
+ * @param command The program and its arguments.
+ * @param started Gets the process as soon as it runs.
+ * @returns What it printed, and its exit code.
+ */
+export function runProgram(
+  command: readonly string[],
+  started?: (child: ChildProcess) => void,
+): Promise<CliResult> {
+  return new Promise((resolve, reject) => {
+    const [program, ...args] = command;
+    const child = spawn(program!, args, {
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: LIMIT,
+      killSignal: "SIGKILL",
+    });
+    let stdout = "";
+    let stderr = "";
+    child.stdout.setEncoding("utf8").on("data", (text: string) => stdout += text);
+    child.stderr.setEncoding("utf8").on("data", (text: string) => stderr += text);
+    child.on("error", reject);
+    child.on("close", (code) => resolve({ code, stdout, stderr }));
+    started?.(child);
+  });
+}
