@@ -1,0 +1,239 @@
+/**
+ * What the parts cost, one by one.
+ *
+ *     bun bench/micro.ts [FILTER]
+ *     deno run -A bench/micro.ts [FILTER]
+ *     node bench/micro.ts [FILTER]
+ *
+ * FILTER is a regular expression for the names.
+ *
+ * @module
+ */
+import { closeSync, constants, openSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { fileURLToPath } from "node:url";
+import { bench, do_not_optimize, group, run } from "mitata";
+import { loadNative } from "../ffi/native.ts";
+import { AioContext, allocate, open } from "../mod.ts";
+import {
+  AIO_RING_HEADER_SIZE,
+  AIO_RING_MAGIC,
+  AioRing,
+  IO_EVENT_SIZE,
+  Iocb,
+  IOCB_CMD_PREAD,
+  IOCB_SIZE,
+  type Kernel,
+  linux,
+} from "../src/syscalls.ts";
+import { isAllocated } from "../src/memory/allocate.ts";
+import { NullKernel } from "./null_kernel.ts";
+
+/** So many requests in flight, or events in a ring. */
+const DEPTH = 64;
+/** So many requests to an iteration: microseconds of it are nanoseconds of a request. */
+const REQUESTS = 1000;
+const BLOCK = 4096;
+
+if (linux === undefined) throw new Error("No Linux AIO in this runtime or on this machine");
+const temporary = join(tmpdir(), `kaio-micro-${process.pid}`);
+writeFileSync(temporary, new Uint8Array(DEPTH * BLOCK));
+
+systemCalls(linux);
+structs();
+ring();
+live(linux);
+await context();
+memory();
+try {
+  const [filter] = process.argv.slice(2);
+  const colors = process.stdout.isTTY === true;
+  await run(filter === undefined ? { colors } : { colors, filter: new RegExp(filter) });
+} finally {
+  rmSync(temporary);
+}
+// Contexts are left to the end of the process
+process.exit();
+
+/** A call that does next to nothing in the kernel, with as many words as those that kaio makes. */
+function systemCalls(kernel: Kernel): void {
+  const GETPPID: Readonly<Record<string, number>> = { x64: 110, arm64: 173, riscv64: 173 };
+  const number = GETPPID[process.arch];
+  group("system calls", () => {
+    if (number !== undefined) {
+      const getppid = loadNative().syscall(number, 1);
+      bench("getppid", () => getppid(0));
+    }
+    bench("io_submit, EINVAL", () => kernel.io_submit(0, 0, 0));
+    bench("io_getevents, EINVAL", () => kernel.io_getevents(0, 0, 0, 0, 0));
+  });
+}
+
+function structs(): void {
+  const iocb = new Iocb(new ArrayBuffer(IOCB_SIZE));
+  const words = new Uint32Array(IOCB_SIZE / 4);
+  const address = 0x7fff_1234_5000;
+  let position = 0;
+  group("filling an iocb", () => {
+    bench("setters of Iocb", () => {
+      position = (position + BLOCK) % 2 ** 40;
+      iocb.opcode = IOCB_CMD_PREAD;
+      iocb.fildes = 3;
+      iocb.buf = address;
+      iocb.nbytes = BLOCK;
+      iocb.offset = position;
+    });
+    bench("words, as contexts do", () => {
+      position = (position + BLOCK) % 2 ** 40;
+      words[3] = 0;
+      words[4] = IOCB_CMD_PREAD;
+      words[5] = 3;
+      words[6] = address;
+      words[7] = address / 2 ** 32;
+      words[8] = BLOCK;
+      words[9] = BLOCK / 2 ** 32;
+      words[10] = position;
+      words[11] = position / 2 ** 32;
+    });
+  });
+}
+
+/** A ring in plain memory, so that its events can be read again and again. */
+function ring(): void {
+  const nr = 2 * DEPTH;
+  const buffer = new ArrayBuffer(AIO_RING_HEADER_SIZE + IO_EVENT_SIZE * nr);
+  const words = new Uint32Array(buffer);
+  words.set([0, nr, 0, DEPTH, AIO_RING_MAGIC, 1, 0, AIO_RING_HEADER_SIZE]);
+  const kernel: Pick<Kernel, "view"> = { view: () => buffer };
+  const ring = new AioRing(kernel as Kernel, 0);
+  let sum = 0;
+  group("looking at a ring", () => {
+    bench("available", () => ring.available());
+    bench(`reap ${DEPTH} events`, () => {
+      words[2] = 0;
+      ring.reap((event) => {
+        sum += event.data + event.res;
+      });
+    });
+    bench(`available, words, advance: ${DEPTH} events`, () => {
+      words[2] = 0;
+      const count = ring.available();
+      let at = ring.head;
+      for (let index = 0; index < count; index++) {
+        sum += ring.words[8 + 8 * at]! + ring.words[8 + 8 * at + 4]!;
+        if (++at === nr) at = 0;
+      }
+      ring.advance(count);
+    });
+  });
+  do_not_optimize(sum);
+}
+
+/** Reads out of the page cache, or past it, in one io_submit. */
+function live(kernel: Kernel): void {
+  const id = new BigUint64Array(1);
+  if (kernel.io_setup(DEPTH, id) !== 0) throw new Error("io_setup failed: see fs.aio-max-nr");
+  const contextId = Number(id[0]);
+  const ring = new AioRing(kernel, contextId);
+  const { address, buffer } = kernel.allocate(BLOCK + IOCB_SIZE * DEPTH + BLOCK * DEPTH);
+  const events = kernel.allocate(IO_EVENT_SIZE * DEPTH).address;
+  const pointers = new BigUint64Array(buffer, 0, DEPTH);
+  const fd = openSync(temporary, constants.O_RDONLY);
+  for (let slot = 0; slot < DEPTH; slot++) {
+    const iocb = new Iocb(buffer, BLOCK + IOCB_SIZE * slot);
+    iocb.opcode = IOCB_CMD_PREAD;
+    iocb.fildes = fd;
+    iocb.buf = address + BLOCK + IOCB_SIZE * DEPTH + BLOCK * slot;
+    iocb.nbytes = BLOCK;
+    iocb.offset = BLOCK * slot;
+    pointers[slot] = BigInt(address + BLOCK + IOCB_SIZE * slot);
+  }
+  const submit = (): void => {
+    const accepted = kernel.io_submit(contextId, DEPTH, address);
+    if (accepted !== DEPTH) throw new Error(`io_submit accepted ${accepted}`);
+  };
+  process.once("exit", () => closeSync(fd));
+  group(`${DEPTH} cached reads of ${BLOCK}`, () => {
+    bench("io_submit, reap", () => {
+      submit();
+      if (ring.reap(() => {}) !== DEPTH) throw new Error("Events are missing");
+    });
+    bench("io_submit, io_getevents", () => {
+      submit();
+      const count = kernel.io_getevents(contextId, DEPTH, DEPTH, events, 0);
+      if (count !== DEPTH) throw new Error(`io_getevents gave ${count}`);
+    });
+  });
+}
+
+/** The library above a kernel that costs next to nothing. */
+async function context(): Promise<void> {
+  const buffer = allocate(BLOCK);
+  const plain = new Uint8Array(BLOCK);
+  const create = (): AioContext<number> =>
+    new AioContext<number>({ entries: DEPTH, kernel: new NullKernel() });
+
+  const waiting = create();
+  const wait = (buffer: Uint8Array): void => {
+    for (let sent = 0; sent < REQUESTS; sent += DEPTH) {
+      const count = Math.min(DEPTH, REQUESTS - sent);
+      for (let data = 0; data < count; data++) waiting.read(0, buffer, { position: 0, data });
+      if (waiting.wait(count).length !== count) throw new Error("Completions are missing");
+    }
+  };
+
+  const batching = create();
+  const batches = async (): Promise<void> => {
+    let sent = DEPTH;
+    for (let data = 0; data < DEPTH; data++) batching.read(0, buffer, { position: 0, data });
+    for await (const batch of batching.batches()) {
+      for (const { data } of batch) {
+        if (sent++ < REQUESTS) batching.read(0, buffer, { position: 0, data });
+      }
+    }
+  };
+
+  const looping = create();
+  const loop = async (): Promise<void> => {
+    let sent = DEPTH;
+    for (let data = 0; data < DEPTH; data++) looping.read(0, buffer, { position: 0, data });
+    for await (const { data } of looping) {
+      if (sent++ < REQUESTS) looping.read(0, buffer, { position: 0, data });
+    }
+  };
+
+  // Any file will do: the null kernel does not look at it
+  const path = fileURLToPath(import.meta.url);
+  const file = await open(path, "r", { context: create() });
+  const promises = async (request: () => Promise<unknown>): Promise<void> => {
+    let sent = 0;
+    const work = async (): Promise<void> => {
+      while (sent++ < REQUESTS) await request();
+    };
+    await Promise.all(Array.from({ length: DEPTH }, work));
+  };
+
+  group(`${REQUESTS} requests on a null kernel, ${DEPTH} in flight (µs = ns a request)`, () => {
+    bench("wait", () => wait(buffer));
+    bench("wait, memory not from allocate", () => wait(plain));
+    bench("for await, batches", batches);
+    bench("for await", loop);
+    bench("file.read", () => promises(() => file.read(buffer, 0, BLOCK, 0)));
+    bench("file.readAt", () => promises(() => file.readAt(0, BLOCK)));
+    bench("promises alone", () => promises(() => Promise.resolve()));
+  });
+}
+
+function memory(): void {
+  const buffer = allocate(BLOCK);
+  const addresses = new WeakMap([[buffer.buffer, 1]]);
+  group("memory", () => {
+    bench("allocate(4096)", () => do_not_optimize(allocate(BLOCK)));
+    bench("new Uint8Array(4096)", () => do_not_optimize(new Uint8Array(BLOCK)));
+    bench("subarray", () => do_not_optimize(buffer.subarray(0, 512)));
+    bench("isAllocated (WeakSet)", () => do_not_optimize(isAllocated(buffer.buffer)));
+    bench("WeakMap.get", () => do_not_optimize(addresses.get(buffer.buffer)));
+  });
+}

@@ -1,0 +1,148 @@
+/**
+ * What is measured, as the command line says.
+ *
+ * @module
+ */
+import { parseArgs } from "node:util";
+import { type Entry, PARTICIPANTS } from "./catalog.ts";
+import { currentRuntime, type RuntimeName, RUNTIMES } from "./runtimes.ts";
+
+/** What `--help` prints. */
+export const HELP = `Usage: bench/iops.ts [options]      (with bun, deno run -A, or node)
+
+4 KiB reads at random positions of a file, with so many in flight, through kaio, through the
+runtime's own fs, and through fio: one table of one run.
+
+  --file PATH         the file; what exists is only read; what does not is made and removed again
+                      (default: a file in the folder for temporary files)
+  --tmpfs             make the file in /dev/shm
+  --size 256M         how large a file is made, and how much of a device is read
+  --direct, --cached  past the page cache, or out of it (default: both)
+  --write             random writes; only on a file that is made
+  --depth 1,4,…       how many are in flight (default: 1,4,16,64,256)
+  --seconds 2         how long each cell is measured; half as much is spent on warming up and
+                      on latencies
+  --rounds 1          how often; every round runs all participants, and medians are shown
+  --runtimes bun,…    in which runtimes (default: the one that runs this)
+  --only NAME,…       some of the participants, by name or its beginning:
+${
+  PARTICIPANTS.map(({ name }) => `                        ${name}\n`).join("")
+}  --json              all figures as JSON
+  --help              this text
+`;
+
+/** What is measured. */
+export interface Options {
+  /** The file; `undefined` for a temporary one. */
+  readonly file: string | undefined;
+  /** Whether a temporary file lies in memory. */
+  readonly tmpfs: boolean;
+  /** The size of a file that is made, in bytes. */
+  readonly size: number;
+  /** Past the page cache, out of it, or both. */
+  readonly modes: readonly Mode[];
+  /** Writes in place of reads. */
+  readonly write: boolean;
+  /** How many requests are in flight, one table section each. */
+  readonly depths: readonly number[];
+  /** The measured time of a cell. */
+  readonly seconds: number;
+  /** How often everything is run. */
+  readonly rounds: number;
+  /** Where the participants run that are programs in JavaScript. */
+  readonly runtimes: readonly RuntimeName[];
+  /** Who takes part. */
+  readonly participants: readonly Entry[];
+  /** Whether to print JSON. */
+  readonly json: boolean;
+}
+
+/** `direct` is O_DIRECT. */
+export type Mode = "direct" | "cached";
+
+/**
+ * Reads the command line.
+ *
+ * @param args The arguments
+ * @returns What is measured; `undefined` if help is asked for
+ * @throws {Error} If an argument is unknown or out of range
+ */
+export function parseOptions(args: readonly string[]): Options | undefined {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      file: { type: "string" },
+      tmpfs: { type: "boolean", default: false },
+      size: { type: "string", default: "256M" },
+      direct: { type: "boolean", default: false },
+      cached: { type: "boolean", default: false },
+      write: { type: "boolean", default: false },
+      depth: { type: "string", default: "1,4,16,64,256" },
+      seconds: { type: "string", default: "2" },
+      rounds: { type: "string", default: "1" },
+      runtimes: { type: "string", default: currentRuntime() },
+      only: { type: "string", default: "" },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  });
+  if (values.help) return undefined;
+  const modes = (["direct", "cached"] as const).filter((mode) => values[mode]);
+  return {
+    file: values.file,
+    tmpfs: values.tmpfs,
+    size: parseSize(values.size),
+    modes: modes.length > 0 ? modes : ["direct", "cached"],
+    write: values.write,
+    depths: list(values.depth).map((text) => integer("--depth", text, 4096)),
+    seconds: positive("--seconds", values.seconds),
+    rounds: integer("--rounds", values.rounds, 1000),
+    runtimes: list(values.runtimes).map(runtime),
+    participants: participants(list(values.only)),
+    json: values.json,
+  };
+}
+
+function list(text: string): string[] {
+  return text.split(",").map((item) => item.trim()).filter((item) => item !== "");
+}
+
+function runtime(name: string): RuntimeName {
+  const found = RUNTIMES.find((known) => known === name);
+  if (found === undefined) throw new Error(`Unknown runtime: ${JSON.stringify(name)}`);
+  return found;
+}
+
+function participants(names: readonly string[]): readonly Entry[] {
+  if (names.length === 0) return PARTICIPANTS;
+  const wanted = names.flatMap((name) => {
+    const exact = PARTICIPANTS.filter((entry) => entry.name === name);
+    const found = exact.length > 0
+      ? exact
+      : PARTICIPANTS.filter((entry) => entry.name.startsWith(name));
+    if (found.length === 0) throw new Error(`Unknown participant: ${JSON.stringify(name)}`);
+    return found;
+  });
+  return PARTICIPANTS.filter((entry) => wanted.includes(entry));
+}
+
+const UNITS: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
+
+function parseSize(text: string): number {
+  const [, digits, unit] = /^(\d+)([KMG]?)$/i.exec(text) ?? [];
+  const size = Number(digits) * UNITS[unit?.toUpperCase() ?? ""]!;
+  if (size >= 2 ** 20) return size;
+  throw new Error(`--size must be at least 1M, as in 256M: current value is ${text}`);
+}
+
+function integer(name: string, text: string, maximum: number): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value >= 1 && value <= maximum) return value;
+  throw new Error(`${name} must be from 1 to ${maximum}: current value is ${text}`);
+}
+
+function positive(name: string, text: string): number {
+  const value = Number(text);
+  if (value > 0 && value < 3600) return value;
+  throw new Error(`${name} must be more than 0: current value is ${text}`);
+}
