@@ -13,6 +13,8 @@ import {
   IOCB_CMD_PWRITEV,
 } from "./abi/opcodes.ts";
 import { UIO_MAXIOV } from "./abi/iovec.ts";
+import { checkInteger, checkNumber, typeError } from "./check.ts";
+import { Batch } from "./context/batch.ts";
 import type { Completion } from "./context/completion.ts";
 import { Core, type Reap } from "./context/core.ts";
 import { BatchLoop, CompletionLoop, Turnstile } from "./context/loops.ts";
@@ -82,6 +84,8 @@ export interface WaitOptions {
 export type Ticket = number;
 
 const MAXIMUM_ENTRIES = 2 ** 22;
+/** A second, in microseconds: more would be a hanging event loop and not a wait. */
+const LONGEST_WAIT = 1e6;
 
 /** What files need of a context, past its public face. */
 export interface Innards {
@@ -130,7 +134,7 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
   readonly #turnstile = new Turnstile();
   /** Filled anew for each request; the core copies it. */
   readonly #request: Request = blankRequest();
-  #waited: Completion<unknown>[] = [];
+  #waited: Batch | undefined;
   #closing: Promise<void> | undefined;
 
   static {
@@ -141,23 +145,15 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
    * Makes a context, or takes one that was closed before.
    *
    * @param options How it is made
-   * @throws {RangeError} If `entries` is not an integer from 1 to 4194304, or `maxWait` is
-   * negative or infinite
+   * @throws {RangeError} If `entries` is not an integer from 1 to 4194304, or `maxWait` not from 0
+   * to a second
    * @throws {AioError} What io_setup(2) answered: EAGAIN where fs.aio-max-nr is used up
    * @throws {Error} Where the system calls or the FFI of the runtime are missing
    */
   constructor(options: AioContextOptions = {}) {
     const { entries = 64, maxWait = 100, reap = "ring" } = options;
-    if (!Number.isInteger(entries) || entries < 1 || entries > MAXIMUM_ENTRIES) {
-      throw new RangeError(
-        `Cannot make context: \`entries\` must be an integer from 1 to ${MAXIMUM_ENTRIES}: current value is ${entries}`,
-      );
-    }
-    if (!(maxWait >= 0 && maxWait < Infinity)) {
-      throw new RangeError(
-        `Cannot make context: \`maxWait\` must be 0 or more microseconds: current value is ${maxWait}`,
-      );
-    }
+    checkInteger("make context", "entries", entries, MAXIMUM_ENTRIES, 1);
+    checkNumber("make context", "maxWait", maxWait, LONGEST_WAIT);
     if (reap !== "ring" && reap !== "syscall") {
       throw new TypeError(
         `Cannot make context: \`reap\` must be "ring" or "syscall": current value is "${reap}"`,
@@ -275,11 +271,7 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
    * @throws {RangeError} If `fd` or `events` is out of range
    */
   poll(fd: number, events: number, options?: RequestOptions<T>): Ticket {
-    if (!Number.isInteger(events) || events < 0 || events > 0xffff) {
-      throw new RangeError(
-        `Cannot queue poll: \`events\` must be a mask of 16 bits: current value is ${events}`,
-      );
-    }
+    checkInteger("queue poll", "events", events, 0xffff);
     return this.#plain(IOCB_CMD_POLL, fd, events, options?.data);
   }
 
@@ -303,12 +295,8 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
     buffers: readonly Uint8Array[],
     options: TransferOptions<T> | undefined,
   ): Ticket {
-    if (!Array.isArray(buffers)) throw new TypeError("Cannot queue request: `buffers` is no array");
-    if (buffers.length > UIO_MAXIOV) {
-      throw new RangeError(
-        `Cannot queue request: there must be at most ${UIO_MAXIOV} buffers: current number is ${buffers.length}`,
-      );
-    }
+    if (!Array.isArray(buffers)) throw typeError("queue request", "buffers", "an array");
+    checkInteger("queue request", "buffers.length", buffers.length, UIO_MAXIOV);
     let length = 0;
     for (const buffer of buffers) {
       checkMemory(buffer);
@@ -339,16 +327,8 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
     data: T | undefined,
   ): Ticket {
     if (this.#core.closing) throw closedError("queue request");
-    if (!Number.isInteger(fd) || fd < 0 || fd > 0x7fffffff) {
-      throw new RangeError(
-        `Cannot queue request: \`fd\` must be a file descriptor: current value is ${fd}`,
-      );
-    }
-    if (!Number.isSafeInteger(position) || position < 0) {
-      throw new RangeError(
-        `Cannot queue request: \`position\` must be an integer from 0 to 2^53 - 1: current value is ${position}`,
-      );
-    }
+    checkInteger("queue request", "fd", fd, 0x7fffffff);
+    checkInteger("queue request", "position", position, Number.MAX_SAFE_INTEGER);
     const request = this.#request;
     request.opcode = opcode;
     request.fd = fd;
@@ -368,7 +348,7 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
   submit(): number {
     if (this.#core.closing) throw closedError("submit");
     const accepted = this.#core.submit();
-    if (accepted > 0) this.#pump.schedule();
+    if (accepted > 0 || this.#core.queued > 0) this.#pump.ask();
     return accepted;
   }
 
@@ -416,22 +396,15 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
    */
   wait(minimum: number = 1, options: WaitOptions = {}): readonly Completion<T>[] {
     const { timeout = Infinity } = options;
-    if (!Number.isInteger(minimum) || minimum < 0) {
-      throw new RangeError(
-        `Cannot wait: \`minimum\` must be an integer from 0: current value is ${minimum}`,
-      );
-    }
-    if (!(timeout >= 0)) {
-      throw new RangeError(
-        `Cannot wait: \`timeout\` must be 0 or more milliseconds: current value is ${timeout}`,
-      );
-    }
+    checkInteger("wait", "minimum", minimum, Number.MAX_SAFE_INTEGER);
+    checkNumber("wait", "timeout", timeout, Infinity);
     if (this.#core.closing) throw closedError("wait");
     this.#turnstile.enter(this.#request);
     try {
       this.#core.collect(minimum, timeout);
       if (this.#core.inFlight > 0) this.#pump.schedule();
-      return this.#waited = this.#core.exchange(this.#waited) as Completion<T>[];
+      this.#waited = this.#core.exchange(this.#waited ?? new Batch(this.#core));
+      return this.#waited as Completion<unknown>[] as Completion<T>[];
     } finally {
       this.#turnstile.leave(this.#request);
     }
@@ -452,12 +425,10 @@ export function innardsOf(aio: AioContext): Innards {
 }
 
 function checkMemory(buffer: Uint8Array): void {
-  if (!ArrayBuffer.isView(buffer)) {
-    throw new TypeError("Cannot queue request: `buffer` must be a Uint8Array");
-  }
+  if (!(buffer instanceof Uint8Array)) throw typeError("queue request", "buffer", "a Uint8Array");
   // Only an empty view can be of a detached buffer, so the look at the buffer is rare
   if (buffer.byteLength === 0 && (buffer.buffer as ArrayBuffer).detached) {
-    throw new TypeError("Cannot queue request: `buffer` is detached");
+    throw typeError("queue request", "buffer", "memory that is not detached");
   }
 }
 

@@ -9,7 +9,7 @@ import type { Readable } from "node:stream";
 import type { ReadableStream } from "node:stream/web";
 import { promisify } from "node:util";
 import { IOCB_CMD_FDSYNC, IOCB_CMD_FSYNC } from "./abi/opcodes.ts";
-import { checkInteger, checkRange } from "./file/check.ts";
+import { checkInteger, checkRange } from "./check.ts";
 import { Cursor } from "./file/cursor.ts";
 import type { OpenFile } from "./file/open_file.ts";
 import {

@@ -65,6 +65,19 @@ export class Backlog {
     return request;
   }
 
+  /** Takes all requests out that `condition` holds for. */
+  removeAll(condition: (request: Request) => boolean): Request[] {
+    const removed: Request[] = [];
+    for (let place = this.#head; place < this.#places.length; place++) {
+      const request = this.#places[place];
+      if (request === undefined || !condition(request)) continue;
+      removed.push(request);
+      this.#places[place] = undefined;
+      this.#length--;
+    }
+    return removed;
+  }
+
   #skipCancelled(): void {
     while (this.#head < this.#places.length && this.#places[this.#head] === undefined) this.#head++;
   }

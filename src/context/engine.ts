@@ -61,24 +61,33 @@ export class Engine {
     this.kernel = kernel;
     this.entries = entries;
     this.contextId = setup(kernel, entries);
-    this.ring = new AioRing(kernel, this.contextId);
+    try {
+      this.ring = new AioRing(kernel, this.contextId);
+      const pointers = Math.max(CACHE_LINE, TIMESPEC_SIZE);
+      const events = align(pointers + POINTER_SIZE * entries);
+      const iocbs = align(events + IO_EVENT_SIZE * entries);
+      this.#memory = kernel.allocate(iocbs + IOCB_SIZE * entries);
+      const { address, buffer } = this.#memory;
+      this.timeout = new DataView(buffer, 0, TIMESPEC_SIZE);
+      this.timeoutAddress = address;
+      this.pointers = new Uint32Array(buffer, pointers, POINTER_SIZE * entries / 4);
+      this.pointersAddress = address + pointers;
+      this.events = new Int32Array(buffer, events, IO_EVENT_SIZE * entries / 4);
+      this.eventsAddress = address + events;
+      this.iocbs = new Uint32Array(buffer, iocbs, IOCB_SIZE * entries / 4);
+      this.iocbsAddress = address + iocbs;
+      this.wakeup = kernel.wakeup?.(() => this.woken());
+    } catch (error) {
+      // Half of it is of no use, and the account of the machine is small
+      kernel.io_destroy(this.contextId);
+      throw error;
+    }
+    this.#layOut();
+  }
 
-    const pointers = Math.max(CACHE_LINE, TIMESPEC_SIZE);
-    const events = align(pointers + POINTER_SIZE * entries);
-    const iocbs = align(events + IO_EVENT_SIZE * entries);
-    this.#memory = kernel.allocate(iocbs + IOCB_SIZE * entries);
-    const { address, buffer } = this.#memory;
-    this.timeout = new DataView(buffer, 0, TIMESPEC_SIZE);
-    this.timeoutAddress = address;
-    this.pointers = new Uint32Array(buffer, pointers, POINTER_SIZE * entries / 4);
-    this.pointersAddress = address + pointers;
-    this.events = new Int32Array(buffer, events, IO_EVENT_SIZE * entries / 4);
-    this.eventsAddress = address + events;
-    this.iocbs = new Uint32Array(buffer, iocbs, IOCB_SIZE * entries / 4);
-    this.iocbsAddress = address + iocbs;
-
-    this.wakeup = kernel.wakeup?.(() => this.woken());
-    for (let slot = 0; slot < entries; slot++) {
+  /** Writes what stays the same in every iocb. */
+  #layOut(): void {
+    for (let slot = 0; slot < this.entries; slot++) {
       const iocb = slot * IOCB_SIZE / 4;
       this.iocbs[iocb + IOCB_DATA / 4] = slot;
       if (this.wakeup === undefined) continue;

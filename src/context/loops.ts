@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Batch } from "./batch.ts";
 import type { Completion } from "./completion.ts";
 import type { Core } from "./core.ts";
 import type { Pump } from "./pump.ts";
@@ -67,6 +68,7 @@ abstract class Loop<Item> implements AsyncIterableIterator<Item> {
       }
       return Promise.resolve({ value: this.take(), done: false });
     } catch (error) {
+      this.#turnstile.leave(this);
       return Promise.reject(error);
     }
   }
@@ -92,13 +94,17 @@ export class CompletionLoop extends Loop<Completion<unknown>> {
   protected override take(): Completion<unknown> {
     return this.core.shift();
   }
+
+  protected override release(): void {
+    this.core.handedOut();
+  }
 }
 
 /** `for await (const batch of aio.batches())`: all that is there, in objects used again. */
-export class BatchLoop extends Loop<Completion<unknown>[]> {
-  #batch: Completion<unknown>[] = [];
+export class BatchLoop extends Loop<Batch> {
+  #batch = new Batch(this.core);
 
-  protected override take(): Completion<unknown>[] {
+  protected override take(): Batch {
     return this.#batch = this.core.exchange(this.#batch);
   }
 

@@ -33,6 +33,8 @@ export class Pump {
   /** Armed at least once since it was disarmed: a runtime may hold the process alive for it. */
   #watching = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  /** The engine is somebody else's: a turn that was scheduled before must not touch it. */
+  #over = false;
   /** The loop has asked for more since the last turn. */
   #asked = false;
   #waiters: (() => void)[] = [];
@@ -57,10 +59,12 @@ export class Pump {
    */
   poll(): boolean {
     const core = this.#core;
-    if (performance.now() - this.#turnStart > TURN_MILLISECONDS) return false;
+    if (this.#over || performance.now() - this.#turnStart > TURN_MILLISECONDS) return false;
     core.submit();
     const found = core.reap() > 0 || core.readyCount > 0 || this.#sleep() > 0;
-    this.#relax();
+    // Whatever the loop does next, also if it never asks again, the process is to stay alive
+    if (core.inFlight > 0) this.schedule();
+    else this.#relax();
     return found;
   }
 
@@ -98,11 +102,14 @@ export class Pump {
     core.cancelPolls();
     while (core.inFlight > 0 || core.queued > 0) await this.wait();
     this.#disarm();
+    core.drop();
+    this.#over = true;
     giveEngine(core.engine);
   }
 
   readonly #flush = (): void => {
     this.#flushing = false;
+    if (this.#over) return;
     const core = this.#core;
     core.submit();
     // What is cached is there already; but continuations must not keep the event loop for ever
@@ -117,12 +124,14 @@ export class Pump {
   };
 
   #turn(): void {
+    if (this.#over) return;
     const core = this.#core;
     this.#turnStart = performance.now();
     this.#slept = 0;
     const wanted = this.#wanted();
     if (wanted || this.#asked) core.submit();
-    this.#asked = false;
+    // What was sent once goes on being sent as slots become free
+    this.#asked &&= core.queued > 0;
     let found = core.reap();
     if (found === 0 && wanted) found = this.#sleep();
     this.#fruitless = found > 0 ? 0 : this.#fruitless + 1;
@@ -159,7 +168,7 @@ export class Pump {
     if (core.inFlight === 0) {
       this.#relax();
       // The kernel refuses for want of memory, and no completion will tell when it has some
-      if (core.queued > 0 && wanted) this.#retryLater();
+      if (core.queued > 0 && (wanted || this.#asked)) this.#retryLater();
     } else if (found || (wanted && this.#fruitless < PATIENCE && this.#maxWait > 0)) {
       this.schedule();
     } else this.#arm();

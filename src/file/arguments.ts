@@ -4,7 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { checkInteger, rangeError, typeError } from "./check.ts";
+import { checkInteger, rangeError, typeError } from "../check.ts";
 
 /** Where in its buffer and in the file a read goes. */
 export interface ReadOptions {

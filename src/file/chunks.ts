@@ -4,7 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { typeError } from "./check.ts";
+import { typeError } from "../check.ts";
 
 /** A part of a file's content. */
 export type Chunk = string | ArrayBufferView;

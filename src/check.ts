@@ -32,6 +32,13 @@ export function checkInteger(
   throw rangeError(action, name, `an integer from ${minimum} to ${maximum}`, value);
 }
 
+/** Throws unless `value` is a number from 0 to `maximum`. */
+export function checkNumber(action: string, name: string, value: number, maximum: number): void {
+  if (typeof value !== "number") throw typeError(action, name, "a number");
+  if (value >= 0 && value <= maximum) return;
+  throw rangeError(action, name, `a number from 0 to ${maximum}`, value);
+}
+
 /** Throws unless both are integers from 0 that a file can have. */
 export function checkRange(action: string, position: number, length: number): void {
   checkInteger(action, "position", position, Number.MAX_SAFE_INTEGER);

@@ -1,0 +1,21 @@
+import { test } from "node:test";
+import type { Reap } from "../../src/context/core.ts";
+import { within } from "./within.ts";
+
+/** What the options of a context have in common throughout one test. */
+export interface Way {
+  /** How completions are taken. */
+  readonly reap: Reap;
+}
+
+const WAYS: readonly Way[] = [{ reap: "ring" }, { reap: "syscall" }];
+
+/**
+ * Registers a test twice: completions are taken out of the ring, and by io_getevents.
+ *
+ * @param name The behaviour
+ * @param body Gets options that every context of the test is to be made with
+ */
+export function bothWays(name: string, body: (way: Way) => Promise<void> | void): void {
+  for (const way of WAYS) test(`${name} (reap: ${way.reap})`, () => within(4_000, body(way)));
+}

@@ -1,0 +1,110 @@
+import { closeSync, openSync, writeFileSync } from "node:fs";
+import { test } from "node:test";
+import { type AioFile, open, type OpenOptions } from "../../mod.ts";
+import { DISK, O_DIRECT, SHM, TempFolder } from "./temp.ts";
+import { within } from "./within.ts";
+
+/** Where the files of a test lie, and how they are opened. */
+export interface Ground {
+  /** Completes the name of the test. */
+  readonly name: string;
+  /** The folder above the files. */
+  readonly parent: string;
+  /** Whether the page cache is passed by. */
+  readonly direct: boolean;
+}
+
+/** Through the page cache; with real waiting; and with O_DIRECT on a file system that ignores it. */
+export const GROUNDS: readonly Ground[] = [
+  { name: "buffered", parent: DISK, direct: false },
+  { name: "direct, disk", parent: DISK, direct: true },
+  { name: "direct, tmpfs", parent: SHM, direct: true },
+];
+
+/** Those opened with O_DIRECT. */
+export const DIRECT_GROUNDS: readonly Ground[] = GROUNDS.filter(({ direct }) => direct);
+
+/** Longer than any test needs, even on a busy machine. */
+const PATIENCE = 20_000;
+
+/**
+ * Registers a test once for each ground; skipped where the ground is not to be had.
+ *
+ * @param name The behaviour
+ * @param body What shows it
+ * @param grounds All, or those that matter
+ */
+export function onGrounds(
+  name: string,
+  body: (ground: Ground) => Promise<void>,
+  grounds: readonly Ground[] = GROUNDS,
+): void {
+  for (const ground of grounds) {
+    const title = `${name} (${ground.name})`;
+    if (isThere(ground)) test(title, () => within(PATIENCE, body(ground)));
+    else test.skip(`${title}: no O_DIRECT in ${ground.parent}`, () => {});
+  }
+}
+
+/** A test that may hang; fails instead. */
+export function testWithin(name: string, body: () => Promise<void>): void {
+  test(name, () => within(PATIENCE, body()));
+}
+
+function isThere({ parent, direct }: Ground): boolean {
+  if (!direct) return true;
+  using folder = new TempFolder(parent);
+  const path = folder.join("probe");
+  writeFileSync(path, "");
+  try {
+    closeSync(openSync(path, O_DIRECT));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Folders and files of a test, all gone when it is disposed of. */
+export class Scene implements AsyncDisposable {
+  readonly folder: TempFolder;
+  readonly #ground: Ground;
+  readonly #files: AioFile[] = [];
+  #count = 0;
+
+  constructor(ground: Ground) {
+    this.#ground = ground;
+    this.folder = new TempFolder(ground.parent);
+  }
+
+  /** The path of a new file with this content. */
+  file(content: Uint8Array | string = ""): string {
+    const path = this.folder.join(`file-${this.#count++}`);
+    writeFileSync(path, content);
+    return path;
+  }
+
+  /** Opens a file as the ground wants it; closed at the end. */
+  async open(
+    path: string,
+    flags: string | number = "r",
+    options: OpenOptions = {},
+  ): Promise<AioFile> {
+    const file = await open(path, flags, { direct: this.#ground.direct, ...options });
+    this.#files.push(file);
+    return file;
+  }
+
+  /** A new file with this content, open. */
+  async holding(
+    content: Uint8Array | string,
+    flags: string = "r+",
+    options: OpenOptions = {},
+  ): Promise<AioFile> {
+    return await this.open(this.file(content), flags, options);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#files.map((file) => file.close()));
+    this.folder[Symbol.dispose]();
+  }
+}

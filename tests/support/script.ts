@@ -1,0 +1,76 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import process from "node:process";
+import { clearTimeout, setTimeout } from "node:timers";
+import { TempFolder } from "./temp.ts";
+
+/** What a finished script leaves behind. */
+export interface ScriptResult {
+  /** The exit code; `null` if it had to be killed, or crashed. */
+  readonly code: number | null;
+  /** What ended it, if not itself. */
+  readonly signal: string | null;
+  /** Standard output, without the space around it. */
+  readonly stdout: string;
+  /** Standard error. */
+  readonly stderr: string;
+  /** From its first output to its end, in milliseconds; 0 if it printed nothing. */
+  readonly lingered: number;
+}
+
+const FLAGS = process.versions["deno"] !== undefined
+  ? ["run", "-A", "--quiet", "--no-check", "--v8-flags=--expose-gc"]
+  : process.versions["bun"] !== undefined
+  ? ["run"]
+  : ["--expose-gc", "--disable-warning=ExperimentalWarning"];
+
+const HEAD = `
+import fs from "node:fs";
+import process from "node:process";
+import { AioContext, allocate } from ${JSON.stringify(new URL("../../mod.ts", import.meta.url))};
+import * as abi from ${JSON.stringify(new URL("../../src/abi/mod.ts", import.meta.url))};
+const [argument, reap] = process.argv.slice(2);
+`;
+
+/**
+ * Runs a program in a process of its own, in the present runtime. It has `AioContext`, `allocate`,
+ * `abi`, `fs`, `process`, and what is handed over as `argument` and `reap`.
+ *
+ * @param source JavaScript
+ * @param argument The first argument
+ * @param reap The second argument
+ * @param printed Called at its first output
+ * @returns What became of it; it is killed after ten seconds
+ */
+export async function runScript(
+  source: string,
+  argument: string,
+  reap: string,
+  printed: (child: ChildProcess) => void = () => {},
+): Promise<ScriptResult> {
+  using folder = new TempFolder();
+  const path = folder.join("script.mjs");
+  writeFileSync(path, HEAD + source);
+  return await new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [...FLAGS, path, argument, reap], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let stdout = "";
+    let stderr = "";
+    let first = 0;
+    const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
+    child.stdout.setEncoding("utf8").on("data", (text: string) => {
+      stdout += text;
+      if (first !== 0) return;
+      first = performance.now();
+      printed(child);
+    });
+    child.stderr.setEncoding("utf8").on("data", (text: string) => stderr += text);
+    child.on("error", reject);
+    child.on("close", (code, signal) => {
+      clearTimeout(timer);
+      const lingered = first === 0 ? 0 : performance.now() - first;
+      resolve({ code, signal, stdout: stdout.trim(), stderr, lingered });
+    });
+  });
+}
