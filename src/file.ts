@@ -35,7 +35,7 @@ import {
   type WriteOptions,
 } from "./file/arguments.ts";
 import { type Chunks, chunksOf } from "./file/chunks.ts";
-import { writeFrom } from "./file/write_from.ts";
+import { LENGTH_GATE, writeFrom } from "./file/write_from.ts";
 
 const fstatAsync = promisify(fstat);
 const ftruncateAsync = promisify(ftruncate);
@@ -367,10 +367,11 @@ export class AioFile implements AsyncDisposable {
     file.check("read");
     signal?.throwIfAborted();
     let content: Buffer<ArrayBuffer> = Buffer.alloc(0);
-    await this.#cursor.move(async (position) => {
+    const read = async (position: number) => {
       content = await readToEnd(file, position, signal);
       return content.length;
-    });
+    };
+    await this.#busy(() => this.#cursor.move(read));
     return encoding ? content.toString(encoding) : content;
   }
 
@@ -388,12 +389,14 @@ export class AioFile implements AsyncDisposable {
       : options ?? {};
     this.#file.check("write");
     signal?.throwIfAborted();
-    for await (let bytes of chunksOf(data, encoding)) {
-      while (bytes.length > 0) {
-        signal?.throwIfAborted();
-        bytes = bytes.subarray(await this.#writeBytes(bytes, undefined));
+    await this.#busy(async () => {
+      for await (let bytes of chunksOf(data, encoding)) {
+        while (bytes.length > 0) {
+          signal?.throwIfAborted();
+          bytes = bytes.subarray(await this.#writeBytes(bytes, undefined));
+        }
       }
-    }
+    });
   }
 
   /**
@@ -421,7 +424,7 @@ export class AioFile implements AsyncDisposable {
     const file = this.#file;
     file.check("ftruncate");
     await this.#busy(async () => {
-      const release = await file.lock.hold(0, Infinity, true);
+      const release = await file.lock.hold(...LENGTH_GATE, true);
       try {
         await ftruncateAsync(file.fd, length);
       } finally {
@@ -487,14 +490,19 @@ export class AioFile implements AsyncDisposable {
   /** At a position, or at the current one, which then moves on. */
   async #readBytes(bytes: Uint8Array, position: number | undefined): Promise<number> {
     if (bytes.byteLength === 0) return 0;
-    const read = (at: number) => this.#busy(() => readInto(this.#file, bytes, at));
-    return position === undefined ? await this.#cursor.move(read) : await read(position);
+    const read = (at: number) => readInto(this.#file, bytes, at);
+    // Under way from now on, also while it waits for its turn: closing waits for it
+    return await this.#busy(() =>
+      position === undefined ? this.#cursor.move(read) : read(position)
+    );
   }
 
   async #writeBytes(bytes: Uint8Array, position: number | undefined): Promise<number> {
     if (bytes.byteLength === 0) return 0;
-    const write = (at: number) => this.#busy(() => writeFrom(this.#file, bytes, at));
-    return position === undefined ? await this.#cursor.move(write) : await write(position);
+    const write = (at: number) => writeFrom(this.#file, bytes, at);
+    return await this.#busy(() =>
+      position === undefined ? this.#cursor.move(write) : write(position)
+    );
   }
 
   /** Keeps the file open until an operation of several steps is over. */

@@ -67,7 +67,7 @@ let shared: AioContext | undefined;
  *
  * @param path The file
  * @param flags As `node:fs` has them
- * @param options How it is opened
+ * @param options How it is opened; or the mode, as `node:fs/promises` takes it in third place
  * @returns The file, to be closed
  * @throws {AioError} What open(2) answered: ENOENT, EACCES, …; EINVAL with `direct: true` where
  * the file system has no O_DIRECT; EAGAIN where fs.aio-max-nr is used up
@@ -77,8 +77,9 @@ let shared: AioContext | undefined;
 export async function open(
   path: string | URL,
   flags: string | number = "r",
-  options: OpenOptions = {},
+  options: OpenOptions | number = {},
 ): Promise<AioFile> {
+  if (typeof options === "number") return await open(path, flags, { mode: options });
   const { direct = false, mode = 0o666 } = options;
   if (direct !== true && direct !== false && direct !== "try") {
     throw new TypeError(

@@ -88,6 +88,12 @@ export class Core {
   closing: boolean = false;
   /** Requests with a sink, from queueing to completion. */
   sinks: number = 0;
+  /** Requests without a sink, from queueing to completion: what a loop waits for. */
+  outstanding: number = 0;
+  /** Operations of files that are under way, each of one request or more. */
+  operations: number = 0;
+  /** Told when one of them is over. */
+  operationOver: (() => void) | undefined;
   /** Completions that no loop has taken yet, from `readyHead` on. */
   ready: Batch = new Batch(this);
   /** See {@link Core.ready}. */
@@ -155,6 +161,11 @@ export class Core {
     return this.#last - this.#first + this.#backlog.length;
   }
 
+  /** Whether nothing is under way. */
+  get idle(): boolean {
+    return this.inFlight === 0 && this.queued === 0 && this.operations === 0;
+  }
+
   /** Completions that no loop has taken yet. */
   get readyCount(): number {
     return this.ready.length - this.readyHead;
@@ -170,8 +181,10 @@ export class Core {
    */
   queue(request: Readonly<Request>): number {
     const ticket = this.#nextTicket++;
-    if (request.sink !== undefined) this.sinks++;
-    if (this.#freeCount === 0 || this.#backlog.length > 0) {
+    if (request.sink === undefined) this.outstanding++;
+    else this.sinks++;
+    if (this.closing && request.opcode === IOCB_CMD_POLL) this.#cancelWaiting({ ...request });
+    else if (this.#freeCount === 0 || this.#backlog.length > 0) {
       this.#backlog.push(ticket, { ...request });
     } else this.#occupy(ticket, request);
     return ticket;
@@ -398,6 +411,7 @@ export class Core {
       sink.complete(res);
       return;
     }
+    this.outstanding--;
     const completion = this.#completions[slot]!;
     this.#completions[slot] = this.#spare.pop() ?? new Completion(this.kernel);
     if (piece !== undefined) {
@@ -450,6 +464,7 @@ export class Core {
       request.sink.complete(-ECANCELED);
       return;
     }
+    this.outstanding--;
     const completion = this.#spare.pop() ?? new Completion(this.kernel);
     completion.describe(request);
     completion.res = -ECANCELED;

@@ -63,7 +63,7 @@ abstract class Loop<Item> implements AsyncIterableIterator<Item> {
         // Sent with the next turn: while completions are there, the thread has enough to do
         if (core.queued > 0) this.#pump.ask();
       } else {
-        if (core.inFlight === 0 && core.queued === 0) return this.return();
+        if (core.outstanding === 0) return this.return();
         if (!this.#pump.poll() || core.readyCount === 0) return this.#later();
       }
       return Promise.resolve({ value: this.take(), done: false });
@@ -76,7 +76,7 @@ abstract class Loop<Item> implements AsyncIterableIterator<Item> {
   async #later(): Promise<IteratorResult<Item>> {
     const { core } = this;
     while (core.readyCount === 0) {
-      if (core.inFlight === 0 && core.queued === 0) return this.return();
+      if (core.outstanding === 0) return this.return();
       await this.#pump.wait();
     }
     return { value: this.take(), done: false };

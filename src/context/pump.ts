@@ -100,11 +100,18 @@ export class Pump {
     const core = this.#core;
     core.closing = true;
     core.cancelPolls();
-    while (core.inFlight > 0 || core.queued > 0) await this.wait();
+    while (!core.idle) await this.#drained();
     this.#disarm();
     core.drop();
     this.#over = true;
     giveEngine(core.engine);
+  }
+
+  /** Resolves when something completed, or an operation of a file is over. */
+  #drained(): Promise<void> {
+    const core = this.#core;
+    if (core.inFlight > 0 || core.queued > 0) return this.wait();
+    return new Promise((resolve) => core.operationOver = resolve);
   }
 
   readonly #flush = (): void => {
@@ -156,8 +163,8 @@ export class Pump {
 
   #notify(found: boolean): void {
     const core = this.#core;
-    const idle = core.inFlight === 0 && core.queued === 0;
-    if (this.#waiters.length === 0 || !(found || idle || core.readyCount > 0)) return;
+    const news = found || core.outstanding === 0 || core.readyCount > 0;
+    if (this.#waiters.length === 0 || !news) return;
     const waiters = this.#waiters;
     this.#waiters = [];
     for (const resolve of waiters) resolve();

@@ -119,10 +119,13 @@ export class OpenFile {
   /** An operation begins; to be matched by {@link OpenFile.leave}. */
   enter(): void {
     this.#underWay++;
+    this.core.operations++;
   }
 
   /** An operation is over. */
   leave(): void {
+    this.core.operations--;
+    this.core.operationOver?.();
     if (--this.#underWay === 0) this.#drained?.();
   }
 

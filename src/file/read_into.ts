@@ -37,9 +37,11 @@ export async function readInto(
       const part = target.subarray(at, Math.min(end, at + LARGEST_READ));
       parts.push(readPart(file, part, position + at, signal));
     }
-    const counts = await Promise.all(parts);
-    for (const count of counts) total += count;
-    if (total < end) break;
+    for (const [index, count] of (await Promise.all(parts)).entries()) {
+      total += count;
+      // What lies behind a short part came later, when the file had grown: there would be a gap
+      if (total < Math.min(end, start + (index + 1) * LARGEST_READ)) return total;
+    }
   }
   return total;
 }

@@ -19,22 +19,17 @@ export async function readToEnd(
 ): Promise<Buffer<ArrayBuffer>> {
   const parts: Uint8Array[] = [];
   let total = 0;
-  file.enter();
-  try {
-    const size = await sizeOf(file);
-    while (true) {
-      signal?.throwIfAborted();
-      // One byte more than the file should have: if it does not come, that was the end
-      const length = Math.max(SMALLEST_PART, size + 1 - position - total);
-      const part = new Uint8Array(length);
-      const count = await readInto(file, part, position + total, signal);
-      if (count === 0) break;
-      parts.push(part.subarray(0, count));
-      total += count;
-      if (count < length && !file.isStream) break;
-    }
-  } finally {
-    file.leave();
+  const size = await sizeOf(file);
+  while (true) {
+    signal?.throwIfAborted();
+    // One byte more than the file should have: if it does not come, that was the end
+    const length = Math.max(SMALLEST_PART, size + 1 - position - total);
+    const part = new Uint8Array(length);
+    const count = await readInto(file, part, position + total, signal);
+    if (count === 0) break;
+    parts.push(part.subarray(0, count));
+    total += count;
+    if (count < length && !file.isStream) break;
   }
   const whole = parts.length === 1 ? parts[0]! : Buffer.concat(parts, total);
   return Buffer.from(whole.buffer as ArrayBuffer, whole.byteOffset, total);

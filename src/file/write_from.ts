@@ -30,26 +30,69 @@ export async function writeFrom(
   source: Uint8Array,
   position: number,
 ): Promise<number> {
-  const largest = file.isStream ? LARGEST_STREAM_WRITE : LARGEST_WRITE;
+  if (file.isStream) {
+    return await inParts(
+      source,
+      LARGEST_STREAM_WRITE,
+      (part) => whenReady(file, POLLOUT, () => writePart(file, part, 0)),
+    );
+  }
+  if (!file.direct && !file.append) {
+    return await inParts(source, LARGEST_WRITE, (part, at) => writePart(file, part, position + at));
+  }
+  // Taken at once, so that a truncate comes after the writes that were begun before it
+  const leave = await file.lock.hold(...LENGTH_GATE, false);
+  try {
+    return file.append
+      ? await append(file, source)
+      : await inParts(source, LARGEST_WRITE, (part, at) => writeDirect(file, part, position + at));
+  } finally {
+    leave();
+  }
+}
+
+/** A range that no write has: held alone by what cuts the file, shared by the writes. */
+export const LENGTH_GATE: [start: number, end: number] = [-2, -1];
+/** The same for appends, of which a long one must stay in one piece. */
+const APPEND_GATE: [start: number, end: number] = [-1, 0];
+
+/** One part after the other; ends where one is not written whole. */
+async function inParts(
+  source: Uint8Array,
+  largest: number,
+  write: (part: Uint8Array, at: number) => Promise<number>,
+): Promise<number> {
   let written = 0;
   while (written < source.byteLength) {
     const part = source.subarray(written, written + largest);
     try {
-      const count = file.isStream
-        ? await whenReady(file, POLLOUT, () => writePart(file, part, 0))
-        : file.direct && file.append
-        ? await appendDirect(file, part)
-        : file.direct
-        ? await writeDirect(file, part, position + written)
-        : await writePart(file, part, position + written);
+      const count = await write(part, written);
       written += count;
       if (count < part.byteLength) break;
     } catch (error) {
+      // What was written counts; who writes the rest meets the error again
       if (written === 0) throw error;
       break;
     }
   }
   return written;
+}
+
+/** A write at the end, wherever that is. */
+async function append(file: OpenFile, source: Uint8Array): Promise<number> {
+  const alone = file.direct || source.byteLength > LARGEST_WRITE;
+  const release = await file.lock.hold(...APPEND_GATE, alone);
+  try {
+    // The kernel finds the end by itself, but for O_DIRECT, where it would have to be aligned
+    const position = file.direct ? (await fstatAsync(file.fd)).size : 0;
+    return await inParts(
+      source,
+      LARGEST_WRITE,
+      (part, at) => file.direct ? writeDirect(file, part, position + at) : writePart(file, part, 0),
+    );
+  } finally {
+    release();
+  }
 }
 
 /** One write, from memory that the kernel may use where it lies or from a stand-in. */
@@ -86,18 +129,6 @@ async function writeDirect(file: OpenFile, part: Uint8Array, position: number): 
   );
   try {
     return whole ? await writePart(file, part, position) : await merge(file, part, position);
-  } finally {
-    release();
-  }
-}
-
-/** A write at the end, wherever that is; those of this thread take turns. */
-async function appendDirect(file: OpenFile, part: Uint8Array): Promise<number> {
-  // A byte that no write of a position has
-  const release = await file.lock.hold(-1, 0, true);
-  try {
-    const { size } = await fstatAsync(file.fd);
-    return await writeDirect(file, part, size);
   } finally {
     release();
   }
