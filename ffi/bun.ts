@@ -6,7 +6,7 @@
 import process from "node:process";
 import { type LibcCall, openLibc, type Runtime, type Watch } from "./runtime.ts";
 
-/** What is used of `bun:ffi`; held against its own types in tests/bun_types.ts. */
+/** What is used of `bun:ffi`; held against its own types in scripts/bun_types.ts. */
 export interface BunFfi {
   dlopen(
     name: string,

@@ -175,7 +175,7 @@ export class AioFile implements AsyncDisposable {
     const file = this.#file;
     return this.#busy(async () => {
       // A range far beyond the end must not cost the memory that it would have
-      const size = file.isStream ? position + length : await sizeOf(file);
+      const size = file.isRegular ? await sizeOf(file) : position + length;
       const bytes = new Uint8Array(Math.max(0, Math.min(length, size - position)));
       const count = await readInto(file, bytes, position, signal);
       return count === bytes.length ? bytes : bytes.slice(0, count);
@@ -222,14 +222,15 @@ export class AioFile implements AsyncDisposable {
     checkInteger("scan", "start", start, Number.MAX_SAFE_INTEGER);
     checkInteger("scan", "end", options.end ?? start, Number.MAX_SAFE_INTEGER, start);
     this.#file.check("read");
-    const requests = sizeOf(this.#file).then((size) =>
-      blocks(start, Math.min(options.end ?? size, size), blockSize)
-    );
+    const requests = async () => {
+      const size = await this.#busy(() => sizeOf(this.#file));
+      return blocks(start, Math.min(options.end ?? size, size), blockSize);
+    };
     return this.#ranges(requests, options, true);
   }
 
   #ranges<T>(
-    requests: RangeRequests<T> | Promise<RangeRequests<T>>,
+    requests: RangeRequests<T> | (() => Promise<RangeRequests<T>>),
     { depth = 64, order = "completion", signal }: ReadManyOptions,
     whole: boolean,
   ): Ranges<T> {
@@ -255,16 +256,31 @@ export class AioFile implements AsyncDisposable {
    * @throws {RangeError} ERR_OUT_OF_RANGE
    * @throws {AioError} What the kernel answered
    */
+  read<B extends ArrayBufferView>(
+    buffer: B,
+    offset?: number | null,
+    length?: number | null,
+    position?: number | bigint | null,
+  ): Promise<{ bytesRead: number; buffer: B }>;
+  /** The same with the other arguments in one object. */
+  read<B extends ArrayBufferView>(
+    buffer: B,
+    options?: ReadOptions,
+  ): Promise<{ bytesRead: number; buffer: B }>;
+  /** The same with all arguments in one object. */
   read<B extends ArrayBufferView = Buffer>(
-    buffer?: B | (ReadOptions & { buffer?: B }),
+    options?: (ReadOptions & { buffer?: B }) | null,
+  ): Promise<{ bytesRead: number; buffer: B }>;
+  read(
+    buffer?: ArrayBufferView | ReadOptions | null,
     offset?: number | ReadOptions | null,
     length?: number | null,
     position?: number | bigint | null,
-  ): Promise<{ bytesRead: number; buffer: B }> {
+  ): Promise<{ bytesRead: number; buffer: ArrayBufferView }> {
     try {
       const read = parseRead(buffer, offset, length, position);
       this.#file.check("read");
-      const result = (bytesRead: number) => ({ bytesRead, buffer: read.buffer as B });
+      const result = (bytesRead: number) => ({ bytesRead, buffer: read.buffer });
       if (read.position !== undefined) {
         // The short way of page caches: aligned memory from `allocate`, one promise
         const address = addressInPlace(this.#file, read.bytes, read.position);
@@ -416,10 +432,11 @@ export class AioFile implements AsyncDisposable {
    * Cuts the file, or lengthens it with zeros; see `FileHandle.truncate` and ftruncate(2). Comes
    * after the writes with O_DIRECT that were begun before it.
    *
-   * @param length Bytes that the file has afterwards
+   * @param length Bytes that the file has afterwards; less than 0 counts as 0
    * @throws {RangeError} ERR_OUT_OF_RANGE
    */
   async truncate(length: number = 0): Promise<void> {
+    if (length < 0) length = 0;
     checkInteger("truncate", "length", length, Number.MAX_SAFE_INTEGER);
     const file = this.#file;
     file.check("ftruncate");
@@ -499,7 +516,12 @@ export class AioFile implements AsyncDisposable {
 
   async #writeBytes(bytes: Uint8Array, position: number | undefined): Promise<number> {
     if (bytes.byteLength === 0) return 0;
-    const write = (at: number) => writeFrom(this.#file, bytes, at);
+    const file = this.#file;
+    const write = (at: number) => writeFrom(file, bytes, at);
+    if (position === undefined && file.append) {
+      // The position goes with the write, as it does in the kernel: to the end of the file
+      return await this.#busy(() => this.#cursor.move(write, () => sizeOf(file)));
+    }
     return await this.#busy(() =>
       position === undefined ? this.#cursor.move(write) : write(position)
     );

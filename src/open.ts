@@ -4,6 +4,7 @@
  * @module
  */
 import { close, constants, fstat, open as openFd, type Stats } from "node:fs";
+import { isatty } from "node:tty";
 import { promisify } from "node:util";
 import { EINVAL } from "./abi/errno.ts";
 import { AioContext, innardsOf } from "./context.ts";
@@ -95,7 +96,7 @@ export async function open(
     : await openDirect(path, wanted, mode, direct);
   try {
     const stats = await fstatAsync(opened.fd);
-    const isStream = stats.isFIFO() || stats.isSocket() || stats.isCharacterDevice();
+    const isStream = stats.isFIFO() || stats.isSocket() || isatty(opened.fd);
     const usesBlocks = opened.direct && !isStream;
     return new AioFile(
       new OpenFile({

@@ -77,7 +77,7 @@ export class Completion<T> {
 }
 
 /** Opcodes that move bytes at a position. */
-const TRANSFERS: ReadonlySet<number> = new Set([
+export const TRANSFERS: ReadonlySet<number> = new Set([
   IOCB_CMD_PREAD,
   IOCB_CMD_PWRITE,
   IOCB_CMD_PREADV,
@@ -104,6 +104,8 @@ export interface RequestDetails {
   length?: number | undefined;
   /** The file, where it is known. */
   path?: string | undefined;
+  /** What was wrong, where the caller knows better. */
+  hint?: string | undefined;
 }
 
 /** The one place where the `-errno` of a request becomes an error. */
@@ -114,7 +116,8 @@ export function requestError(
   details: RequestDetails,
 ): AioError {
   const syscall = SYSCALLS[opcode] ?? "io_submit";
-  return new AioError(errno, syscall, { ...details, hint: hintFor(kernel, errno, details) });
+  const hint = details.hint ?? hintFor(kernel, errno, details);
+  return new AioError(errno, syscall, { ...details, hint });
 }
 
 function hintFor(

@@ -35,8 +35,10 @@ import type { Engine } from "./engine.ts";
 import { takeEngine } from "./engine_pool.ts";
 import type { Request, Sink } from "./request.ts";
 import {
+  copyIn,
   copyOut,
   gather,
+  memoryRemains,
   scatter,
   type Vector,
   vectorInPlace,
@@ -183,8 +185,9 @@ export class Core {
     const ticket = this.#nextTicket++;
     if (request.sink === undefined) this.outstanding++;
     else this.sinks++;
-    if (this.closing && request.opcode === IOCB_CMD_POLL) this.#cancelWaiting({ ...request });
-    else if (this.#freeCount === 0 || this.#backlog.length > 0) {
+    if (this.closing && request.opcode === IOCB_CMD_POLL) {
+      this.#finishWaiting({ ...request }, -ECANCELED);
+    } else if (this.#freeCount === 0 || this.#backlog.length > 0) {
       this.#backlog.push(ticket, { ...request });
     } else this.#occupy(ticket, request);
     return ticket;
@@ -234,7 +237,7 @@ export class Core {
     if (base !== 0) return base + buffer.byteOffset;
     const piece = this.slab.take(length);
     this.#pieces[slot] = piece;
-    if (opcode === IOCB_CMD_PWRITE) piece.bytes.set(buffer);
+    if (opcode === IOCB_CMD_PWRITE) copyIn(piece.bytes, buffer, length);
     return piece.address;
   }
 
@@ -439,7 +442,9 @@ export class Core {
   #refill(): void {
     while (this.#freeCount > 0 && this.#backlog.length > 0) {
       const ticket = this.#backlog.nextTicket;
-      this.#occupy(ticket, this.#backlog.shift());
+      const request = this.#backlog.shift();
+      if (memoryRemains(request)) this.#occupy(ticket, request);
+      else this.#finishWaiting(request, -EFAULT);
     }
   }
 
@@ -449,7 +454,7 @@ export class Core {
   cancel(ticket: number): boolean {
     const waiting = this.#backlog.remove(ticket);
     if (waiting !== undefined) {
-      this.#cancelWaiting(waiting);
+      this.#finishWaiting(waiting, -ECANCELED);
       return true;
     }
     const slot = this.#tickets.indexOf(ticket);
@@ -458,16 +463,17 @@ export class Core {
     return this.#states[slot] === SUBMITTED && this.#cancelSubmitted(slot);
   }
 
-  #cancelWaiting(request: Request): void {
+  /** Completes a request that never had a slot. */
+  #finishWaiting(request: Request, res: number): void {
     if (request.sink !== undefined) {
       this.sinks--;
-      request.sink.complete(-ECANCELED);
+      request.sink.complete(res);
       return;
     }
     this.outstanding--;
     const completion = this.#spare.pop() ?? new Completion(this.kernel);
     completion.describe(request);
-    completion.res = -ECANCELED;
+    completion.res = res;
     this.ready.push(completion);
   }
 
@@ -493,7 +499,7 @@ export class Core {
   /** Cancels every poll, wherever it is: nothing else would ever end it. */
   cancelPolls(): void {
     const isPoll = ({ opcode }: Request) => opcode === IOCB_CMD_POLL;
-    for (const request of this.#backlog.removeAll(isPoll)) this.#cancelWaiting(request);
+    for (const request of this.#backlog.removeAll(isPoll)) this.#finishWaiting(request, -ECANCELED);
     for (let slot = 0; slot < this.entries; slot++) {
       const opcode = this.#engine.iocbs[slot * IOCB_WORDS + IOCB_LIO_OPCODE / 4];
       if (opcode !== IOCB_CMD_POLL || this.#states[slot] === FREE) continue;
@@ -543,9 +549,12 @@ export class Core {
     const end = performance.now() + milliseconds;
     while (true) {
       this.submit();
-      while (this.reap() > 0);
+      let found = 0;
+      for (let count; (count = this.reap()) > 0;) found += count;
       const missing = minimum - this.readyCount;
       if (missing <= 0 || (this.inFlight === 0 && this.queued === 0)) return;
+      // Slots came free, and what waited for them is not sent yet
+      if (found > 0 && this.queued > 0) continue;
       const left = end - performance.now();
       if (left <= 0) return;
       // An hour at a time: the kernel takes no infinity, and a signal ends the sleep early

@@ -6,6 +6,7 @@
 import { IOVEC_SIZE, writeIovec } from "../abi/iovec.ts";
 import type { Address } from "../kernel.ts";
 import type { Piece, Slab } from "../memory/slab.ts";
+import type { Request } from "./request.ts";
 
 /** A vector as the kernel reads it. */
 export interface Vector {
@@ -45,6 +46,19 @@ function viewOf({ bytes }: Piece): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
+/** Whether the memory of a request that had to wait is still as long as it was. */
+export function memoryRemains({ buffer, buffers, length }: Readonly<Request>): boolean {
+  if (buffer !== undefined) return buffer.byteLength >= length;
+  if (buffers === undefined) return true;
+  return buffers.reduce((total, { byteLength }) => total + byteLength, 0) === length;
+}
+
+/** Copies what a write writes to its stand-in. */
+export function copyIn(piece: Uint8Array, buffer: Uint8Array, length: number): void {
+  // A view on a resizable buffer may have grown while its request waited
+  piece.set(buffer.byteLength === length ? buffer : buffer.subarray(0, length));
+}
+
 /** Copies what a writev writes to its stand-in. */
 export function gather(buffers: readonly Uint8Array[], payload: Uint8Array): void {
   let at = 0;
@@ -74,6 +88,8 @@ export function scatter(piece: Uint8Array, buffers: readonly Uint8Array[], count
   let at = PAYLOAD_OFFSET;
   const end = PAYLOAD_OFFSET + count;
   for (const buffer of buffers) {
+    // Empty, or gone: `set` would throw on a detached buffer
+    if (buffer.byteLength === 0) continue;
     const next = Math.min(end, at + buffer.byteLength);
     buffer.set(piece.subarray(at, next));
     at = next;

@@ -42,13 +42,13 @@ const DEFAULT_SIZE = 16384;
 
 /** See `FileHandle.read`. */
 export function parseRead(
-  buffer: ArrayBufferView | ReadOptions | undefined,
+  buffer: ArrayBufferView | ReadOptions | null | undefined,
   offset: number | ReadOptions | null | undefined,
   length: number | null | undefined,
   position: number | bigint | null | undefined,
 ): Piece<ArrayBufferView> {
-  if (buffer !== undefined && !ArrayBuffer.isView(buffer)) {
-    if (typeof buffer !== "object" || buffer === null) {
+  if (buffer !== undefined && buffer !== null && !ArrayBuffer.isView(buffer)) {
+    if (typeof buffer !== "object" || Array.isArray(buffer)) {
       throw typeError("read", "buffer", "a Buffer, TypedArray or DataView");
     }
     const { buffer: memory = Buffer.alloc(DEFAULT_SIZE) } = buffer;

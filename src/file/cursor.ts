@@ -13,11 +13,15 @@ export class Cursor {
    * Waits for its turn, does something, and moves on.
    *
    * @param action Given the position, resolves with the number of bytes to move on
+   * @param next Finds the new position, where it is not that many bytes further
    */
-  move(action: (position: number) => Promise<number>): Promise<number> {
+  move(
+    action: (position: number) => Promise<number>,
+    next?: () => Promise<number>,
+  ): Promise<number> {
     const moved = this.#turn.then(async () => {
       const count = await action(this.#position);
-      this.#position += count;
+      this.#position = next === undefined ? this.#position + count : await next();
       return count;
     });
     // One that fails does not stop those behind it

@@ -3,8 +3,8 @@
  *
  * @module
  */
-import { EBADF, EISDIR } from "../abi/errno.ts";
-import { requestError } from "../context/completion.ts";
+import { EBADF, EINVAL, EISDIR } from "../abi/errno.ts";
+import { requestError, TRANSFERS } from "../context/completion.ts";
 import type { Core } from "../context/core.ts";
 import type { Pump } from "../context/pump.ts";
 import { blankRequest, type Request, type Sink } from "../context/request.ts";
@@ -91,6 +91,12 @@ export class OpenFile {
     }
   }
 
+  /** Throws if the context is closed, or about to be. */
+  checkContext(syscall: string): void {
+    if (!this.core.closing) return;
+    throw new Error(`Cannot ${syscall} '${this.path}': its context is closed`);
+  }
+
   #refuse(errno: number, syscall: string, hint?: string): never {
     throw new AioError(-errno, syscall, { path: this.path, fd: this.fd, hint });
   }
@@ -113,7 +119,10 @@ export class OpenFile {
   /** The error of a request of this file. */
   error(errno: number, opcode: number, position: number, length: number): AioError {
     const { fd, path } = this;
-    return requestError(this.core.kernel, errno, opcode, { fd, path, position, length });
+    const hint = errno === -EINVAL && !this.direct && TRANSFERS.has(opcode)
+      ? "asynchronous I/O does not work on this file; use node:fs"
+      : undefined;
+    return requestError(this.core.kernel, errno, opcode, { fd, path, position, length, hint });
   }
 
   /** An operation begins; to be matched by {@link OpenFile.leave}. */

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { ENODATA } from "../abi/errno.ts";
+import { ENODATA, ESPIPE } from "../abi/errno.ts";
 import { IOCB_CMD_PREAD } from "../abi/opcodes.ts";
 import { AioError } from "../error.ts";
 import { checkRange } from "../check.ts";
@@ -101,8 +101,9 @@ type Step<T> = IteratorResult<RangeRequest<T>>;
 /** Reads ranges; see `AioFile.readMany`. */
 export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
   readonly #file: OpenFile;
-  #requests: Promise<RangeRequests<T>> | undefined;
-  #source!: Iterator<RangeRequest<T>> | AsyncIterator<RangeRequest<T>>;
+  /** Finds out what to read, at the first step. */
+  #requests: (() => Promise<RangeRequests<T>>) | undefined;
+  #source: Iterator<RangeRequest<T>> | AsyncIterator<RangeRequest<T>> | undefined;
   readonly #options: RangesOptions;
   /** All places, at most one more than `depth`: one may be with the loop. */
   readonly #slots: Slot<T>[] = [];
@@ -117,17 +118,20 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
   #over = false;
   #failure: { reason: unknown } | undefined;
   #wake: (() => void) | undefined;
+  /** A step that has to wait. */
+  #step: Promise<unknown> | undefined;
   #abort: (() => void) | undefined;
 
-  /** @param requests What to read; or a promise of it, which is awaited at the first step */
+  /** @param requests What to read; or a function that finds out, called at the first step */
   constructor(
     file: OpenFile,
-    requests: RangeRequests<T> | Promise<RangeRequests<T>>,
+    requests: RangeRequests<T> | (() => Promise<RangeRequests<T>>),
     options: RangesOptions,
   ) {
     this.#file = file;
     this.#options = options;
-    if (requests instanceof Promise) this.#requests = requests;
+    if (file.isStream) throw file.error(-ESPIPE, IOCB_CMD_PREAD, 0, 0);
+    if (typeof requests === "function") this.#requests = requests;
     else this.#begin(requests);
     const { signal } = options;
     if (signal === undefined) return;
@@ -148,30 +152,47 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
   }
 
   next(): Promise<IteratorResult<RangeResult<T>>> {
-    if (this.#requests !== undefined) return this.#first(this.#requests);
+    // Steps that are asked for at once come one after the other
+    if (this.#step !== undefined) return this.#step.then(() => this.next(), () => this.next());
+    if (this.#requests !== undefined) return this.#wait(this.#first(this.#requests));
     this.#releaseCurrent();
-    if (this.#over || this.#failure !== undefined) return this.#later();
+    if (this.#over || this.#failure !== undefined) return this.#wait(this.#later());
     this.#fill();
     if (!this.#ready()) this.#file.pump.poll();
     // While ranges are there the thread has enough to do: the next turn sends what is queued
     else if (this.#file.core.queued > 0) this.#file.pump.ask();
-    return this.#ready() ? this.#deliver() : this.#later();
+    return this.#ready() ? this.#deliver() : this.#wait(this.#later());
   }
 
-  async #first(requests: Promise<RangeRequests<T>>): Promise<IteratorResult<RangeResult<T>>> {
+  #wait(
+    step: Promise<IteratorResult<RangeResult<T>>>,
+  ): Promise<IteratorResult<RangeResult<T>>> {
+    const settled = () => {
+      this.#step = undefined;
+    };
+    this.#step = step;
+    step.then(settled, settled);
+    return step;
+  }
+
+  async #first(
+    requests: () => Promise<RangeRequests<T>>,
+  ): Promise<IteratorResult<RangeResult<T>>> {
     try {
-      this.#begin(await requests);
+      this.#begin(await requests());
     } catch (error) {
       this.#begin([]);
       this.#fail(error);
     }
-    return await this.next();
+    this.#fill();
+    return await this.#later();
   }
 
   async #later(): Promise<IteratorResult<RangeResult<T>>> {
     while (!this.#over) {
       if (this.#failure !== undefined) {
-        await this.return();
+        // Not waited for: a producer that is stuck must not hold the failure back
+        this.#end()?.catch(() => {});
         throw this.#failure.reason;
       }
       if (this.#ready()) return await this.#deliver();
@@ -185,54 +206,69 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
   }
 
   async return(): Promise<IteratorResult<RangeResult<T>>> {
-    this.#releaseCurrent();
-    if (!this.#over) {
-      this.#over = true;
-      if (this.#abort) this.#options.signal!.removeEventListener("abort", this.#abort);
-      for (const slot of this.#slots) slot.end();
-      if (!this.#exhausted) await this.#source?.return?.();
-    }
+    await this.#end();
     return { value: undefined, done: true };
+  }
+
+  /** Gives everything back; the promise is the producer's, if it has to be told. */
+  #end(): Promise<unknown> | undefined {
+    this.#releaseCurrent();
+    if (this.#over) return undefined;
+    this.#over = true;
+    this.#wake?.();
+    if (this.#abort) this.#options.signal!.removeEventListener("abort", this.#abort);
+    for (const slot of this.#slots) slot.end();
+    if (this.#exhausted || this.#source === undefined) return undefined;
+    return Promise.resolve(this.#source.return?.());
   }
 
   /** Asks for as many ranges as the window has room for. */
   #fill(): void {
-    try {
-      while (!this.#exhausted && !this.#pulling && this.#active < this.#options.depth) {
-        const step = this.#source.next();
-        if (step instanceof Promise) this.#pull(step);
-        else this.#take(step);
+    while (
+      !this.#over && !this.#exhausted && !this.#pulling && this.#failure === undefined &&
+      this.#active < this.#options.depth
+    ) {
+      let step;
+      try {
+        step = this.#source!.next();
+      } catch (error) {
+        this.#exhausted = true;
+        return this.#fail(error);
       }
-    } catch (error) {
-      this.#exhausted = true;
-      this.#fail(error);
+      if (step instanceof Promise) this.#pull(step);
+      else this.#take(step);
     }
   }
 
   /** The requests come from an async iterable: goes on when it has one. */
   #pull(step: Promise<Step<T>>): void {
     this.#pulling = true;
-    const pulled = (result: Step<T>) => {
+    step.then((result) => {
       this.#pulling = false;
       if (this.#over) return;
       this.#take(result);
       this.#fill();
       this.#file.pump.flushSoon();
       if (this.#exhausted) this.#wake?.();
-    };
-    step.then(pulled).catch((error) => {
+    }, (error) => {
+      this.#pulling = false;
       this.#exhausted = true;
       this.#fail(error);
     });
   }
 
+  /** Asks for one range; one that cannot be asked for ends the iteration. */
   #take(step: Step<T>): void {
     if (step.done) {
       this.#exhausted = true;
       return;
     }
-    checkRange("read range", step.value.position, step.value.length);
-    this.#file.check("read");
+    try {
+      checkRange("read range", step.value.position, step.value.length);
+      this.#file.check("read");
+    } catch (error) {
+      return this.#fail(error);
+    }
     const slot = this.#free.pop() ?? this.#grow();
     this.#active++;
     if (this.#options.order === "request") this.#queue.push(slot);

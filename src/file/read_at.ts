@@ -156,6 +156,7 @@ export function readRange(
   length: number,
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array<ArrayBuffer>> {
+  if (signal?.aborted) return Promise.reject(signal.reason);
   return new Promise((resolve, reject) => {
     new PromisedRead(file, position, length, signal, resolve, reject);
     file.pump.flushSoon();

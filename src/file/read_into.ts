@@ -25,7 +25,7 @@ export async function readInto(
 ): Promise<number> {
   if (file.isStream) {
     const part = target.subarray(0, LARGEST_READ);
-    return await whenReady(file, POLLIN, () => readPart(file, part, 0, signal));
+    return await whenReady(file, POLLIN, signal, () => readPart(file, part, 0, signal));
   }
   const address = addressInPlace(file, target, position);
   if (address !== 0) return await readInPlace(file, target, address, position, (count) => count);

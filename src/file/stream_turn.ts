@@ -3,9 +3,16 @@
  *
  * @module
  */
+import { setTimeout } from "node:timers/promises";
+import { EINVAL } from "../abi/errno.ts";
 import { IOCB_CMD_POLL } from "../abi/opcodes.ts";
+import { AioError } from "../error.ts";
+import { abortable } from "./abortable.ts";
 import type { OpenFile } from "./open_file.ts";
-import { transfer } from "./transfer.ts";
+import { Transfer } from "./transfer.ts";
+
+/** How long until the next look at what the kernel cannot wait for. */
+const LOOK_AGAIN_MILLISECONDS = 10;
 
 /**
  * Does something with a stream once it is ready for it. io_submit would wait for the other end and
@@ -14,19 +21,43 @@ import { transfer } from "./transfer.ts";
  *
  * @param file The stream
  * @param events POLLIN or POLLOUT
+ * @param signal Ends the wait
  * @param action What to do
  */
 export async function whenReady<T>(
   file: OpenFile,
   events: number,
+  signal: AbortSignal | undefined,
   action: () => Promise<T>,
 ): Promise<T> {
   // Each direction is a byte of the lock
-  const release = await file.lock.hold(events, events + 1, true);
+  const turn = file.lock.hold(events, events + 1, true);
+  const release = await abortable(turn, signal, () => turn.then((release) => release()));
   try {
-    await transfer(file, IOCB_CMD_POLL, 0, events, 0, undefined);
+    await ready(file, events, signal);
     return await action();
   } finally {
     release();
+  }
+}
+
+async function ready(
+  file: OpenFile,
+  events: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  while (true) {
+    try {
+      const poll = new Transfer(file, IOCB_CMD_POLL, 0, events, 0, undefined);
+      await abortable(poll.promise, signal, () => poll.cancel());
+      return;
+    } catch (error) {
+      // One with two wait queues (a pipe opened for both, a terminal) the kernel tells from ready
+      // to not ready, but does not wait for. See aio_poll, fs/aio.c
+      if (!(error instanceof AioError) || error.errno !== -EINVAL) throw error;
+      file.checkContext("poll");
+    }
+    await setTimeout(LOOK_AGAIN_MILLISECONDS, undefined, signal === undefined ? {} : { signal })
+      .catch(() => signal?.throwIfAborted());
   }
 }

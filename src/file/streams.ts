@@ -5,15 +5,12 @@
  */
 import { Readable } from "node:stream";
 import { type ReadableByteStreamController, ReadableStream } from "node:stream/web";
+import { checkInteger } from "../check.ts";
 import type { AioFile } from "../file.ts";
 
 /** How a stream of Node reads. */
 export interface ReadStreamOptions {
-  /**
-   * First byte.
-   *
-   * @default {0}
-   */
+  /** First byte; by default the stream begins at the current position, and moves it. */
   start?: number;
   /**
    * Last byte, itself included, as in `node:fs`.
@@ -43,18 +40,29 @@ const CHUNK_SIZE = 65536;
 
 /** See `FileHandle.createReadStream`. */
 export function nodeStream(file: AioFile, options: ReadStreamOptions): Readable {
-  const { start = 0, end = Infinity, encoding, highWaterMark = CHUNK_SIZE } = options;
+  const { start, end = Infinity, encoding, highWaterMark = CHUNK_SIZE } = options;
   const { autoClose = true, signal } = options;
-  let position = start;
-  const stream = new Readable({
+  if (start !== undefined) {
+    checkInteger("create stream", "start", start, Math.min(end, Number.MAX_SAFE_INTEGER));
+  }
+  if (end !== Infinity) checkInteger("create stream", "end", end, Number.MAX_SAFE_INTEGER);
+  let left = end - (start ?? 0) + 1;
+  let position = start ?? null;
+  return new Readable({
     highWaterMark,
     ...(encoding ? { encoding } : {}),
     ...(signal ? { signal } : {}),
     read() {
-      const length = Math.min(highWaterMark, end + 1 - position);
-      file.readAt(position, Math.max(0, length)).then((bytes) => {
-        position += bytes.length;
-        this.push(bytes.length === 0 ? null : bytes);
+      const length = Math.min(highWaterMark, left);
+      if (length === 0) {
+        this.push(null);
+        return;
+      }
+      const chunk = new Uint8Array(length);
+      file.read(chunk, 0, length, position).then(({ bytesRead }) => {
+        left -= bytesRead;
+        if (position !== null) position += bytesRead;
+        this.push(bytesRead === 0 ? null : chunk.subarray(0, bytesRead));
       }, (error) => this.destroy(error));
     },
     destroy(error, callback) {
@@ -62,7 +70,6 @@ export function nodeStream(file: AioFile, options: ReadStreamOptions): Readable 
       file.close().then(() => callback(error), callback);
     },
   });
-  return stream;
 }
 
 /** See `FileHandle.readableWebStream`. */

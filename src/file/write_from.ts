@@ -34,7 +34,7 @@ export async function writeFrom(
     return await inParts(
       source,
       LARGEST_STREAM_WRITE,
-      (part) => whenReady(file, POLLOUT, () => writePart(file, part, 0)),
+      (part) => whenReady(file, POLLOUT, undefined, () => writePart(file, part, 0)),
     );
   }
   if (!file.direct && !file.append) {

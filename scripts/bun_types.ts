@@ -1,7 +1,7 @@
 /// <reference types="npm:bun-types" />
 /**
- * Holds what ffi/bun.ts says of `bun:ffi` against Bun's own types. Nothing runs: the type check of
- * the tests fails where they part.
+ * Holds what ffi/bun.ts says of `bun:ffi` against Bun's own types. Nothing runs: the type check
+ * fails where they part.
  *
  * @module
  */
