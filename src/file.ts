@@ -116,6 +116,7 @@ export class AioFile implements AsyncDisposable {
   readonly #file: OpenFile;
   readonly #cursor: Cursor;
   #closing: Promise<void> | undefined;
+  #streamed = false;
 
   /** @internal */
   constructor(file: OpenFile) {
@@ -387,7 +388,7 @@ export class AioFile implements AsyncDisposable {
       content = await readToEnd(file, position, signal);
       return content.length;
     };
-    await this.#busy(() => this.#cursor.move(read));
+    await this.#busy(() => this.#at(undefined, read));
     return encoding ? content.toString(encoding) : content;
   }
 
@@ -485,12 +486,19 @@ export class AioFile implements AsyncDisposable {
   }
 
   /**
-   * The file as a stream of bytes; see `FileHandle.readableWebStream`.
+   * The file as a stream of bytes from the current position on; see
+   * `FileHandle.readableWebStream`. A file has one such stream.
    *
    * @param options Whether the file is closed when the stream is over
+   * @throws {Error} ERR_INVALID_STATE if it had one before
    */
   readableWebStream(options: { autoClose?: boolean } = {}): ReadableStream<Uint8Array> {
     this.#file.check("read");
+    if (this.#streamed) {
+      const error = new Error("Cannot create stream: the file has one already");
+      throw Object.assign(error, { code: "ERR_INVALID_STATE" });
+    }
+    this.#streamed = true;
     return webStream(this, options.autoClose ?? false);
   }
 
@@ -505,13 +513,20 @@ export class AioFile implements AsyncDisposable {
   }
 
   /** At a position, or at the current one, which then moves on. */
+  #at(
+    position: number | undefined,
+    action: (position: number) => Promise<number>,
+  ): Promise<number> {
+    if (position !== undefined) return action(position);
+    // A stream has no position, and who waits to read from it must not keep others from writing
+    return this.#file.isStream ? action(0) : this.#cursor.move(action);
+  }
+
   async #readBytes(bytes: Uint8Array, position: number | undefined): Promise<number> {
     if (bytes.byteLength === 0) return 0;
     const read = (at: number) => readInto(this.#file, bytes, at);
     // Under way from now on, also while it waits for its turn: closing waits for it
-    return await this.#busy(() =>
-      position === undefined ? this.#cursor.move(read) : read(position)
-    );
+    return await this.#busy(() => this.#at(position, read));
   }
 
   async #writeBytes(bytes: Uint8Array, position: number | undefined): Promise<number> {
@@ -522,9 +537,7 @@ export class AioFile implements AsyncDisposable {
       // The position goes with the write, as it does in the kernel: to the end of the file
       return await this.#busy(() => this.#cursor.move(write, () => sizeOf(file)));
     }
-    return await this.#busy(() =>
-      position === undefined ? this.#cursor.move(write) : write(position)
-    );
+    return await this.#busy(() => this.#at(position, write));
   }
 
   /** Keeps the file open until an operation of several steps is over. */

@@ -5,6 +5,7 @@
  */
 import { close, constants, fstat, open as openFd, type Stats } from "node:fs";
 import { isatty } from "node:tty";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { EINVAL } from "./abi/errno.ts";
 import { AioContext, innardsOf } from "./context.ts";
@@ -87,6 +88,7 @@ export async function open(
       `Cannot open file: \`direct\` must be true, false or "try": current value is ${direct}`,
     );
   }
+  if (path instanceof URL) path = fileURLToPath(path);
   const wanted = parseFlags(flags);
   // Before the file is opened, so that nothing is left open where there is no kernel to be had
   const context = options.context ?? (shared ??= new AioContext({ entries: SHARED_ENTRIES }));

@@ -110,7 +110,8 @@ onGrounds("a loop over the context never sees what its files do", async (ground)
   const fd = openSync(path, "r");
   try {
     let queued = 0;
-    const queue = () => context.read(fd, new Uint8Array(1000), { position: queued, data: queued++ });
+    const queue = () =>
+      context.read(fd, new Uint8Array(1000), { position: queued, data: queued++ });
     const reads: Promise<void>[] = [];
     const seen = new Set<number>();
     while (queued < 10) queue();

@@ -100,18 +100,20 @@ onGrounds("writes of disjoint bytes by two files on one path all survive", async
 
 onGrounds("a write beyond the end gives exactly the size", async (ground) => {
   await using scene = new Scene(ground);
-  for (const [size, position, length] of [
-    [0, 0, 1],
-    [0, 0, 513],
-    [0, 5000, 7],
-    [100, 100, 1],
-    [100, 5000, 100],
-    [512, 512, 512],
-    [4096, 4000, 97],
-    [4097, 4097, 4095],
-    [1000, 0, 4096],
-    [5000, 10, 20],
-  ] as const) {
+  for (
+    const [size, position, length] of [
+      [0, 0, 1],
+      [0, 0, 513],
+      [0, 5000, 7],
+      [100, 100, 1],
+      [100, 5000, 100],
+      [512, 512, 512],
+      [4096, 4000, 97],
+      [4097, 4097, 4095],
+      [1000, 0, 4096],
+      [5000, 10, 20],
+    ] as const
+  ) {
     const path = scene.file(pattern(size));
     const file = await scene.open(path, "r+");
     const bytes = pattern(length, 3);
@@ -148,7 +150,9 @@ onGrounds("whole and broken blocks at once are all there", async (ground) => {
       // Of every third block two parts, of the others the whole
       const cuts = block % 3 === 0 ? [at, at + 1000 + round, at + 4096] : [at, at + 4096];
       for (let i = 1; i < cuts.length; i++) {
-        writes.push(file.write(expected.subarray(cuts[i - 1]!, cuts[i]!), { position: cuts[i - 1]! }));
+        writes.push(
+          file.write(expected.subarray(cuts[i - 1]!, cuts[i]!), { position: cuts[i - 1]! }),
+        );
       }
     }
     writes.push(file.write(expected.subarray(32 * 4096), { position: 32 * 4096 }));
@@ -185,8 +189,10 @@ onGrounds("a truncate after writes that are under way keeps what it should", asy
   for (let round = 0; round < 15; round++) {
     const path = scene.file(pattern(10_000));
     const file = await scene.open(path, "r+");
-    const writes = Array.from({ length: 10 }, (_, i) =>
-      file.write(pattern(777, i + 1), 0, 777, i * 1500 + round));
+    const writes = Array.from(
+      { length: 10 },
+      (_, i) => file.write(pattern(777, i + 1), 0, 777, i * 1500 + round),
+    );
     const cut = file.truncate(5000 + round);
     await Promise.all([...writes, cut]);
     const { size } = statSync(path);
@@ -264,15 +270,17 @@ onGrounds("memory of allocate is written from where it lies", async (ground) => 
   const memory = allocate(16_384);
   memory.set(pattern(16_384, 1));
   const model = new Model(pattern(16_384));
-  for (const [offset, length, position] of [
-    [0, 16_384, 0],
-    [4096, 4096, 8192],
-    [512, 512, 512],
-    [1, 100, 0],
-    [100, 4096, 4096],
-    [0, 5000, 300],
-    [0, 4096, 16_384],
-  ] as const) {
+  for (
+    const [offset, length, position] of [
+      [0, 16_384, 0],
+      [4096, 4096, 8192],
+      [512, 512, 512],
+      [1, 100, 0],
+      [100, 4096, 4096],
+      [0, 5000, 300],
+      [0, 4096, 16_384],
+    ] as const
+  ) {
     memory.set(pattern(length, position % 250), offset);
     await file.write(memory, offset, length, position);
     model.write(memory.subarray(offset, offset + length), position);
@@ -284,15 +292,17 @@ onGrounds("memory of allocate is read into where it lies", async (ground) => {
   await using scene = new Scene(ground);
   const content = pattern(50_001);
   const file = await scene.holding(content, "r");
-  for (const [offset, length, position] of [
-    [0, 65_536, 0],
-    [4096, 4096, 8192],
-    [1, 100, 0],
-    [512, 1024, 49_664],
-    [4096, 4096, 49_152],
-    [0, 4096, 61_440],
-    [7, 4096, 4096],
-  ] as const) {
+  for (
+    const [offset, length, position] of [
+      [0, 65_536, 0],
+      [4096, 4096, 8192],
+      [1, 100, 0],
+      [512, 1024, 49_664],
+      [4096, 4096, 49_152],
+      [0, 4096, 61_440],
+      [7, 4096, 4096],
+    ] as const
+  ) {
     const memory = allocate(65_536).fill(0xaa);
     const { bytesRead, buffer } = await file.read(memory, offset, length, position);
     const expected = content.subarray(position, position + length);

@@ -35,14 +35,20 @@ twins("read takes every form of arguments", async (open, folder, note) => {
   await read("length 0", (file, dashes) => file.read(dashes, 2, 0, 0));
   await read("empty part at the end", (file, dashes) => file.read(dashes, 20, 0, 0));
 
-  await read("buffer, options", (file, dashes) =>
-    file.read(dashes, { offset: 2, length: 5, position: 3 }));
+  await read(
+    "buffer, options",
+    (file, dashes) => file.read(dashes, { offset: 2, length: 5, position: 3 }),
+  );
   await read("buffer, some options", (file, dashes) => file.read(dashes, { position: 3 }));
   await read("buffer, no options", (file, dashes) => file.read(dashes, {}));
-  await read("buffer, options null", (file, dashes) =>
-    file.read(dashes, { offset: 1, length: null, position: null }));
-  await read("options", (file, dashes) =>
-    file.read({ buffer: dashes, offset: 2, length: 5, position: 3 }));
+  await read(
+    "buffer, options null",
+    (file, dashes) => file.read(dashes, { offset: 1, length: null, position: null }),
+  );
+  await read(
+    "options",
+    (file, dashes) => file.read({ buffer: dashes, offset: 2, length: 5, position: 3 }),
+  );
   await read("options, buffer alone", (file, dashes) => file.read({ buffer: dashes }));
 
   await read("DataView", (file) => file.read(new DataView(new ArrayBuffer(12), 2, 8), 1, 6, 0));
@@ -52,8 +58,10 @@ twins("read takes every form of arguments", async (open, folder, note) => {
     await file.read(dashes.subarray(3, 6), 0, 3, 0);
     return dashes;
   });
-  await read("the same buffer comes back", async (file, dashes) =>
-    (await file.read(dashes, 0, 3, 0)).buffer === dashes);
+  await read(
+    "the same buffer comes back",
+    async (file, dashes) => (await file.read(dashes, 0, 3, 0)).buffer === dashes,
+  );
 }, {
   // Deno takes null and missing members for the end of the arguments, and knows Uint8Array alone
   deno: [
@@ -69,7 +77,9 @@ twins("read without a buffer brings 16 KiB of its own", async (open, folder, not
   const path = folder.join("file");
   writeFileSync(path, "x".repeat(20_000));
   const file = await open(path);
-  const summary = async (result: Promise<{ bytesRead: number; buffer: NodeJS.ArrayBufferView }>) => {
+  const summary = async (
+    result: Promise<{ bytesRead: number; buffer: NodeJS.ArrayBufferView }>,
+  ) => {
     const { bytesRead, buffer } = await result;
     return [bytesRead, buffer.byteLength, Buffer.isBuffer(buffer)];
   };
@@ -149,7 +159,10 @@ twins("readFile reads from the current position", async (open, folder, note) => 
   const path = folder.join("file");
   const content = "grün, weiß — 🦊 ".repeat(300);
   writeFileSync(path, content);
-  const read = async (step: string, action: (file: Awaited<ReturnType<typeof open>>) => unknown) => {
+  const read = async (
+    step: string,
+    action: (file: Awaited<ReturnType<typeof open>>) => unknown,
+  ) => {
     const file = await open(path);
     await note(step, () => action(file));
   };

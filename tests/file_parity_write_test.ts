@@ -29,8 +29,10 @@ twins("write takes every form of arguments", async (open, folder, note) => {
   await write("length null", (file, bytes) => file.write(bytes, 8, null as unknown as 0, 20));
   await write("length 0", (file, bytes) => file.write(bytes, 0, 0, 20));
   await write("empty", (file) => file.write(Buffer.alloc(0), 0, 0, 20));
-  await write("options", (file, bytes) =>
-    file.write(bytes, { offset: 1, length: 3, position: 20 }));
+  await write(
+    "options",
+    (file, bytes) => file.write(bytes, { offset: 1, length: 3, position: 20 }),
+  );
   await write("some options", (file, bytes) => file.write(bytes, { position: 25 }));
   await write("no options", (file, bytes) => file.write(bytes, {}));
   await write("DataView", (file) => file.write(new DataView(new ArrayBuffer(8), 3, 2), 0, 2, 30));
@@ -113,15 +115,21 @@ twins("writeFile takes all that can be iterated", async (open, folder, note) => 
   await write("Uint16Array", new Uint16Array([0x4142, 0x4344]));
   await write("empty", "");
   await write("iterable", ["one ", Buffer.from("two "), "three"]);
-  await write("generator", function* () {
-    yield "a";
-    yield "b";
-  }());
-  await write("async generator", async function* () {
-    yield "a";
-    await new Promise((resolve) => setTimeout(resolve, 2));
-    yield Buffer.from("b");
-  }());
+  await write(
+    "generator",
+    function* () {
+      yield "a";
+      yield "b";
+    }(),
+  );
+  await write(
+    "async generator",
+    async function* () {
+      yield "a";
+      await new Promise((resolve) => setTimeout(resolve, 2));
+      yield Buffer.from("b");
+    }(),
+  );
   await write("stream", Readable.from([Buffer.from("x"), Buffer.from("yz")]));
   await write("large", Buffer.alloc(3_000_001, "large "));
   await write("number", 5);

@@ -3,8 +3,8 @@ import { chmodSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
 import { pattern } from "./support/bytes.ts";
-import { GROUNDS, type Ground, Scene } from "./support/file_grounds.ts";
-import { RUNTIME, runFileScript } from "./support/file_script.ts";
+import { type Ground, GROUNDS, Scene } from "./support/file_grounds.ts";
+import { runFileScript, RUNTIME } from "./support/file_script.ts";
 import { TempFolder } from "./support/temp.ts";
 
 const TIMEOUT = { timeout: 40_000 };
@@ -182,7 +182,10 @@ test("Deno without --allow-read refuses, and does not ask", inDeno, async () => 
     argument: scene.file("content"),
     flags: ["--allow-ffi"],
   });
-  assert.match(result.stdout, /^(NotCapable|Error|AioError) (EACCES|EPERM|undefined)? ?.*--allow-read/);
+  assert.match(
+    result.stdout,
+    /^(NotCapable|Error|AioError) (EACCES|EPERM|undefined)? ?.*--allow-read/,
+  );
   assert.equal(result.code, 0);
   assert.ok(result.milliseconds < PROMPT);
 });

@@ -142,7 +142,8 @@ onGrounds("readAt refuses what is no range", async (ground) => {
   for (const [position, length] of outOfRange) {
     await assert.rejects(
       file.readAt(position, length),
-      (error) => error instanceof RangeError && "code" in error && error.code === "ERR_OUT_OF_RANGE",
+      (error) =>
+        error instanceof RangeError && "code" in error && error.code === "ERR_OUT_OF_RANGE",
       `${position}, ${length}`,
     );
   }

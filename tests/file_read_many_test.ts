@@ -172,34 +172,37 @@ onGrounds("the memory is used again: a long iteration takes no more than a short
   assert.ok(places.size <= 2 * 9, `${places.size} places in ${buffers.size} buffers`);
 });
 
-onGrounds("left early, the iteration gives its memory back and the file goes on", async (ground) => {
-  await using scene = new Scene(ground);
-  const file = await scene.holding(CONTENT, "r");
-  let ended = 0;
-  const requests = function* () {
-    try {
-      yield* scattered(1000, 100_000);
-    } finally {
-      ended++;
-    }
-  };
-  const places = new Set<ArrayBufferLike>();
-  for (let round = 0; round < 60; round++) {
-    for await (const { bytes } of file.readMany(requests(), { depth: 8 })) {
-      places.add(bytes.buffer);
-      if (round % 2 === 0) break;
+onGrounds(
+  "left early, the iteration gives its memory back and the file goes on",
+  async (ground) => {
+    await using scene = new Scene(ground);
+    const file = await scene.holding(CONTENT, "r");
+    let ended = 0;
+    const requests = function* () {
       try {
-        throw new Error("thrown in the loop");
-      } catch {
-        break;
+        yield* scattered(1000, 100_000);
+      } finally {
+        ended++;
+      }
+    };
+    const places = new Set<ArrayBufferLike>();
+    for (let round = 0; round < 60; round++) {
+      for await (const { bytes } of file.readMany(requests(), { depth: 8 })) {
+        places.add(bytes.buffer);
+        if (round % 2 === 0) break;
+        try {
+          throw new Error("thrown in the loop");
+        } catch {
+          break;
+        }
       }
     }
-  }
-  assert.equal(ended, 60);
-  sameBytes(await file.readAt(77, 1000), part(77, 1000));
-  // Eight pieces of 128 KiB lie in an arena; without their return each round would take one more
-  assert.ok(places.size <= 12, `${places.size} arenas`);
-});
+    assert.equal(ended, 60);
+    sameBytes(await file.readAt(77, 1000), part(77, 1000));
+    // Eight pieces of 128 KiB lie in an arena; without their return each round would take one more
+    assert.ok(places.size <= 12, `${places.size} arenas`);
+  },
+);
 
 onGrounds("an iteration that ended stays ended", async (ground) => {
   await using scene = new Scene(ground);

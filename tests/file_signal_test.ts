@@ -70,6 +70,8 @@ for (const name of ["readAt", "readAt of 3 MiB", "readFile", "readMany", "scan"]
     assert.ok(slow.held > 0, "the kernel was not done");
     slow.release();
     sameBytes(await file.readAt(MIB, 100), CONTENT.subarray(MIB, MIB + 100));
+    // Now the kernel has let go of all
+    await file.close();
     assert.equal(watched.listeners, 0);
   });
 }

@@ -45,7 +45,8 @@ const ALIASES: Readonly<Record<string, string>> = {
 export function parseFlags(flags: string | number): number {
   const number = typeof flags === "number" ? flags : FLAGS[ALIASES[flags] ?? flags];
   if (number === undefined || !Number.isInteger(number)) {
-    throw new TypeError(`Cannot open file: unknown flags: "${flags}"`);
+    const error = new TypeError(`Cannot open file: unknown flags: "${flags}"`);
+    throw Object.assign(error, { code: "ERR_INVALID_ARG_VALUE" });
   }
   return number;
 }

@@ -29,6 +29,7 @@ export abstract class RangeRead implements Sink {
   #span = 0;
   #got = 0;
   #ticket = 0;
+  #stopped = false;
 
   constructor(file: OpenFile) {
     this.file = file;
@@ -43,6 +44,7 @@ export abstract class RangeRead implements Sink {
     const end = this.skip + length;
     this.#span = end + (readOffset - end % readOffset) % readOffset;
     this.#got = 0;
+    this.#stopped = false;
     this.piece = this.file.core.slab.take(this.#span);
     this.file.enter();
     this.#queue();
@@ -67,7 +69,7 @@ export abstract class RangeRead implements Sink {
       const wanted = this.skip + this.length;
       // Less than asked for is the end of the file if it is no whole block, and perhaps else
       if (this.#got < wanted && this.#got % file.alignment.readOffset === 0) {
-        if (!file.isStream) return this.#queue();
+        if (!file.isStream && !this.#stopped) return this.#queue();
       }
     }
     file.leave();
@@ -75,8 +77,9 @@ export abstract class RangeRead implements Sink {
     else this.arrived(Math.max(0, Math.min(this.length, this.#got - this.skip)));
   }
 
-  /** Takes it back if the kernel does not have it yet. */
+  /** Takes it back if the kernel does not have it yet; else what it brings will do. */
   protected cancel(): void {
+    this.#stopped = true;
     this.file.core.cancel(this.#ticket);
   }
 
@@ -124,6 +127,7 @@ class PromisedRead extends RangeRead {
     this.#abort = () => {
       // The promise is over at once; memory and slot stay taken until the kernel lets go
       reject(signal.reason);
+      this.#unlisten();
       this.cancel();
     };
     signal.addEventListener("abort", this.#abort, { once: true });
@@ -145,7 +149,12 @@ class PromisedRead extends RangeRead {
 
   #end(): void {
     this.release();
+    this.#unlisten();
+  }
+
+  #unlisten(): void {
     if (this.#abort !== undefined) this.#signal!.removeEventListener("abort", this.#abort);
+    this.#abort = undefined;
   }
 }
 

@@ -74,16 +74,15 @@ export function nodeStream(file: AioFile, options: ReadStreamOptions): Readable 
 
 /** See `FileHandle.readableWebStream`. */
 export function webStream(file: AioFile, autoClose: boolean): ReadableStream<Uint8Array> {
-  let position = 0;
   const over = async (): Promise<void> => {
     if (autoClose) await file.close();
   };
   return new ReadableStream<Uint8Array>({
     type: "bytes",
     async pull(controller) {
-      const bytes = await file.readAt(position, CHUNK_SIZE);
-      position += bytes.length;
-      if (bytes.length > 0) return controller.enqueue(bytes);
+      const chunk = new Uint8Array(CHUNK_SIZE);
+      const { bytesRead } = await file.read(chunk);
+      if (bytesRead > 0) return controller.enqueue(chunk.subarray(0, bytesRead));
       controller.close();
       // One who waits with memory of his own is told as well
       (controller as ReadableByteStreamController).byobRequest?.respond(0);

@@ -46,12 +46,18 @@ const ALL_ALLOWED: Record<typeof RUNTIME, readonly string[]> = {
 const FIXED: Record<typeof RUNTIME, readonly string[]> = {
   bun: ["run"],
   deno: ["run", "--quiet", "--no-check", "--v8-flags=--expose-gc"],
-  node: ["--expose-gc", "--disable-warning=ExperimentalWarning", "--disable-warning=SecurityWarning"],
+  node: [
+    "--expose-gc",
+    "--disable-warning=ExperimentalWarning",
+    "--disable-warning=SecurityWarning",
+  ],
 };
 
 const HEAD = `
 import process from "node:process";
-import { open, AioContext, AioError } from ${JSON.stringify(new URL("../../mod.ts", import.meta.url))};
+import { open, AioContext, AioError } from ${
+  JSON.stringify(new URL("../../mod.ts", import.meta.url))
+};
 const argument = process.argv[2];
 `;
 

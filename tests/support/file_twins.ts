@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { type FileHandle, open as openHandle } from "node:fs/promises";
-import { open as openAio } from "../../mod.ts";
+import { setTimeout } from "node:timers/promises";
+import { AioFile, open as openAio } from "../../mod.ts";
 import { type Ground, onGrounds } from "./file_grounds.ts";
 import { RUNTIME } from "./file_script.ts";
 import { TempFolder } from "./temp.ts";
@@ -55,6 +56,19 @@ function aioOpen({ direct }: Ground): Open {
   };
 }
 
+/**
+ * FileHandles that a stream holds on to which was refused its options: they cannot be closed, and
+ * to collect them would be an error.
+ */
+const stuck: FileHandle[] = [];
+
+async function closes(file: FileHandle): Promise<boolean> {
+  const closing = (async () => await file.close())().then(() => true, () => false);
+  if (await Promise.race([closing, setTimeout(500, false)])) return true;
+  if (file instanceof AioFile) throw new Error("Cannot close file: it hangs");
+  return false;
+}
+
 async function run(program: Program, open: Open, ground: Ground): Promise<Map<string, string>> {
   const outcomes = new Map<string, string>();
   const folder = new TempFolder(ground.parent);
@@ -73,11 +87,7 @@ async function run(program: Program, open: Open, ground: Ground): Promise<Map<st
       },
     );
   } finally {
-    for (const file of opened) {
-      // A stream that was refused its options stays half made, and throws when the file is closed
-      (file as Partial<FileHandle>).removeAllListeners?.("close");
-      await file.close();
-    }
+    for (const file of opened) if (!(await closes(file))) stuck.push(file);
     folder[Symbol.dispose]();
   }
   return outcomes;
