@@ -43,7 +43,8 @@ twins("read takes every form of arguments", async (open, folder, note) => {
   await read("buffer, no options", (file, dashes) => file.read(dashes, {}));
   await read(
     "buffer, options null",
-    (file, dashes) => file.read(dashes, { offset: 1, length: null, position: null }),
+    (file, dashes) =>
+      file.read(dashes, { offset: 1, length: null as unknown as number, position: null }),
   );
   await read(
     "options",

@@ -4,7 +4,7 @@ import { setImmediate } from "node:timers/promises";
 import { AioContext, type AioFile } from "../mod.ts";
 import { pattern, sameBytes } from "./support/bytes.ts";
 import { onGrounds, Scene } from "./support/file_grounds.ts";
-import { SlowKernel } from "./support/file_kernels.ts";
+import { allocating, SlowKernel } from "./support/file_kernels.ts";
 import { WatchedSignal } from "./support/file_listeners.ts";
 
 const MIB = 1 << 20;
@@ -179,4 +179,26 @@ onGrounds("ten thousand aborted reads cost nothing", async (ground) => {
   for (let i = 0; i < 200; i++) {
     sameBytes(await file.readAt(i * 7919, 8192), CONTENT.subarray(i * 7919, i * 7919 + 8192));
   }
+});
+
+onGrounds("aborted reads give their memory back", async (ground) => {
+  await using scene = new Scene(ground);
+  const { kernel, allocated } = allocating();
+  await using context = new AioContext({ kernel, entries: 32 });
+  const file = await scene.holding(CONTENT, "r", { context });
+  const round = async (turns: number) => {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const reads = Array.from({ length: 64 }, (_, i) => file.readAt(i * 7919, 8192, { signal }));
+    for (let turn = 0; turn < turns; turn++) await Promise.resolve();
+    controller.abort(REASON);
+    await Promise.allSettled(reads);
+    // When this is there, so is what the kernel had before it
+    await Promise.all(Array.from({ length: 32 }, (_, i) => file.readAt(i, 1)));
+  };
+  for (let i = 0; i < 10; i++) await round(i % 4);
+  const before = allocated.length;
+  for (let i = 0; i < 200; i++) await round(i % 4);
+  // The disk may hold more at once in one round than in another, but not more and more
+  assert.ok(allocated.length - before <= 2, `${allocated.length - before} more arenas`);
 });

@@ -48,7 +48,8 @@ export function parseRead(
   position: number | bigint | null | undefined,
 ): Piece<ArrayBufferView> {
   if (buffer !== undefined && buffer !== null && !ArrayBuffer.isView(buffer)) {
-    if (typeof buffer !== "object" || Array.isArray(buffer)) {
+    // Memory without a view on it would pass for an object without options
+    if (typeof buffer !== "object" || Array.isArray(buffer) || buffer instanceof ArrayBuffer) {
       throw typeError("read", "buffer", "a Buffer, TypedArray or DataView");
     }
     const { buffer: memory = Buffer.alloc(DEFAULT_SIZE) } = buffer;

@@ -52,10 +52,10 @@ async function ready(
       await abortable(poll.promise, signal, () => poll.cancel());
       return;
     } catch (error) {
+      file.checkContext("poll");
       // One with two wait queues (a pipe opened for both, a terminal) the kernel tells from ready
       // to not ready, but does not wait for. See aio_poll, fs/aio.c
       if (!(error instanceof AioError) || error.errno !== -EINVAL) throw error;
-      file.checkContext("poll");
     }
     await setTimeout(LOOK_AGAIN_MILLISECONDS, undefined, signal === undefined ? {} : { signal })
       .catch(() => signal?.throwIfAborted());

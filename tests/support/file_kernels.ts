@@ -1,5 +1,5 @@
 import type { Kernel } from "../../src/kernel.ts";
-import { decorate } from "./decorated_kernel.ts";
+import { bare, decorate } from "./decorated_kernel.ts";
 import { linux } from "./real_kernel.ts";
 
 /** A kernel, and how often it was asked to take requests. */
@@ -19,6 +19,26 @@ export function counting(): CountingKernel {
     },
   });
   return { kernel, submitted };
+}
+
+/**
+ * The real kernel without what is optional: the memory that stands in for the user's comes from it,
+ * and each piece of it is noted.
+ */
+export function allocating(): { readonly kernel: Kernel; readonly allocated: number[] } {
+  const allocated: number[] = [];
+  const kernel = bare();
+  return {
+    allocated,
+    kernel: {
+      ...kernel,
+      directAlignment: (fd) => linux.directAlignment(fd),
+      allocate(byteLength) {
+        allocated.push(byteLength);
+        return kernel.allocate(byteLength);
+      },
+    },
+  };
 }
 
 /**
