@@ -404,16 +404,21 @@ export class AioFile implements AsyncDisposable {
     const { encoding, signal } = typeof options === "string"
       ? { encoding: options }
       : options ?? {};
-    this.#file.check("write");
+    const file = this.#file;
+    file.check("write");
     signal?.throwIfAborted();
-    await this.#busy(async () => {
+    file.keepOpen();
+    try {
       for await (let bytes of chunksOf(data, encoding)) {
         while (bytes.length > 0) {
           signal?.throwIfAborted();
+          file.checkContext("write");
           bytes = bytes.subarray(await this.#writeBytes(bytes, undefined));
         }
       }
-    });
+    } finally {
+      file.letClose();
+    }
   }
 
   /**

@@ -102,6 +102,48 @@ onGrounds("a context that is closed waits for what its files are about", async (
   }
 });
 
+onGrounds("a context that is closed does not wait for a producer that is stuck", async (ground) => {
+  await using scene = new Scene(ground);
+  const context = new AioContext({ entries: 8 });
+  const file = await scene.holding("", "r+", { context });
+  const stuck = Promise.withResolvers<void>();
+  const writing = file.writeFile(async function* () {
+    yield "one";
+    await stuck.promise;
+    yield "two";
+  }());
+  writing.catch(() => {});
+  try {
+    await setTimeout(5);
+    await within(3000, context[Symbol.asyncDispose]());
+  } finally {
+    stuck.resolve();
+  }
+  await assert.rejects(within(3000, writing), /context is closed/);
+  await within(3000, file.close());
+  assert.equal(readFileSync(file.path, "latin1"), "one");
+});
+
+onGrounds("a context that is closed ends the iterations over its files", async (ground) => {
+  await using scene = new Scene(ground);
+  for (const order of ["completion", "request"] as const) {
+    const context = new AioContext({ entries: 8 });
+    const file = await scene.holding(CONTENT, "r", { context });
+    let closing: Promise<void> | undefined;
+    let count = 0;
+    const iterate = async () => {
+      for await (const { position, bytes } of file.scan({ blockSize: 4096, depth: 30, order })) {
+        sameBytes(bytes, CONTENT.subarray(position, position + bytes.length));
+        if (++count === 10) closing = context[Symbol.asyncDispose]();
+      }
+    };
+    await assert.rejects(within(5000, iterate()), /context is closed/);
+    await within(5000, closing!);
+    assert.ok(count >= 10 && count < CONTENT.length / 4096, `${count} blocks`);
+    await within(5000, file.close());
+  }
+});
+
 onGrounds("a loop over the context never sees what its files do", async (ground) => {
   await using scene = new Scene(ground);
   await using context = new AioContext<number>({ entries: 16 });

@@ -240,6 +240,27 @@ onGrounds("appends of two files at once overwrite nothing", async (ground) => {
   assert.equal(seen.size, 50);
 });
 
+onGrounds("an append overwrites nothing that another write puts behind the end", async (ground) => {
+  await using scene = new Scene(ground);
+  for (let round = 0; round < 40; round++) {
+    const path = scene.file(pattern(100 + round));
+    const size = 100 + round;
+    const writer = await scene.open(path, "r+");
+    const appender = await scene.open(path, "a");
+    const written = new Uint8Array(3000).fill(1);
+    const appended = new Uint8Array(700).fill(2);
+    const write = () => writer.write(written, 0, 3000, size);
+    const append = () => appender.write(appended);
+    await Promise.all(round % 2 === 0 ? [write(), append()] : [append(), write()]);
+    const content = readFileSync(path);
+    // Whichever comes first, the write has the last word on its own range
+    sameBytes(content.subarray(size, size + 3000), written, `round ${round}`);
+    if (content.length > size + 3000) sameBytes(content.subarray(size + 3000), appended);
+    sameBytes(content.subarray(0, size), pattern(size));
+    await Promise.all([writer.close(), appender.close()]);
+  }
+});
+
 onGrounds("a long append stays in one piece", async (ground) => {
   await using scene = new Scene(ground);
   const path = scene.file("");

@@ -135,6 +135,19 @@ export class OpenFile {
   leave(): void {
     this.core.operations--;
     this.core.operationOver?.();
+    this.letClose();
+  }
+
+  /**
+   * Something begins that waits for the user's code between its operations. Closing the file waits
+   * for it, closing the context does not: it could be for ever. To be matched by `letClose`.
+   */
+  keepOpen(): void {
+    this.#underWay++;
+  }
+
+  /** See {@link OpenFile.keepOpen}. */
+  letClose(): void {
     if (--this.#underWay === 0) this.#drained?.();
   }
 

@@ -40,8 +40,9 @@ export async function writeFrom(
   if (!file.direct && !file.append) {
     return await inParts(source, LARGEST_WRITE, (part, at) => writePart(file, part, position + at));
   }
-  // Taken at once, so that a truncate comes after the writes that were begun before it
-  const leave = await file.lock.hold(...LENGTH_GATE, false);
+  // Taken at once, so that a truncate comes after the writes that were begun before it. An append
+  // with O_DIRECT goes to a position that it has to find first: nobody else may lengthen the file
+  const leave = await file.lock.hold(...LENGTH_GATE, file.append && file.direct);
   try {
     return file.append
       ? await append(file, source)
@@ -80,8 +81,7 @@ async function inParts(
 
 /** A write at the end, wherever that is. */
 async function append(file: OpenFile, source: Uint8Array): Promise<number> {
-  const alone = file.direct || source.byteLength > LARGEST_WRITE;
-  const release = await file.lock.hold(...APPEND_GATE, alone);
+  const release = await file.lock.hold(...APPEND_GATE, source.byteLength > LARGEST_WRITE);
   try {
     // The kernel finds the end by itself, but for O_DIRECT, where it would have to be aligned
     const position = file.direct ? (await fstatAsync(file.fd)).size : 0;
