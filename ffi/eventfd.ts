@@ -43,7 +43,12 @@ export class Eventfd {
     this.#calls = calls ??= bindCalls(runtime);
     this.fd = this.#calls.eventfd(0, EFD_CLOEXEC_NONBLOCK);
     if (this.fd < 0) throw new Error("Cannot make an eventfd: no file descriptor is left");
-    this.#watch = runtime.watch(this.fd, wake);
+    try {
+      this.#watch = runtime.watch(this.fd, wake);
+    } catch (error) {
+      this.#calls.close(this.fd);
+      throw error;
+    }
   }
 
   /** Asks for one call of `wake`; the process stays alive until it comes. */

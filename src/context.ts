@@ -348,7 +348,8 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
   submit(): number {
     if (this.#core.closing) throw closedError("submit");
     const accepted = this.#core.submit();
-    if (accepted > 0 || this.#core.queued > 0) this.#pump.ask();
+    // Also for what the kernel refused: a loop may be waiting
+    if (accepted > 0 || this.#core.queued > 0 || this.#core.readyCount > 0) this.#pump.ask();
     return accepted;
   }
 
@@ -359,7 +360,9 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
    * @returns `true`: it will complete with `-ECANCELED`; `false`: it goes on, or has completed
    */
   cancel(ticket: Ticket): boolean {
-    return !this.#core.closing && this.#core.cancel(ticket);
+    if (this.#core.closing || !this.#core.cancel(ticket)) return false;
+    if (this.#core.readyCount > 0) this.#pump.schedule();
+    return true;
   }
 
   /**

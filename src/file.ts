@@ -177,6 +177,10 @@ export class AioFile implements AsyncDisposable {
     return this.#busy(async () => {
       // A range far beyond the end must not cost the memory that it would have
       const size = file.isRegular ? await sizeOf(file) : position + length;
+      // Files of /proc say that they have 0 bytes
+      if (size === 0) {
+        return new Uint8Array((await readToEnd(file, position, signal)).subarray(0, length));
+      }
       const bytes = new Uint8Array(Math.max(0, Math.min(length, size - position)));
       const count = await readInto(file, bytes, position, signal);
       return count === bytes.length ? bytes : bytes.slice(0, count);

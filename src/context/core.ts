@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { EAGAIN, ECANCELED, EFAULT, EINPROGRESS, EINTR } from "../abi/errno.ts";
+import { EAGAIN, ECANCELED, EFAULT, EINPROGRESS, EINTR, ENOMEM } from "../abi/errno.ts";
 import { IO_EVENT_SIZE } from "../abi/io_event.ts";
 import {
   IOCB_BUF,
@@ -51,6 +51,9 @@ const EVENT_WORDS = IO_EVENT_SIZE / 4;
 const HEADER_WORDS = AIO_RING_HEADER_SIZE / 4;
 /** Word of `res` in an event; on a little-endian machine its low half, and no result needs more. */
 const RES_WORD = 4;
+
+/** Places of completions handed out are cut off when there are this many, and they are half. */
+const CUT = 1024;
 
 /** Microseconds. */
 const LONGEST_SLEEP = 3600e6;
@@ -182,26 +185,31 @@ export class Core {
    * @returns A ticket
    */
   queue(request: Readonly<Request>): number {
-    const ticket = this.#nextTicket++;
-    if (request.sink === undefined) this.outstanding++;
-    else this.sinks++;
     if (this.closing && request.opcode === IOCB_CMD_POLL) {
+      this.#count(request, 1);
       this.#finishWaiting({ ...request }, -ECANCELED);
-    } else if (this.#freeCount === 0 || this.#backlog.length > 0) {
+      // No ticket: those of the backlog follow one another without a gap
+      return 0;
+    }
+    const ticket = this.#nextTicket;
+    if (this.#freeCount === 0 || this.#backlog.length > 0) {
       this.#backlog.push(ticket, { ...request });
     } else this.#occupy(ticket, request);
+    // Nothing is counted before its memory is there
+    this.#nextTicket++;
+    this.#count(request, 1);
     return ticket;
+  }
+
+  #count({ sink }: Readonly<Request>, change: 1 | -1): void {
+    if (sink === undefined) this.outstanding += change;
+    else this.sinks += change;
   }
 
   /** Gives a request a slot: pins its memory, writes its iocb, puts it in the pointer array. */
   #occupy(ticket: number, request: Readonly<Request>): void {
     const { opcode, fd, position, buffer, buffers, length, sink } = request;
-    const slot = this.#free[--this.#freeCount]!;
-    this.#states[slot] = QUEUED;
-    this.#tickets[slot] = ticket;
-    this.#sinkOf[slot] = sink;
-    // The completion holds the buffer from here on: that is what pins memory from `allocate`
-    if (sink === undefined) this.#completions[slot]!.describe(request);
+    const slot = this.#free[this.#freeCount - 1]!;
     let { address } = request;
     let count = length;
     if (buffer !== undefined) address = this.#pin(slot, opcode, buffer, length);
@@ -214,6 +222,13 @@ export class Core {
       address = length;
       count = 0;
     }
+    // Taken only now: there may have been no memory to pin
+    this.#freeCount--;
+    this.#states[slot] = QUEUED;
+    this.#tickets[slot] = ticket;
+    this.#sinkOf[slot] = sink;
+    // The completion holds the buffer from here on: that is what pins memory from `allocate`
+    if (sink === undefined) this.#completions[slot]!.describe(request);
     const iocb = slot * IOCB_WORDS;
     const words = this.#engine.iocbs;
     words[iocb + IOCB_RW_FLAGS / 4] = request.rwFlags;
@@ -443,8 +458,17 @@ export class Core {
     while (this.#freeCount > 0 && this.#backlog.length > 0) {
       const ticket = this.#backlog.nextTicket;
       const request = this.#backlog.shift();
-      if (memoryRemains(request)) this.#occupy(ticket, request);
+      if (memoryRemains(request)) this.#admit(ticket, request);
       else this.#finishWaiting(request, -EFAULT);
+    }
+  }
+
+  #admit(ticket: number, request: Request): void {
+    try {
+      this.#occupy(ticket, request);
+    } catch {
+      // No memory for a stand-in, and nobody there to be told but by the completion
+      this.#finishWaiting(request, -ENOMEM);
     }
   }
 
@@ -513,6 +537,11 @@ export class Core {
   shift(): Completion<unknown> {
     const completion = this.ready[this.readyHead++]!;
     if (this.readyHead === this.ready.length) this.ready.length = this.readyHead = 0;
+    else if (this.readyHead >= CUT && this.readyHead * 2 >= this.ready.length) {
+      this.ready.copyWithin(0, this.readyHead);
+      this.ready.length -= this.readyHead;
+      this.readyHead = 0;
+    }
     return completion;
   }
 
@@ -533,7 +562,9 @@ export class Core {
 
   /** Takes back completions that have been seen, to be used again. */
   recycle(seen: Batch): void {
-    for (const completion of seen) {
+    // By index: the batch's own iterator would count them as handed out
+    for (let index = 0; index < seen.length; index++) {
+      const completion = seen[index]!;
       completion.forget();
       this.#spare.push(completion);
     }
@@ -552,14 +583,16 @@ export class Core {
       let found = 0;
       for (let count; (count = this.reap()) > 0;) found += count;
       const missing = minimum - this.readyCount;
-      if (missing <= 0 || (this.inFlight === 0 && this.queued === 0)) return;
+      if (missing <= 0 || this.outstanding === 0) return;
       // Slots came free, and what waited for them is not sent yet
       if (found > 0 && this.queued > 0) continue;
       const left = end - performance.now();
       if (left <= 0) return;
+      // With some still waiting for a slot, or files' requests among them, the first that comes
+      // is what matters
+      const least = this.queued > 0 || this.sinks > 0 ? 1 : missing;
       // An hour at a time: the kernel takes no infinity, and a signal ends the sleep early
-      // With some still waiting for a slot, the first that becomes free is what matters
-      this.sleep(Math.min(left * 1000, LONGEST_SLEEP), this.queued > 0 ? 1 : missing);
+      this.sleep(Math.min(left * 1000, LONGEST_SLEEP), least);
     }
   }
 }

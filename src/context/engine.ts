@@ -61,13 +61,14 @@ export class Engine {
     this.kernel = kernel;
     this.entries = entries;
     this.contextId = setup(kernel, entries);
+    let memory: Allocation | undefined;
     try {
       this.ring = new AioRing(kernel, this.contextId);
       const pointers = Math.max(CACHE_LINE, TIMESPEC_SIZE);
       const events = align(pointers + POINTER_SIZE * entries);
       const iocbs = align(events + IO_EVENT_SIZE * entries);
-      this.#memory = kernel.allocate(iocbs + IOCB_SIZE * entries);
-      const { address, buffer } = this.#memory;
+      this.#memory = memory = kernel.allocate(iocbs + IOCB_SIZE * entries);
+      const { address, buffer } = memory;
       this.timeout = new DataView(buffer, 0, TIMESPEC_SIZE);
       this.timeoutAddress = address;
       this.pointers = new Uint32Array(buffer, pointers, POINTER_SIZE * entries / 4);
@@ -80,6 +81,7 @@ export class Engine {
     } catch (error) {
       // Half of it is of no use, and the account of the machine is small
       kernel.io_destroy(this.contextId);
+      memory?.free();
       throw error;
     }
     this.#layOut();

@@ -63,7 +63,7 @@ export class Pump {
     core.submit();
     const found = core.reap() > 0 || core.readyCount > 0 || this.#sleep() > 0;
     // Whatever the loop does next, also if it never asks again, the process is to stay alive
-    if (core.inFlight > 0) this.schedule();
+    if (core.inFlight > 0 || this.#waiters.length > 0) this.schedule();
     else this.#relax();
     return found;
   }
@@ -121,7 +121,8 @@ export class Pump {
     core.submit();
     // What is cached is there already; but continuations must not keep the event loop for ever
     if (performance.now() - this.#turnStart <= TURN_MILLISECONDS) core.reap();
-    if (core.inFlight > 0 || core.queued > 0) this.schedule();
+    // What was taken may be what a loop waits for: the turn tells it
+    if (core.inFlight > 0 || core.queued > 0 || this.#waiters.length > 0) this.schedule();
     else this.#relax();
   };
 

@@ -122,7 +122,8 @@ export class OpenFile {
     const hint = errno === -EINVAL && !this.direct && TRANSFERS.has(opcode)
       ? "asynchronous I/O does not work on this file; use node:fs"
       : undefined;
-    return requestError(this.core.kernel, errno, opcode, { fd, path, position, length, hint });
+    const where = TRANSFERS.has(opcode) ? { position, length } : {};
+    return requestError(this.core.kernel, errno, opcode, { fd, path, hint, ...where });
   }
 
   /** An operation begins; to be matched by {@link OpenFile.leave}. */

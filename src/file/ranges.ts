@@ -105,6 +105,7 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
   #requests: (() => Promise<RangeRequests<T>>) | undefined;
   #source: Iterator<RangeRequest<T>> | AsyncIterator<RangeRequest<T>> | undefined;
   readonly #options: RangesOptions;
+  #async = false;
   /** All places, at most one more than `depth`: one may be with the loop. */
   readonly #slots: Slot<T>[] = [];
   readonly #free: Slot<T>[] = [];
@@ -142,6 +143,7 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
 
   #begin(requests: RangeRequests<T>): void {
     this.#requests = undefined;
+    this.#async = Symbol.asyncIterator in requests;
     this.#source = Symbol.asyncIterator in requests
       ? requests[Symbol.asyncIterator]()
       : requests[Symbol.iterator]();
@@ -235,8 +237,8 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
         this.#exhausted = true;
         return this.#fail(error);
       }
-      if (step instanceof Promise) this.#pull(step);
-      else this.#take(step);
+      if (this.#async) this.#pull(Promise.resolve(step));
+      else this.#take(step as Step<T>);
     }
   }
 
@@ -263,16 +265,18 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
       this.#exhausted = true;
       return;
     }
+    const slot = this.#free.pop() ?? this.#grow();
     try {
       checkRange("read range", step.value.position, step.value.length);
       this.#file.check("read");
+      slot.begin(step.value);
     } catch (error) {
+      slot.state = "free";
+      this.#free.push(slot);
       return this.#fail(error);
     }
-    const slot = this.#free.pop() ?? this.#grow();
     this.#active++;
     if (this.#options.order === "request") this.#queue.push(slot);
-    slot.begin(step.value);
   }
 
   #grow(): Slot<T> {

@@ -37,6 +37,8 @@ export async function readInto(
       const part = target.subarray(at, Math.min(end, at + LARGEST_READ));
       parts.push(readPart(file, part, position + at, signal));
     }
+    // All of them, so that none writes to the user's memory after the failure of another is known
+    if (signal === undefined) await Promise.allSettled(parts);
     for (const [index, count] of (await Promise.all(parts)).entries()) {
       total += count;
       // What lies behind a short part came later, when the file had grown: there would be a gap

@@ -116,20 +116,38 @@ async function writePart(file: OpenFile, part: Uint8Array, position: number): Pr
 /** A write to a file that takes whole blocks only. */
 async function writeDirect(file: OpenFile, part: Uint8Array, position: number): Promise<number> {
   const { offset } = file.alignment;
-  // What changes the length holds everything behind it, too: a later cut must not hit others
-  const { size } = await fstatAsync(file.fd);
   const end = position + part.byteLength;
-  const grows = roundUp(end, offset) > size;
   const whole = position % offset === 0 && end % offset === 0;
-  const start = grows ? Math.min(position, size) : position;
-  const release = await file.lock.hold(
-    start - start % offset,
-    grows ? Infinity : roundUp(end, offset),
-    !whole,
-  );
+  const release = await holdBlocks(file, position, end, !whole);
   try {
     return whole ? await writePart(file, part, position) : await merge(file, part, position);
   } finally {
+    release();
+  }
+}
+
+/**
+ * Holds the blocks of a write. One that changes the length of the file holds everything behind its
+ * end, too: the cut that may follow must not hit others.
+ */
+async function holdBlocks(
+  file: OpenFile,
+  position: number,
+  end: number,
+  alone: boolean,
+): Promise<() => void> {
+  const { offset } = file.alignment;
+  const last = roundUp(end, offset);
+  let { size } = await fstatAsync(file.fd);
+  while (true) {
+    const grows = last > size;
+    const start = grows ? Math.min(position, size) : position;
+    const from = start - start % offset;
+    const release = await file.lock.hold(from, grows ? Infinity : last, alone);
+    if (grows) return release;
+    // It may have been longer by the rest of a block that another write was about to cut off
+    size = (await fstatAsync(file.fd)).size;
+    if (last <= size) return release;
     release();
   }
 }
