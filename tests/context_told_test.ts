@@ -1,0 +1,101 @@
+import assert from "node:assert/strict";
+import { setImmediate, setTimeout } from "node:timers/promises";
+import { AioContext, open } from "../mod.ts";
+import { innardsOf } from "../src/context.ts";
+import { POLLIN } from "../src/syscalls.ts";
+import { bothWays } from "./support/both_ways.ts";
+import { Fifo } from "./support/fifo.ts";
+import { SHM, TempFile } from "./support/temp.ts";
+import { within } from "./support/within.ts";
+
+/** Takes all completions of a context; what their requests carried. */
+async function takeAll(aio: AioContext<string>): Promise<string[]> {
+  const seen: string[] = [];
+  for await (const { data } of aio) seen.push(data);
+  return seen;
+}
+
+bothWays("a loop is told of a completion that the read of a file took on the way", async (way) => {
+  using fifo = new Fifo();
+  using temp = new TempFile(new Uint8Array(4096), { parent: SHM });
+  await using aio = new AioContext<string>({ ...way, entries: 8, maxWait: 0 });
+  await using file = await open(temp.path, "r", { context: aio as AioContext });
+  aio.poll(fifo.fd, POLLIN, { data: "poll" });
+  const loop = takeAll(aio);
+  await setTimeout(20);
+  file.readAt(0, 1);
+  for (let turn = 0; turn < 5; turn++) await setImmediate();
+  fifo.fill();
+  assert.equal((await file.readAt(0, 10)).length, 10);
+  assert.deepEqual(await within(4000, loop), ["poll"]);
+});
+
+bothWays("a loop that waits is told of what the kernel refuses in a submit", async (way) => {
+  using fifo = new Fifo();
+  await using aio = new AioContext<string>({ ...way, entries: 8 });
+  aio.poll(fifo.fd, POLLIN, { data: "poll" });
+  const steps = aio[Symbol.asyncIterator]();
+  const step = steps.next();
+  await setTimeout(20);
+  aio.read(0x7ffffff0, new Uint8Array(10), { data: "refused" });
+  assert.equal(aio.submit(), 0);
+  assert.equal((await within(4000, step)).value.data, "refused");
+  await steps.return!();
+});
+
+bothWays("a loop that waits is told of what is cancelled", async (way) => {
+  using fifo = new Fifo();
+  await using aio = new AioContext<string>({ ...way, entries: 1 });
+  aio.poll(fifo.fd, POLLIN, { data: "poll" });
+  const steps = aio[Symbol.asyncIterator]();
+  const step = steps.next();
+  await setTimeout(20);
+  assert.ok(aio.cancel(aio.read(fifo.fd, new Uint8Array(10), { data: "cancelled" })));
+  assert.equal((await within(4000, step)).value.data, "cancelled");
+  await steps.return!();
+});
+
+bothWays("wait does not count what files have in flight", async (way) => {
+  using fifo = new Fifo();
+  using temp = new TempFile(new Uint8Array(4096));
+  await using aio = new AioContext<string>({ ...way, entries: 8 });
+  await using pipe = await open(fifo.path, "r", { context: aio as AioContext });
+  const pending = pipe.read(new Uint8Array(1));
+  await setTimeout(20);
+  aio.read(temp.fd, new Uint8Array(8), { data: "own" });
+  // A wait that counts the pipe would be for ever, but for the time given here
+  const start = performance.now();
+  assert.deepEqual(aio.wait(2, { timeout: 2000 }).map(({ data }) => data), ["own"]);
+  assert.ok(performance.now() - start < 1000, "it waited for the pipe");
+  fifo.fill();
+  assert.equal((await pending).bytesRead, 1);
+});
+
+bothWays("a loop that is always behind keeps nothing of what it has seen", async (way) => {
+  using temp = new TempFile(new Uint8Array(4096), { parent: SHM });
+  await using aio = new AioContext<string>({ ...way, entries: 8 });
+  const { core } = innardsOf(aio as AioContext);
+  const queue = () => aio.read(temp.fd, new Uint8Array(8), { data: "read" });
+  for (let i = 0; i < 32; i++) queue();
+  let seen = 0;
+  let behind = 0;
+  for await (const _ of aio) {
+    if (++seen < 4000) queue();
+    if (core.readyCount > 0) behind++;
+    assert.ok(core.ready.length < 2100, `${core.ready.length} completions are kept`);
+    await setImmediate();
+  }
+  assert.equal(seen, 4031);
+  assert.ok(behind > 3000, "it kept up, so this shows nothing");
+});
+
+bothWays("a request that finds no memory takes no slot", async (way) => {
+  using temp = new TempFile(new Uint8Array(4096));
+  await using aio = new AioContext<string>({ ...way, entries: 1 });
+  const huge = new Uint8Array(new ArrayBuffer(16, { maxByteLength: 16 }), 0, 16);
+  Object.defineProperty(huge, "byteLength", { value: 5 * 2 ** 30 });
+  assert.throws(() => aio.read(temp.fd, huge), RangeError);
+  assert.deepEqual([aio.queued, aio.inFlight], [0, 0]);
+  aio.read(temp.fd, new Uint8Array(8), { data: "next" });
+  assert.deepEqual(await within(4000, takeAll(aio)), ["next"]);
+});
