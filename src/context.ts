@@ -262,7 +262,9 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
 
   /**
    * Queues a wait until a pipe, socket or eventfd is ready; see poll(2). Completes once, with the
-   * mask of what it is ready for, errors and hang-ups included.
+   * mask of what it is ready for, errors and hang-ups included. What has two wait queues, like a
+   * pipe opened for both directions or a terminal, completes with EINVAL unless it is ready at
+   * once; see aio_poll in fs/aio.c.
    *
    * @param fd The file descriptor
    * @param events POLL* of `kaio/syscalls`
