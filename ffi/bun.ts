@@ -36,7 +36,6 @@ export function bun(): Runtime {
     openLibc((name) => ffi.dlopen(name, { [symbol]: { args: Array(words).fill("i64"), returns } }))
       .symbols[symbol]!;
   return {
-    name: `Bun ${process.versions["bun"]}`,
     bind: (symbol, words) => bind(symbol, words, "i32"),
     bindAddress(symbol, words) {
       const call = bind(symbol, words, "u64");

@@ -16,7 +16,6 @@ interface Definition {
 }
 
 interface DenoGlobal {
-  version: { deno: string };
   dlopen(
     name: string,
     symbols: Record<string, Definition>,
@@ -52,7 +51,6 @@ export function deno(): Runtime {
   };
   let polling: Polling | undefined;
   return {
-    name: `Deno ${Deno.version.deno}`,
     bind: (symbol, words) => bind(symbol, words, "i32") as LibcCall,
     bindAddress,
     view,

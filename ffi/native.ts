@@ -15,8 +15,6 @@ import type { LibcCall, Runtime } from "./runtime.ts";
 
 /** What `src/linux` is given: system calls, memory and wake-ups. */
 export interface Native {
-  /** The runtime's name and version. */
-  readonly runtime: string;
   /** Binds the system call `number` with `words` arguments: its result, or `-errno`. */
   syscall(number: number, words: number): LibcCall;
   /** Maps zeroed, page-aligned private memory: its address, or `-errno`. See mmap(2). */
@@ -65,7 +63,6 @@ function compose(runtime: Runtime): Native {
   const mmap = runtime.bindAddress("mmap", 6);
   const munmap = runtime.bind("munmap", 2);
   return {
-    runtime: runtime.name,
     syscall: (number, words) => bindSyscall(runtime, errno, number, words),
     map(byteLength) {
       const address = mmap(0, byteLength, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);

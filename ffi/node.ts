@@ -49,7 +49,6 @@ export function node(): Runtime {
   };
   let uv: Uv | undefined;
   return {
-    name: `Node ${process.versions.node}`,
     bind: (symbol, words) => bind(symbol, words, "i32"),
     bindAddress,
     view: (address, byteLength) => ffi.toArrayBuffer(BigInt(address), byteLength, false),

@@ -24,8 +24,6 @@ export interface Watch {
 
 /** What differs from one runtime to the next. */
 export interface Runtime {
-  /** The runtime's name and version. */
-  readonly name: string;
   /** Binds `symbol` of libc with `words` arguments; the result's low 32 bits. */
   bind(symbol: string, words: number): LibcCall;
   /** Binds `symbol` of libc with `words` arguments; the result as an unsigned address. */

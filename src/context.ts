@@ -379,7 +379,7 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
   }
 
   /**
-   * The completions in batches of what is there. The fastest way: array and objects are used
+   * The completions in batches of all that are there. The fastest way: array and objects are used
    * again, so they are valid until the loop asks for the next batch, or is left.
    *
    * @returns An iterator like that of the context itself

@@ -507,7 +507,6 @@ export class Core {
     this.#engine.pointers.copyWithin(2 * place, 2 * place + 2, 2 * this.#last);
     this.#last--;
     this.#finish(slot, -ECANCELED);
-    this.#refill();
     return true;
   }
 
