@@ -59,8 +59,8 @@ const CUT = 1024;
 const LONGEST_SLEEP = 3600e6;
 
 /**
- * How many completions are answered after the ring was empty, before what is queued is sent;
- * twice as many each time after.
+ * How many completions are answered after the ring was empty, before what is queued is sent; one
+ * more each time after.
  *
  * A device that was given a burst answers with a burst. Were all of it dealt with first and
  * answered with one io_submit, the device would stand idle until then, and the next burst be as
@@ -68,7 +68,7 @@ const LONGEST_SLEEP = 3600e6;
  * more on a disk. Where completions are there as soon as requests are sent, the ring is never
  * found empty, and nothing is sent early.
  */
-const FIRST_ANSWER = 4;
+const FIRST_ANSWER = 2;
 
 /** How completions are taken: out of the ring in memory, or by io_getevents alone. */
 export type Reap = "ring" | "syscall";
@@ -347,7 +347,7 @@ export class Core {
       return this.#getevents(0, 0);
     }
     const count = this.sinks > 0 ? Math.min(available, this.#take) : available;
-    this.#take *= 2;
+    this.#take++;
     const { words, nr } = ring;
     let at = ring.head;
     for (let i = 0; i < count; i++) {
@@ -369,7 +369,7 @@ export class Core {
   /** Called for each completion that a loop hands out: sends what is queued when it is time. */
   handedOut(): void {
     if (--this.#untilSend > 0) return;
-    this.#stride *= 2;
+    this.#stride++;
     this.#untilSend = this.#stride;
     this.submit();
   }
@@ -401,7 +401,7 @@ export class Core {
     if (count === -EINTR) return 0;
     if (count < 0) throw new AioError(count, "io_getevents");
     if (count === 0) this.#starved();
-    else this.#take *= 2;
+    else this.#take++;
     for (let i = 0; i < count; i++) {
       const event = EVENT_WORDS * i;
       this.#arrive(engine.events[event]!, engine.events[event + RES_WORD]!);
