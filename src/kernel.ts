@@ -117,8 +117,18 @@ export interface Kernel {
   addressOf?(buffer: ArrayBuffer): Address;
   /** An eventfd bound to the event loop. Without it an idle context looks at its ring by timer. */
   wakeup?(wake: () => void): Wakeup;
+  /**
+   * `true` where the requests are done by the event loop of this thread: io_submit never blocks,
+   * and sleeping in io_getevents would only keep the work from being done.
+   */
+  readonly inThread?: true;
   /** What statx(2) says of O_DIRECT on this file; `undefined` where the file system is silent. */
   directAlignment?(fd: number): DirectAlignment | undefined;
   /** The account that io_setup is held against; `undefined` where it cannot be read. */
   limits?(): Limits | undefined;
+  /**
+   * Whether the file lies in memory (tmpfs), so that io_submit copies and waits for nothing.
+   * Without it such a file counts as one on a disk that knows no RWF_NOWAIT.
+   */
+  inMemory?(fd: number): boolean;
 }

@@ -58,6 +58,9 @@ export const ESPIPE = 29;
 /** Nobody reads from the pipe or socket. */
 export const EPIPE = 32;
 
+/** Waiting would be for ever. */
+export const EDEADLK = 35;
+
 /** There is no such system call here. */
 export const ENOSYS = 38;
 

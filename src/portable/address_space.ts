@@ -1,0 +1,173 @@
+/**
+ * The memory of a process of the portable kernel: ArrayBuffers at addresses of their own.
+ *
+ * @module
+ */
+import type { Address, Allocation } from "../kernel.ts";
+
+/** Bytes of a page; what addresses of memory are multiples of. */
+export const PAGE_SIZE = 4096;
+
+/** Where user space ends: memory at or above gives EFAULT at once. */
+export const USER_END = 2 ** 47;
+
+const LOW_START = 0x10000;
+const LOW_END = 2 ** 32;
+const HIGH_START = 2 ** 44;
+
+/** One ArrayBuffer at its address. */
+interface Region {
+  readonly start: Address;
+  readonly end: Address;
+  /** The memory; `undefined` once it was collected or detached. */
+  memory(): Uint8Array<ArrayBuffer> | undefined;
+}
+
+/**
+ * Addresses are given out upwards and never again, with a free page between any two pieces, so
+ * that an access beyond the end of one is a fault and not a hit of another.
+ */
+export class AddressSpace {
+  /** By address. */
+  readonly #regions: Region[] = [];
+  #nextLow = LOW_START;
+  #nextHigh = HIGH_START;
+  #last: Region | undefined;
+  readonly #registered = new WeakMap<ArrayBuffer, Address>();
+  readonly #collected = new FinalizationRegistry<Region>((region) => this.#remove(region));
+  /** Where {@link AddressSpace.locate} found the memory. */
+  view: DataView<ArrayBuffer> = new DataView(new ArrayBuffer(0));
+  /** The byte of {@link AddressSpace.view} that lies at the address. */
+  offset: number = 0;
+
+  /**
+   * Zeroed memory.
+   *
+   * @param byteLength Bytes
+   * @param low Whether the address must fit 32 bits
+   * @throws {RangeError} If `byteLength` is not a positive integer, or memory is used up
+   */
+  allocate(byteLength: number, low: boolean = false): Allocation {
+    if (!Number.isSafeInteger(byteLength) || byteLength < 1) {
+      throw new RangeError(
+        `Cannot allocate memory: \`byteLength\` must be a positive integer: current value is ${byteLength}`,
+      );
+    }
+    const buffer = new ArrayBuffer(byteLength);
+    const bytes = new Uint8Array(buffer);
+    const region = this.#insert(byteLength, low, () => buffer.byteLength === 0 ? undefined : bytes);
+    const free = () => {
+      this.#remove(region);
+      detach(buffer);
+    };
+    return { address: region.start, buffer, free };
+  }
+
+  /** The address of a buffer, which it gets at the first call; its memory stays its owner's. */
+  addressOf(buffer: ArrayBuffer): Address {
+    const known = this.#registered.get(buffer);
+    if (known !== undefined) return known;
+    const weak = new WeakRef(buffer);
+    const region = this.#insert(Math.max(1, buffer.byteLength), false, () => {
+      const alive = weak.deref();
+      return alive === undefined || alive.byteLength === 0 ? undefined : new Uint8Array(alive);
+    });
+    this.#registered.set(buffer, region.start);
+    this.#collected.register(buffer, region);
+    return region.start;
+  }
+
+  /**
+   * The memory at an address, as the ArrayBuffer that it is.
+   *
+   * @throws {RangeError} Unless `address` is where memory begins, and there are as many bytes
+   */
+  buffer(address: Address, byteLength: number): ArrayBuffer {
+    const region = this.#find(address);
+    const bytes = region?.memory();
+    if (region === undefined || bytes === undefined || bytes.length < byteLength) {
+      throw new RangeError(`Cannot view memory: ${byteLength} bytes at ${address} are not mapped`);
+    }
+    // JavaScript has no buffer that is a part of another
+    if (region.start !== address) {
+      throw new RangeError(
+        `Cannot view memory: the portable kernel has views on whole allocations only, and ${address} is inside one that begins at ${region.start}`,
+      );
+    }
+    return bytes.buffer;
+  }
+
+  /**
+   * Looks memory up for a short access.
+   *
+   * @returns Whether all of it is there; then {@link AddressSpace.view} and `offset` lead to it
+   */
+  locate(address: Address, byteLength: number): boolean {
+    const region = this.#find(address);
+    if (region === undefined || address + byteLength > region.end) return false;
+    const bytes = region.memory();
+    if (bytes === undefined) return false;
+    if (this.view.buffer !== bytes.buffer) this.view = new DataView(bytes.buffer);
+    this.offset = address - region.start;
+    return true;
+  }
+
+  /**
+   * The bytes from an address on.
+   *
+   * @returns At most `byteLength` of them, fewer where the memory ends; `undefined` for none
+   */
+  bytes(address: Address, byteLength: number): Uint8Array<ArrayBuffer> | undefined {
+    const region = this.#find(address);
+    const bytes = region?.memory();
+    if (region === undefined || bytes === undefined) return undefined;
+    const start = address - region.start;
+    return bytes.subarray(start, Math.min(start + byteLength, bytes.length));
+  }
+
+  #insert(byteLength: number, low: boolean, memory: Region["memory"]): Region {
+    const size = Math.ceil(byteLength / PAGE_SIZE) * PAGE_SIZE;
+    const start = low ? this.#nextLow : this.#nextHigh;
+    if (start + size > (low ? LOW_END : USER_END)) {
+      throw new RangeError("Cannot allocate memory: no address is left");
+    }
+    if (low) this.#nextLow += size + PAGE_SIZE;
+    else this.#nextHigh += size + PAGE_SIZE;
+    const region: Region = { start, end: start + byteLength, memory };
+    this.#regions.splice(this.#place(start), 0, region);
+    return region;
+  }
+
+  #remove(region: Region): void {
+    const place = this.#place(region.start);
+    if (this.#regions[place] === region) this.#regions.splice(place, 1);
+    if (this.#last === region) this.#last = undefined;
+  }
+
+  #find(address: Address): Region | undefined {
+    const last = this.#last;
+    if (last !== undefined && address >= last.start && address < last.end) return last;
+    const region = this.#regions[this.#place(address + 1) - 1];
+    if (region === undefined || !(address >= region.start && address < region.end)) {
+      return undefined;
+    }
+    return this.#last = region;
+  }
+
+  /** How many regions begin below `address`. */
+  #place(address: Address): number {
+    let low = 0;
+    let high = this.#regions.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#regions[middle]!.start < address) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+}
+
+/** Empties every view of a buffer, unless it is one that cannot be detached. */
+function detach(buffer: ArrayBuffer): void {
+  if (buffer.byteLength > 0) structuredClone(buffer, { transfer: [buffer] });
+}

@@ -1,0 +1,79 @@
+/**
+ * The portable counterpart of eventfd(2).
+ *
+ * @module
+ */
+import { EAGAIN, EINVAL } from "../abi/errno.ts";
+import { POLLIN, POLLOUT } from "../abi/poll.ts";
+import { type PortableFile, retryAfter, type Waiter, WaitQueue } from "./file.ts";
+import { EIOCBRETRY, type Kiocb } from "./kiocb.ts";
+
+/** As far as a number counts; the kernel's own counter sticks at 2 ** 64 - 2. */
+const MOST = Number.MAX_SAFE_INTEGER;
+const SIZE = 8;
+
+/** A counter that can be read, written, polled, and signalled by completions. */
+export class Eventfd implements PortableFile {
+  readonly readable = true;
+  readonly writable = true;
+  readonly positional = false;
+  readonly resumesReads = true;
+  readonly writesWhole = false;
+  readonly syncs = false;
+  readonly #waiting = new WaitQueue();
+  readonly #blocking: boolean;
+  readonly #semaphore: boolean;
+  #count: number;
+
+  constructor(count: number, blocking: boolean, semaphore: boolean) {
+    this.#count = count;
+    this.#blocking = blocking;
+    this.#semaphore = semaphore;
+  }
+
+  /** What it stands at. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Adds to it. */
+  signal(count: number = 1): void {
+    this.#count = Math.min(MOST, this.#count + count);
+    this.#waiting.wake();
+  }
+
+  /** Takes the count, or one of it for a semaphore; 0 where there is nothing. */
+  take(): number {
+    const taken = this.#semaphore ? Math.min(1, this.#count) : this.#count;
+    this.#count -= taken;
+    return taken;
+  }
+
+  read(request: Kiocb): number {
+    if (request.length < SIZE) return -EINVAL;
+    if (this.#count === 0) {
+      if (!this.#blocking) return -EAGAIN;
+      return retryAfter(request, (waiter) => this.wait(waiter), -EIOCBRETRY);
+    }
+    const bytes = new Uint8Array(SIZE);
+    new DataView(bytes.buffer).setBigUint64(0, BigInt(this.take()), true);
+    request.scatter(bytes);
+    return SIZE;
+  }
+
+  write(request: Kiocb): number {
+    if (request.length < SIZE) return -EINVAL;
+    const bytes = new Uint8Array(SIZE);
+    request.gather(bytes);
+    this.signal(Number(new DataView(bytes.buffer).getBigUint64(0, true)));
+    return SIZE;
+  }
+
+  poll(): number {
+    return (this.#count > 0 ? POLLIN : 0) | POLLOUT;
+  }
+
+  wait(waiter: Waiter): () => void {
+    return this.#waiting.add(waiter);
+  }
+}

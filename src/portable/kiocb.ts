@@ -1,0 +1,146 @@
+/**
+ * One request inside the kernel.
+ *
+ * @module
+ */
+import {
+  IOCB_CMD_FDSYNC,
+  IOCB_CMD_FSYNC,
+  IOCB_CMD_PWRITE,
+  IOCB_CMD_PWRITEV,
+} from "../abi/opcodes.ts";
+import { RWF_APPEND, RWF_DSYNC, RWF_SYNC } from "../abi/rw_flags.ts";
+import type { Address } from "../kernel.ts";
+import type { Operation, OperationKind } from "./disk.ts";
+import type { Eventfd } from "./eventfd.ts";
+import type { PortableFile } from "./file.ts";
+import type { Kioctx } from "./kioctx.ts";
+
+/** Results of a run that are none for the program; numbers as in include/linux/errno.h. */
+export const EIOCBQUEUED = 529;
+/** The run got nowhere, and {@link Kiocb.kick} will bring the next. */
+export const EIOCBRETRY = 530;
+
+/** See struct kiocb. Its life: taken, run once or more, completed. */
+export class Kiocb implements Operation {
+  /** Whose ring gets the event; none: the synchronous path. */
+  readonly context: Kioctx | undefined;
+  /** Where the program's iocb lies: what it is known by. */
+  readonly iocb: Address;
+  /** The lower half of `aio_data`. */
+  dataLow = 0;
+  /** The upper half of `aio_data`. */
+  dataHigh = 0;
+  opcode = 0;
+  fd = 0;
+  file!: PortableFile;
+  /** Where the transfer began. */
+  start = 0;
+  /** RWF_*. */
+  rwFlags = 0;
+  /** The memory, one view or more. */
+  vector: readonly Uint8Array[] = [];
+  address: Address = 0;
+  /** Bytes asked for. */
+  total = 0;
+  /** Bytes moved so far. */
+  moved = 0;
+  /** Signalled at the end. */
+  eventfd: Eventfd | undefined;
+  /** Does a part of the work: bytes, `-errno`, -EIOCBQUEUED or -EIOCBRETRY. */
+  retry!: (request: Kiocb) => number;
+  /** Takes the request from where it waits; `undefined` while it cannot be cancelled. */
+  cancel: (() => void) | undefined;
+  /** A kick that no run has answered yet. */
+  kicked = false;
+  /** A run is under way. */
+  running = false;
+  /** On the run list. */
+  listed = false;
+  cancelled = false;
+  /** What the synchronous path waits for. */
+  result: number | undefined;
+  /** Told when the disk has done what it was asked. */
+  progressed!: (request: Kiocb, res: number) => void;
+
+  constructor(context: Kioctx | undefined, iocb: Address) {
+    this.context = context;
+    this.iocb = iocb;
+  }
+
+  /** See {@link Operation.kind}. */
+  get kind(): OperationKind {
+    if (this.opcode === IOCB_CMD_FSYNC) return "fsync";
+    if (this.opcode === IOCB_CMD_FDSYNC) return "fdatasync";
+    return this.writes ? "write" : "read";
+  }
+
+  /** Whether bytes go to the file. */
+  get writes(): boolean {
+    return this.opcode === IOCB_CMD_PWRITE || this.opcode === IOCB_CMD_PWRITEV;
+  }
+
+  /** Bytes that are left to move. */
+  get length(): number {
+    return this.total - this.moved;
+  }
+
+  /** See {@link Operation.position}. */
+  get position(): number | null {
+    return this.file.positional ? this.start + this.moved : null;
+  }
+
+  /** See {@link Operation.append}. */
+  get append(): boolean {
+    return this.writes && (this.rwFlags & RWF_APPEND) !== 0;
+  }
+
+  /** See {@link Operation.durable}. */
+  get durable(): "fsync" | "fdatasync" | undefined {
+    if (!this.writes) return undefined;
+    if ((this.rwFlags & RWF_SYNC) !== 0) return "fsync";
+    return (this.rwFlags & RWF_DSYNC) !== 0 ? "fdatasync" : undefined;
+  }
+
+  /** See {@link Operation.gather}. */
+  gather(target: Uint8Array): boolean {
+    return this.#each(target, (mine, other) => other.set(mine));
+  }
+
+  /** See {@link Operation.scatter}. */
+  scatter(source: Uint8Array): boolean {
+    return this.#each(source, (mine, other) => mine.set(other));
+  }
+
+  /** Pairs the memory that is left with as much of `other`. */
+  #each(other: Uint8Array, copy: (mine: Uint8Array, other: Uint8Array) => void): boolean {
+    let skip = this.moved;
+    let at = 0;
+    for (const view of this.vector) {
+      if (skip >= view.length && view.length > 0) {
+        skip -= view.length;
+        continue;
+      }
+      const count = Math.min(view.length - skip, other.length - at);
+      copy(view.subarray(skip, skip + count), other.subarray(at, at + count));
+      at += count;
+      skip = 0;
+      if (at === other.length) return true;
+    }
+    // A view of memory that was freed meanwhile is empty
+    return at === other.length;
+  }
+
+  /** See {@link Operation.done}. */
+  done(res: number): void {
+    this.progressed(this, res);
+  }
+
+  /** What it waited for has happened: from a wait queue, at any time. See kick_iocb. */
+  readonly kick = (): void => {
+    this.onKick(this);
+  };
+
+  /** Who runs it again. */
+  onKick!: (request: Kiocb) => void;
+}

@@ -1,0 +1,128 @@
+/**
+ * The portable counterpart of pipe(2), for requests that wait for the other end.
+ *
+ * @module
+ */
+import { EAGAIN, EPIPE } from "../abi/errno.ts";
+import { POLLERR, POLLHUP, POLLIN, POLLOUT } from "../abi/poll.ts";
+import { type PortableFile, retryAfter, type Waiter, WaitQueue } from "./file.ts";
+import { EIOCBRETRY, type Kiocb } from "./kiocb.ts";
+
+/** How much a pipe holds. See pipe(7). */
+const CAPACITY = 65536;
+/** A write of no more is all or nothing. */
+const PIPE_BUF = 4096;
+
+/** The bytes between the two ends. */
+export class Pipe {
+  readonly waiting: WaitQueue = new WaitQueue();
+  readonly blocking: boolean;
+  #bytes = new Uint8Array(0);
+  /** Whether there is one who reads. */
+  readers = true;
+  /** Whether there is one who writes. */
+  writers = true;
+
+  constructor(blocking: boolean) {
+    this.blocking = blocking;
+  }
+
+  get length(): number {
+    return this.#bytes.length;
+  }
+
+  get room(): number {
+    return CAPACITY - this.#bytes.length;
+  }
+
+  /** Puts bytes in; there must be room. */
+  put(bytes: Uint8Array): void {
+    const joined = new Uint8Array(this.#bytes.length + bytes.length);
+    joined.set(this.#bytes);
+    joined.set(bytes, this.#bytes.length);
+    this.#bytes = joined;
+    this.waiting.wake();
+  }
+
+  /** The oldest bytes, at most `count`. */
+  take(count: number): Uint8Array {
+    const taken = this.#bytes.slice(0, count);
+    this.#bytes = this.#bytes.slice(taken.length);
+    if (taken.length > 0) this.waiting.wake();
+    return taken;
+  }
+}
+
+/** The end that is read from. */
+export class PipeReader implements PortableFile {
+  readonly readable = true;
+  readonly writable = false;
+  readonly positional = false;
+  readonly resumesReads = false;
+  readonly writesWhole = false;
+  readonly syncs = false;
+  readonly #pipe: Pipe;
+
+  constructor(pipe: Pipe) {
+    this.#pipe = pipe;
+  }
+
+  read(request: Kiocb): number {
+    const pipe = this.#pipe;
+    if (request.length === 0) return 0;
+    if (pipe.length > 0) {
+      const bytes = pipe.take(request.length);
+      request.scatter(bytes);
+      return bytes.length;
+    }
+    if (!pipe.writers) return 0;
+    if (!pipe.blocking) return -EAGAIN;
+    return retryAfter(request, (waiter) => this.wait(waiter), -EIOCBRETRY);
+  }
+
+  poll(): number {
+    return (this.#pipe.length > 0 ? POLLIN : 0) | (this.#pipe.writers ? 0 : POLLHUP);
+  }
+
+  wait(waiter: Waiter): () => void {
+    return this.#pipe.waiting.add(waiter);
+  }
+}
+
+/** The end that is written to. */
+export class PipeWriter implements PortableFile {
+  readonly readable = false;
+  readonly writable = true;
+  readonly positional = false;
+  readonly resumesReads = false;
+  readonly writesWhole: boolean;
+  readonly syncs = false;
+  readonly #pipe: Pipe;
+
+  constructor(pipe: Pipe) {
+    this.#pipe = pipe;
+    this.writesWhole = pipe.blocking;
+  }
+
+  write(request: Kiocb): number {
+    const pipe = this.#pipe;
+    if (!pipe.readers) return -EPIPE;
+    const least = request.total <= PIPE_BUF ? request.length : 1;
+    if (pipe.room < least) {
+      if (!pipe.blocking) return -EAGAIN;
+      return retryAfter(request, (waiter) => this.wait(waiter), -EIOCBRETRY);
+    }
+    const bytes = new Uint8Array(Math.min(pipe.room, request.length));
+    request.gather(bytes);
+    pipe.put(bytes);
+    return bytes.length;
+  }
+
+  poll(): number {
+    return (this.#pipe.room >= PIPE_BUF ? POLLOUT : 0) | (this.#pipe.readers ? 0 : POLLERR);
+  }
+
+  wait(waiter: Waiter): () => void {
+    return this.#pipe.waiting.add(waiter);
+  }
+}

@@ -1,0 +1,316 @@
+/**
+ * From an iocb of the program to a request of the kernel. See io_submit_one of fs/aio.c.
+ *
+ * @module
+ */
+import { EBADF, EFAULT, EINVAL, EOPNOTSUPP, EPERM } from "../abi/errno.ts";
+import {
+  IOCB_BUF,
+  IOCB_DATA,
+  IOCB_FILDES,
+  IOCB_FLAGS,
+  IOCB_KEY,
+  IOCB_LIO_OPCODE,
+  IOCB_NBYTES,
+  IOCB_OFFSET,
+  IOCB_REQPRIO,
+  IOCB_RESERVED2,
+  IOCB_RESFD,
+  IOCB_RW_FLAGS,
+  IOCB_SIZE,
+} from "../abi/iocb.ts";
+import {
+  IOPRIO_CLASS_IDLE,
+  IOPRIO_CLASS_NONE,
+  IOPRIO_CLASS_RT,
+  IOPRIO_CLASS_SHIFT,
+} from "../abi/ioprio.ts";
+import { UIO_MAXIOV } from "../abi/iovec.ts";
+import {
+  IOCB_CMD_FDSYNC,
+  IOCB_CMD_FSYNC,
+  IOCB_CMD_POLL,
+  IOCB_CMD_PREAD,
+  IOCB_CMD_PREADV,
+  IOCB_CMD_PWRITE,
+  IOCB_CMD_PWRITEV,
+  IOCB_FLAG_IOPRIO,
+  IOCB_FLAG_RESFD,
+} from "../abi/opcodes.ts";
+import { POLLERR, POLLHUP } from "../abi/poll.ts";
+import {
+  RWF_APPEND,
+  RWF_DSYNC,
+  RWF_HIPRI,
+  RWF_NOAPPEND,
+  RWF_NOSIGNAL,
+  RWF_SYNC,
+} from "../abi/rw_flags.ts";
+import { readInt64, readUint64 } from "../abi/words.ts";
+import type { Address } from "../kernel.ts";
+import { type AddressSpace, USER_END } from "./address_space.ts";
+import { Eventfd } from "./eventfd.ts";
+import { retryAfter } from "./file.ts";
+import type { Files } from "./files.ts";
+import { EIOCBQUEUED, EIOCBRETRY, type Kiocb } from "./kiocb.ts";
+import type { Behaviour } from "./release.ts";
+
+/** The most that one request moves: INT_MAX less a part of a page. */
+const MAX_RW_COUNT = 0x7ffff000;
+/** Where a signed 64-bit number ends: 2 ** 63 - 1 has no number of its own. */
+const INT64_END = 2 ** 63;
+/** DSYNC and SYNC are done by a sync behind the write; the others change nothing here. */
+const KNOWN_FLAGS = RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_APPEND | RWF_NOAPPEND | RWF_NOSIGNAL;
+
+/** What {@link Importer} works with. */
+export interface ImportState {
+  readonly space: AddressSpace;
+  readonly files: Files;
+  readonly behaviour: Behaviour;
+  /** Whether real-time priorities are permitted. */
+  readonly privileged: boolean;
+  /** Runs a request again. */
+  readonly kick: (request: Kiocb) => void;
+  /** Delivers a result. */
+  readonly complete: (request: Kiocb, res: number) => void;
+}
+
+/** Reads iocbs, checks them, and makes requests ready to be run. */
+export class Importer {
+  readonly #state: ImportState;
+
+  constructor(state: ImportState) {
+    this.#state = state;
+  }
+
+  /**
+   * Checks what concerns no file.
+   *
+   * @returns 0 or `-errno`
+   */
+  check(iocb: Address): number {
+    const { space, behaviour } = this.#state;
+    if (!space.locate(iocb, IOCB_SIZE)) return -EFAULT;
+    const { view, offset } = space;
+    if (readUint64(view, offset + IOCB_RESERVED2) !== 0) return -EINVAL;
+    // Before there were flags, the word had to be 0
+    if (!behaviour.pollAndFlags && view.getUint32(offset + IOCB_RW_FLAGS, true) !== 0) {
+      return -EINVAL;
+    }
+    return readInt64(view, offset + IOCB_NBYTES) < 0 ? -EINVAL : 0;
+  }
+
+  /** Looks the file up: -EBADF if there is none. */
+  openFile(iocb: Address): number {
+    const { space, files } = this.#state;
+    if (!space.locate(iocb, IOCB_SIZE)) return -EFAULT;
+    const file = files.get(space.view.getUint32(space.offset + IOCB_FILDES, true));
+    return file === undefined ? -EBADF : 0;
+  }
+
+  /**
+   * Fills a request from its iocb, writes the key back, and checks what is asked of the file.
+   *
+   * @param compat Whether iovecs are those of a 32-bit program
+   * @returns 0, and the request is ready to be run; or `-errno`
+   */
+  import(request: Kiocb, compat: boolean): number {
+    const { space, files, kick } = this.#state;
+    if (!space.locate(request.iocb, IOCB_SIZE)) return -EFAULT;
+    const { view, offset } = space;
+    request.fd = view.getUint32(offset + IOCB_FILDES, true);
+    const file = files.get(request.fd);
+    if (file === undefined) return -EBADF;
+    request.file = file;
+    const flags = view.getUint32(offset + IOCB_FLAGS, true);
+    if ((flags & IOCB_FLAG_RESFD) !== 0) {
+      const eventfd = files.get(view.getUint32(offset + IOCB_RESFD, true));
+      if (eventfd === undefined) return -EBADF;
+      if (!(eventfd instanceof Eventfd)) return -EINVAL;
+      request.eventfd = eventfd;
+    }
+    // KIOCB_KEY, for io_cancel
+    view.setUint32(offset + IOCB_KEY, 0, true);
+    request.dataLow = view.getInt32(offset + IOCB_DATA, true);
+    request.dataHigh = view.getInt32(offset + IOCB_DATA + 4, true);
+    request.opcode = view.getUint16(offset + IOCB_LIO_OPCODE, true);
+    request.rwFlags = view.getUint32(offset + IOCB_RW_FLAGS, true);
+    request.onKick = kick;
+    request.progressed = this.#progressed;
+    switch (request.opcode) {
+      case IOCB_CMD_PREAD:
+      case IOCB_CMD_PREADV:
+      case IOCB_CMD_PWRITE:
+      case IOCB_CMD_PWRITEV:
+        return this.#importTransfer(request, view, offset, flags, compat);
+      case IOCB_CMD_FSYNC:
+      case IOCB_CMD_FDSYNC:
+        return this.#importSync(request, view, offset);
+      case IOCB_CMD_POLL:
+        return this.#importPoll(request, view, offset);
+      default:
+        return -EINVAL;
+    }
+  }
+
+  #importTransfer(
+    request: Kiocb,
+    view: DataView,
+    offset: number,
+    flags: number,
+    compat: boolean,
+  ): number {
+    const { file, writes, rwFlags } = request;
+    if (this.#state.behaviour.pollAndFlags) {
+      if ((flags & IOCB_FLAG_IOPRIO) !== 0) {
+        const errno = this.#checkPriority(view.getUint16(offset + IOCB_REQPRIO, true));
+        if (errno !== 0) return errno;
+      }
+      if ((rwFlags & ~KNOWN_FLAGS) !== 0) return -EOPNOTSUPP;
+      if ((rwFlags & RWF_APPEND) !== 0 && (rwFlags & RWF_NOAPPEND) !== 0) return -EINVAL;
+    }
+    if (!(writes ? file.writable : file.readable)) return -EBADF;
+    if ((writes ? file.write : file.read) === undefined) return -EINVAL;
+    request.start = readInt64(view, offset + IOCB_OFFSET);
+    const buffer = readUint64(view, offset + IOCB_BUF);
+    const count = readUint64(view, offset + IOCB_NBYTES);
+    const vectored = request.opcode === IOCB_CMD_PREADV || request.opcode === IOCB_CMD_PWRITEV;
+    const errno = vectored
+      ? this.#importVector(request, buffer, count, compat)
+      : this.#importBuffer(request, buffer, count);
+    if (errno !== 0) return errno;
+    if (request.start < 0 || request.start + request.total >= INT64_END) return -EINVAL;
+    request.retry = this.#transfer;
+    return 0;
+  }
+
+  /** See ioprio_check_cap of block/ioprio.c. */
+  #checkPriority(priority: number): number {
+    const ioClass = priority >> IOPRIO_CLASS_SHIFT;
+    if (ioClass > IOPRIO_CLASS_IDLE) return -EINVAL;
+    if (ioClass === IOPRIO_CLASS_RT && !this.#state.privileged) return -EPERM;
+    const level = priority & ((1 << IOPRIO_CLASS_SHIFT) - 1);
+    return ioClass === IOPRIO_CLASS_NONE && level !== 0 ? -EINVAL : 0;
+  }
+
+  #importBuffer(request: Kiocb, address: Address, count: number): number {
+    const total = Math.min(count, MAX_RW_COUNT);
+    if (address + total > USER_END) return -EFAULT;
+    request.address = address;
+    request.total = total;
+    const bytes = total === 0 ? undefined : this.#state.space.bytes(address, total);
+    request.vector = bytes === undefined ? [] : [bytes];
+    return 0;
+  }
+
+  /** See iovec_from_user of lib/iov_iter.c. */
+  #importVector(request: Kiocb, address: Address, count: number, compat: boolean): number {
+    const { space } = this.#state;
+    if (count > UIO_MAXIOV) return -EINVAL;
+    const size = compat ? 8 : 16;
+    const pieces: [Address, number][] = [];
+    for (let index = 0; index < count; index++) {
+      if (!space.locate(address + size * index, size)) return -EFAULT;
+      const { view, offset } = space;
+      const base = compat ? view.getUint32(offset, true) : readUint64(view, offset);
+      const length = compat ? view.getInt32(offset + 4, true) : readInt64(view, offset + 8);
+      if (length < 0) return -EINVAL;
+      pieces.push([base, length]);
+    }
+    const vector: Uint8Array[] = [];
+    let total = 0;
+    // Where memory is missing the transfer ends: what lies behind is not reached
+    let reached = true;
+    for (const [base, length] of pieces) {
+      const wanted = Math.min(length, MAX_RW_COUNT - total);
+      if (base + wanted > USER_END) return -EFAULT;
+      total += wanted;
+      if (!reached || wanted === 0) continue;
+      const bytes = space.bytes(base, wanted);
+      if (bytes !== undefined) vector.push(bytes);
+      reached = bytes?.length === wanted;
+    }
+    request.vector = vector;
+    request.address = pieces[0]?.[0] ?? 0;
+    request.total = total;
+    return 0;
+  }
+
+  #importSync(request: Kiocb, view: DataView, offset: number): number {
+    if (!this.#state.behaviour.sync) return -EINVAL;
+    const { file } = request;
+    const unused = readUint64(view, offset + IOCB_BUF) === 0 &&
+      readUint64(view, offset + IOCB_NBYTES) === 0 &&
+      readInt64(view, offset + IOCB_OFFSET) === 0 && request.rwFlags === 0;
+    if (!unused || file.sync === undefined) return -EINVAL;
+    request.retry = () => file.sync!(request);
+    return 0;
+  }
+
+  #importPoll(request: Kiocb, view: DataView, offset: number): number {
+    if (!this.#state.behaviour.pollAndFlags) return -EINVAL;
+    const { file } = request;
+    const mask = readUint64(view, offset + IOCB_BUF);
+    const unused = readUint64(view, offset + IOCB_NBYTES) === 0 &&
+      readInt64(view, offset + IOCB_OFFSET) === 0 && request.rwFlags === 0;
+    if (!unused || mask > 0xffff || file.poll === undefined) return -EINVAL;
+    const wanted = mask | POLLERR | POLLHUP;
+    // What has no wait queue can only be ready at once. See aio_poll
+    if (file.wait === undefined && (file.poll() & wanted) === 0) return -EINVAL;
+    request.retry = () => {
+      const ready = file.poll!() & wanted;
+      if (ready !== 0) return ready;
+      return retryAfter(request, (waiter) => file.wait!(waiter), -EIOCBRETRY);
+    };
+    return 0;
+  }
+
+  /** See aio_rw_vect_retry of Linux 3.4; today's kernel makes one call. */
+  readonly #transfer = (request: Kiocb): number => {
+    const { file, writes } = request;
+    while (true) {
+      const missing = this.#missing(request);
+      if (missing !== 0) return this.#settle(request, missing) ?? missing;
+      const res = writes ? file.write!(request) : file.read!(request);
+      if (res === -EIOCBQUEUED || res === -EIOCBRETRY) return res;
+      const result = this.#settle(request, res);
+      if (result !== undefined) return result;
+    }
+  };
+
+  /** Memory that is not there ends a transfer; -EFAULT if it has not begun. */
+  #missing(request: Kiocb): number {
+    if (request.total === 0) return 0;
+    let there = 0;
+    for (const { length } of request.vector) there += length;
+    if (there <= request.moved) return -EFAULT;
+    request.total = Math.min(request.total, there);
+    return 0;
+  }
+
+  /**
+   * Counts what one call brought.
+   *
+   * @returns The result of the request; `undefined`: it goes on
+   */
+  #settle(request: Kiocb, res: number): number | undefined {
+    const { writes, file } = request;
+    const { retriesShort } = this.#state.behaviour;
+    const whole = writes && file.writesWhole;
+    if (!retriesShort && !whole) return res;
+    if (res > 0) request.moved += res;
+    if (res > 0 && request.length > 0 && (writes || file.resumesReads)) return undefined;
+    if (res >= 0 || (writes && request.moved > 0)) return request.moved;
+    return res;
+  }
+
+  /** The disk has done what it was asked. */
+  readonly #progressed = (request: Kiocb, res: number): void => {
+    const { complete } = this.#state;
+    if (request.total === 0 || request.retry !== this.#transfer) return complete(request, res);
+    const result = this.#settle(request, res);
+    if (result !== undefined) return complete(request, result);
+    // There is more to do: the next run, in its turn
+    request.kick();
+  };
+}
