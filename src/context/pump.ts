@@ -45,7 +45,8 @@ export class Pump {
    */
   constructor(core: Core, maxWait: number) {
     this.#core = core;
-    this.#maxWait = maxWait / 1000;
+    // A kernel that works on this thread does so only while nobody sleeps
+    this.#maxWait = core.kernel.inThread ? 0 : maxWait / 1000;
     core.engine.woken = () => {
       this.#armed = false;
       this.#turn();
@@ -63,7 +64,7 @@ export class Pump {
     core.submit();
     const found = core.reap() > 0 || core.readyCount > 0 || this.#sleep() > 0;
     // Whatever the loop does next, also if it never asks again, the process is to stay alive
-    if (core.inFlight > 0 || this.#waiters.length > 0) this.schedule();
+    if (core.inFlight > 0 || core.heldBack || this.#waiters.length > 0) this.schedule();
     else this.#relax();
     return found;
   }
@@ -136,6 +137,7 @@ export class Pump {
     const core = this.#core;
     this.#turnStart = performance.now();
     this.#slept = 0;
+    core.turn();
     const wanted = this.#wanted();
     if (wanted || this.#asked) core.submit();
     // What was sent once goes on being sent as slots become free
@@ -173,7 +175,8 @@ export class Pump {
 
   #goOn(found: boolean, wanted: boolean): void {
     const core = this.#core;
-    if (core.inFlight === 0) {
+    if (core.heldBack) this.schedule();
+    else if (core.inFlight === 0) {
       this.#relax();
       // The kernel refuses for want of memory, and no completion will tell when it has some
       if (core.queued > 0 && (wanted || this.#asked)) this.#retryLater();
