@@ -9,7 +9,7 @@ import type { Address, Allocation } from "../kernel.ts";
 export const PAGE_SIZE = 4096;
 
 /** Where user space ends: memory at or above gives EFAULT at once. */
-export const USER_END = 2 ** 47;
+export const USER_END: number = 2 ** 47 - PAGE_SIZE;
 
 const LOW_START = 0x10000;
 const LOW_END = 2 ** 32;
@@ -20,7 +20,7 @@ interface Region {
   readonly start: Address;
   readonly end: Address;
   /** The memory; `undefined` once it was collected or detached. */
-  memory(): Uint8Array<ArrayBuffer> | undefined;
+  memory(): ArrayBuffer | undefined;
 }
 
 /**
@@ -54,8 +54,7 @@ export class AddressSpace {
       );
     }
     const buffer = new ArrayBuffer(byteLength);
-    const bytes = new Uint8Array(buffer);
-    const region = this.#insert(byteLength, low, () => buffer.byteLength === 0 ? undefined : bytes);
+    const region = this.#insert(byteLength, low, () => present(buffer));
     const free = () => {
       this.#remove(region);
       detach(buffer);
@@ -68,10 +67,8 @@ export class AddressSpace {
     const known = this.#registered.get(buffer);
     if (known !== undefined) return known;
     const weak = new WeakRef(buffer);
-    const region = this.#insert(Math.max(1, buffer.byteLength), false, () => {
-      const alive = weak.deref();
-      return alive === undefined || alive.byteLength === 0 ? undefined : new Uint8Array(alive);
-    });
+    const memory = () => present(weak.deref());
+    const region = this.#insert(Math.max(1, buffer.byteLength), false, memory);
     this.#registered.set(buffer, region.start);
     this.#collected.register(buffer, region);
     return region.start;
@@ -84,8 +81,8 @@ export class AddressSpace {
    */
   buffer(address: Address, byteLength: number): ArrayBuffer {
     const region = this.#find(address);
-    const bytes = region?.memory();
-    if (region === undefined || bytes === undefined || bytes.length < byteLength) {
+    const buffer = region?.memory();
+    if (region === undefined || buffer === undefined || buffer.byteLength < byteLength) {
       throw new RangeError(`Cannot view memory: ${byteLength} bytes at ${address} are not mapped`);
     }
     // JavaScript has no buffer that is a part of another
@@ -94,7 +91,7 @@ export class AddressSpace {
         `Cannot view memory: the portable kernel has views on whole allocations only, and ${address} is inside one that begins at ${region.start}`,
       );
     }
-    return bytes.buffer;
+    return buffer;
   }
 
   /**
@@ -105,9 +102,9 @@ export class AddressSpace {
   locate(address: Address, byteLength: number): boolean {
     const region = this.#find(address);
     if (region === undefined || address + byteLength > region.end) return false;
-    const bytes = region.memory();
-    if (bytes === undefined) return false;
-    if (this.view.buffer !== bytes.buffer) this.view = new DataView(bytes.buffer);
+    const buffer = region.memory();
+    if (buffer === undefined) return false;
+    if (this.view.buffer !== buffer) this.view = new DataView(buffer);
     this.offset = address - region.start;
     return true;
   }
@@ -119,10 +116,10 @@ export class AddressSpace {
    */
   bytes(address: Address, byteLength: number): Uint8Array<ArrayBuffer> | undefined {
     const region = this.#find(address);
-    const bytes = region?.memory();
-    if (region === undefined || bytes === undefined) return undefined;
+    const buffer = region?.memory();
+    if (region === undefined || buffer === undefined) return undefined;
     const start = address - region.start;
-    return bytes.subarray(start, Math.min(start + byteLength, bytes.length));
+    return new Uint8Array(buffer, start, Math.min(byteLength, buffer.byteLength - start));
   }
 
   #insert(byteLength: number, low: boolean, memory: Region["memory"]): Region {
@@ -165,6 +162,11 @@ export class AddressSpace {
     }
     return low;
   }
+}
+
+/** The buffer, if it is there and was not detached. */
+function present(buffer: ArrayBuffer | undefined): ArrayBuffer | undefined {
+  return buffer === undefined || buffer.byteLength === 0 ? undefined : buffer;
 }
 
 /** Empties every view of a buffer, unless it is one that cannot be detached. */

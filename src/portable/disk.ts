@@ -23,10 +23,16 @@ export interface Operation {
   readonly append: boolean;
   /** What must be on the disk before a write is over. */
   readonly durable: "fsync" | "fdatasync" | undefined;
-  /** Copies what a write writes. `false`: the memory is gone. */
-  gather(target: Uint8Array): boolean;
-  /** Copies what a read brought to where it belongs. `false`: the memory is gone. */
-  scatter(source: Uint8Array): boolean;
+  /**
+   * Copies what a write writes.
+   *
+   * @param target Where to
+   * @param from How many bytes of the operation lie before these
+   * @returns `false`: the memory is gone
+   */
+  gather(target: Uint8Array, from?: number): boolean;
+  /** Copies what a read brought to where it belongs; as `gather`. */
+  scatter(source: Uint8Array, from?: number): boolean;
   /**
    * Told once, never before `queue` has returned.
    *

@@ -3,9 +3,11 @@
  *
  * @module
  */
+import { constants } from "node:os";
 import * as numbers from "../abi/errno.ts";
 
-const byName: ReadonlyMap<string, number> = new Map(Object.entries(numbers));
+/** Numbers of Linux by name. */
+export const errnos: Readonly<Record<string, number>> = { ...numbers };
 
 /**
  * By name, as every system has numbers of its own.
@@ -13,9 +15,16 @@ const byName: ReadonlyMap<string, number> = new Map(Object.entries(numbers));
  * @returns `-errno` of Linux; -EIO for what has no name there
  */
 export function errnoOf(error: unknown): number {
-  const { code } = error as { code?: unknown };
-  if (typeof code !== "string") return -numbers.EIO;
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  const name = typeof code === "string" ? code : nameIn(String(message));
   // What the runtime refuses before it asks the system: a position or length beyond its types
-  if (code.startsWith("ERR_")) return -numbers.EINVAL;
-  return -(byName.get(code) ?? numbers.EIO);
+  if (name.startsWith("ERR_")) return -numbers.EINVAL;
+  return -(errnos[name] ?? numbers.EIO);
+}
+
+/** Some runtimes have a code for few errors only, and the system's number in the text of all. */
+function nameIn(message: string): string {
+  const number = Number(/\(os error (\d+)\)/.exec(message)?.[1]);
+  const known = Object.entries(constants.errno).find(([, value]) => value === number);
+  return known?.[0] ?? "EIO";
 }

@@ -12,7 +12,10 @@ import { EIOCBRETRY, type Kiocb } from "./kiocb.ts";
 const MOST = Number.MAX_SAFE_INTEGER;
 const SIZE = 8;
 
-/** A counter that can be read, written, polled, and signalled by completions. */
+/**
+ * A counter that can be read, polled, and signalled by completions. The kernel has no asynchronous
+ * write of it.
+ */
 export class Eventfd implements PortableFile {
   readonly readable = true;
   readonly writable = true;
@@ -58,14 +61,6 @@ export class Eventfd implements PortableFile {
     const bytes = new Uint8Array(SIZE);
     new DataView(bytes.buffer).setBigUint64(0, BigInt(this.take()), true);
     request.scatter(bytes);
-    return SIZE;
-  }
-
-  write(request: Kiocb): number {
-    if (request.length < SIZE) return -EINVAL;
-    const bytes = new Uint8Array(SIZE);
-    request.gather(bytes);
-    this.signal(Number(new DataView(bytes.buffer).getBigUint64(0, true)));
     return SIZE;
   }
 

@@ -48,7 +48,8 @@ export class WaitQueue {
 
   /** Tells all. */
   wake(): void {
-    for (const waiter of [...this.#waiters]) waiter();
+    // Nobody comes back while it is told: a request runs again in its turn
+    for (const waiter of this.#waiters) waiter();
   }
 }
 

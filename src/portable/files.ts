@@ -5,10 +5,10 @@
  */
 import { constants, fstatSync, readFileSync, readvSync, type Stats, writevSync } from "node:fs";
 import { isatty } from "node:tty";
-import { POLLIN, POLLOUT } from "../abi/poll.ts";
+import { POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from "../abi/poll.ts";
 import type { Disk } from "./disk.ts";
-import type { PortableFile } from "./file.ts";
-import { EIOCBQUEUED, type Kiocb } from "./kiocb.ts";
+import { type PortableFile, retryAfter, WaitQueue } from "./file.ts";
+import { EIOCBQUEUED, EIOCBRETRY, type Kiocb } from "./kiocb.ts";
 
 const { O_RDONLY } = constants;
 
@@ -18,8 +18,35 @@ const NOTHING: readonly Uint8Array[] = [new Uint8Array(0)];
 const O_ACCMODE = 3;
 /** No process has as many. */
 const NO_DESCRIPTOR = 0x3fffffff;
+/** What is always ready; see DEFAULT_POLLMASK. */
+const READY = POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
 
-type Kind = "file" | "stream" | "directory";
+type Kind = "file" | "device" | "stream" | "directory";
+
+/**
+ * The right to write at the end of a file, which has to be found first: two at a time would find
+ * the same. One for all files, as `RWF_APPEND` is rare.
+ */
+class AppendTurn {
+  readonly #waiting = new WaitQueue();
+  #holder: Kiocb | undefined;
+
+  /** 0 if `request` may write; else it runs again when it may. */
+  take(request: Kiocb): number {
+    if (this.#holder !== undefined && this.#holder !== request) {
+      return retryAfter(request, (waiter) => this.#waiting.add(waiter), -EIOCBRETRY);
+    }
+    this.#holder = request;
+    return 0;
+  }
+
+  /** `request` is over. */
+  give(request: Kiocb): void {
+    if (this.#holder !== request) return;
+    this.#holder = undefined;
+    this.#waiting.wake();
+  }
+}
 
 /** A file of `node:fs`. Its work is done by the disk. */
 class SystemFile implements PortableFile {
@@ -33,34 +60,43 @@ class SystemFile implements PortableFile {
   readonly write?: (request: Kiocb) => number;
   readonly sync?: (request: Kiocb) => number;
   readonly poll?: () => number;
+  /** Requests in flight. */
+  users = 0;
 
-  constructor(kind: Kind, readable: boolean, writable: boolean, disk: Disk) {
+  constructor(
+    kind: Kind,
+    readable: boolean,
+    writable: boolean,
+    disk: Disk,
+    appendTurn: AppendTurn,
+  ) {
     const queue = (request: Kiocb) => {
+      const errno = request.append ? appendTurn.take(request) : 0;
+      if (errno !== 0) return errno;
       disk.queue(request);
       return -EIOCBQUEUED;
     };
     this.readable = readable;
     this.writable = writable;
-    this.positional = this.resumesReads = kind === "file";
-    this.syncs = kind !== "stream";
+    this.positional = this.resumesReads = kind === "file" || kind === "device";
+    this.syncs = kind === "file" || kind === "directory";
     if (kind !== "directory") this.read = this.write = queue;
-    if (this.syncs) {
-      this.sync = queue;
-      // What never makes one wait is always ready. Of a stream node:fs cannot tell
-      this.poll = () => POLLIN | POLLOUT;
-    }
+    if (this.syncs) this.sync = queue;
+    // What never makes one wait is always ready. Of a stream node:fs cannot tell
+    if (kind !== "stream") this.poll = () => READY;
   }
 }
 
 /** Finds the file of a descriptor. */
 export class Files {
   readonly #disk: Disk;
+  readonly #appendTurn = new AppendTurn();
   readonly #own = new Map<number, PortableFile>();
   #nextOwn = FIRST_OWN;
   /** What was found out in the io_submit that is under way. */
   readonly #found = new Map<number, PortableFile | undefined>();
-  /** Descriptors that were regular files when they were last looked at. */
-  readonly #regular = new Set<number>();
+  /** Descriptors with requests in flight: they stay what they are until these are over. */
+  readonly #inUse = new Map<number, SystemFile>();
 
   constructor(disk: Disk) {
     this.#disk = disk;
@@ -79,13 +115,26 @@ export class Files {
 
   /** An io_submit begins: descriptors may have been closed and opened since the last. */
   begin(): void {
-    this.#found.clear();
+    if (this.#found.size > 0) this.#found.clear();
+  }
+
+  /** A request begins: nobody may close its descriptor before it is over. */
+  hold({ fd, file }: Kiocb): void {
+    if (file instanceof SystemFile && file.users++ === 0) this.#inUse.set(fd, file);
+  }
+
+  /** The request is over. */
+  release(request: Kiocb): void {
+    const { fd, file } = request;
+    if (!(file instanceof SystemFile)) return;
+    if (--file.users === 0) this.#inUse.delete(fd);
+    if (request.append) this.#appendTurn.give(request);
   }
 
   /** The file of a descriptor; `undefined` if there is none: EBADF. */
   get(fd: number): PortableFile | undefined {
-    const own = this.#own.get(fd);
-    if (own !== undefined) return own;
+    const known = this.#inUse.get(fd) ?? this.#own.get(fd);
+    if (known !== undefined) return known;
     if (this.#found.has(fd)) return this.#found.get(fd);
     const file = this.#look(fd);
     this.#found.set(fd, file);
@@ -94,29 +143,25 @@ export class Files {
 
   #look(fd: number): PortableFile | undefined {
     if (fd > 0x7fffffff) return undefined;
-    const read = attempt(() => readvSync(fd, NOTHING));
-    // Open for writing only, or not at all
-    if (read === "EBADF") this.#regular.delete(fd);
-    if (read === "" && this.#regular.has(fd)) {
-      return new SystemFile("file", true, isWritable(fd), this.#disk);
-    }
     let stats: Stats;
     try {
       stats = fstatSync(fd);
     } catch {
       return undefined;
     }
-    const kind = kindOf(fd, stats);
-    if (stats.isFile()) this.#regular.add(fd);
-    else this.#regular.delete(fd);
-    return new SystemFile(kind, read !== "EBADF", isWritable(fd), this.#disk);
+    const readable = attempt(() => readvSync(fd, NOTHING)) !== "EBADF";
+    const writable = isWritable(fd);
+    // O_PATH: a place in the tree, and no file
+    if (!readable && !writable) return undefined;
+    return new SystemFile(kindOf(fd, stats), readable, writable, this.#disk, this.#appendTurn);
   }
 }
 
 function kindOf(fd: number, stats: Stats): Kind {
+  if (stats.isFile()) return "file";
   if (stats.isDirectory()) return "directory";
   if (stats.isFIFO() || stats.isSocket() || isatty(fd)) return "stream";
-  return "file";
+  return stats.isCharacterDevice() ? "device" : "file";
 }
 
 /** Whether the runtime asks the system for a write of nothing; some return before. */

@@ -97,24 +97,33 @@ export class Kiocb implements Operation {
 
   /** See {@link Operation.durable}. */
   get durable(): "fsync" | "fdatasync" | undefined {
-    if (!this.writes) return undefined;
+    if (!this.writes || !this.file.syncs) return undefined;
     if ((this.rwFlags & RWF_SYNC) !== 0) return "fsync";
     return (this.rwFlags & RWF_DSYNC) !== 0 ? "fdatasync" : undefined;
   }
 
   /** See {@link Operation.gather}. */
-  gather(target: Uint8Array): boolean {
-    return this.#each(target, (mine, other) => other.set(mine));
+  gather(target: Uint8Array, from: number = 0): boolean {
+    return this.#each(target, from, copyFrom);
   }
 
   /** See {@link Operation.scatter}. */
-  scatter(source: Uint8Array): boolean {
-    return this.#each(source, (mine, other) => mine.set(other));
+  scatter(source: Uint8Array, from: number = 0): boolean {
+    return this.#each(source, from, copyTo);
   }
 
   /** Pairs the memory that is left with as much of `other`. */
-  #each(other: Uint8Array, copy: (mine: Uint8Array, other: Uint8Array) => void): boolean {
-    let skip = this.moved;
+  #each(
+    other: Uint8Array,
+    from: number,
+    copy: (mine: Uint8Array, other: Uint8Array) => void,
+  ): boolean {
+    let skip = this.moved + from;
+    const [first] = this.vector;
+    if (skip === 0 && first?.length === other.length) {
+      copy(first, other);
+      return true;
+    }
     let at = 0;
     for (const view of this.vector) {
       if (skip >= view.length && view.length > 0) {
@@ -137,10 +146,18 @@ export class Kiocb implements Operation {
   }
 
   /** What it waited for has happened: from a wait queue, at any time. See kick_iocb. */
-  readonly kick = (): void => {
+  kick(): void {
     this.onKick(this);
-  };
+  }
 
   /** Who runs it again. */
   onKick!: (request: Kiocb) => void;
+}
+
+function copyFrom(mine: Uint8Array, other: Uint8Array): void {
+  other.set(mine);
+}
+
+function copyTo(mine: Uint8Array, other: Uint8Array): void {
+  mine.set(other);
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { EAGAIN, EPIPE } from "../abi/errno.ts";
-import { POLLERR, POLLHUP, POLLIN, POLLOUT } from "../abi/poll.ts";
+import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from "../abi/poll.ts";
 import { type PortableFile, retryAfter, type Waiter, WaitQueue } from "./file.ts";
 import { EIOCBRETRY, type Kiocb } from "./kiocb.ts";
 
@@ -81,7 +81,8 @@ export class PipeReader implements PortableFile {
   }
 
   poll(): number {
-    return (this.#pipe.length > 0 ? POLLIN : 0) | (this.#pipe.writers ? 0 : POLLHUP);
+    const { length, writers } = this.#pipe;
+    return (length > 0 ? POLLIN | POLLRDNORM : 0) | (writers ? 0 : POLLHUP);
   }
 
   wait(waiter: Waiter): () => void {
@@ -119,7 +120,8 @@ export class PipeWriter implements PortableFile {
   }
 
   poll(): number {
-    return (this.#pipe.room >= PIPE_BUF ? POLLOUT : 0) | (this.#pipe.readers ? 0 : POLLERR);
+    const { room, readers } = this.#pipe;
+    return (room >= PIPE_BUF ? POLLOUT | POLLWRNORM : 0) | (readers ? 0 : POLLERR);
   }
 
   wait(waiter: Waiter): () => void {

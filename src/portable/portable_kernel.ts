@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { cpus } from "node:os";
+import { availableParallelism } from "node:os";
 import process from "node:process";
 import {
   AIO_SIGSET_SIGMASK,
@@ -22,11 +22,12 @@ import {
   ENOSYS,
 } from "../abi/errno.ts";
 import { IO_EVENT_SIZE } from "../abi/io_event.ts";
-import { IOCB_KEY, IOCB_SIZE } from "../abi/iocb.ts";
+import { IOCB_KEY } from "../abi/iocb.ts";
 import { TIMESPEC_NSEC, TIMESPEC_SEC, TIMESPEC_SIZE } from "../abi/timespec.ts";
 import { readInt64, readUint64 } from "../abi/words.ts";
 import { checkInteger } from "../check.ts";
 import type { Address, Allocation, Kernel, Limits, Wakeup } from "../kernel.ts";
+import { slabOf } from "../memory/slab.ts";
 import { AddressSpace } from "./address_space.ts";
 import { CompatCalls } from "./compat.ts";
 import { CpuCredits, RingCredits } from "./credits.ts";
@@ -40,7 +41,10 @@ import { type Behaviour, behaviourOf, type KernelRelease } from "./release.ts";
 import { Ring, ringEvents } from "./ring.ts";
 import { RunList } from "./run_list.ts";
 import { Importer } from "./submit.ts";
-import { ThreadPool } from "./thread_pool.ts";
+import type { Faults } from "./simulation/faults.ts";
+import type { LogEntry } from "./simulation/log.ts";
+import { SimulatedDisk } from "./simulation/simulated_disk.ts";
+import { SystemDisk } from "./system_disk.ts";
 import { milliseconds } from "./time.ts";
 import { LoopWakeup } from "./wakeup.ts";
 
@@ -60,6 +64,19 @@ export interface PortableKernelOptions {
    * @default {"6.18"}
    */
   release?: KernelRelease;
+  /**
+   * Simulates the disk: requests complete in an order, and after times, that this number decides
+   * on, by a virtual clock. The same seed and the same program give the same run, in every runtime.
+   *
+   * @default {0 where there are faults; else the disk is real}
+   */
+  seed?: number;
+  /**
+   * What goes wrong on the simulated disk, and how often.
+   *
+   * @default {{}}
+   */
+  faults?: Faults;
 }
 
 /** How an {@link PortableKernel.eventfd} or {@link PortableKernel.pipe} behaves. */
@@ -74,7 +91,7 @@ export interface OwnFileOptions {
 
 /** A counter of the portable kernel; see eventfd(2). */
 export interface PortableEventfd extends Disposable {
-  /** For `aio_resfd`, and for requests: reads, writes and polls. */
+  /** For `aio_resfd`, and for requests: reads and polls. */
   readonly fd: number;
   /** What it stands at. */
   readonly count: number;
@@ -103,6 +120,11 @@ const MAXIMUM_EVENTS = 0x10000000 / IO_EVENT_SIZE;
 /** What processes of one machine share. */
 interface Machine {
   readonly disk: Disk;
+  readonly seed: number | undefined;
+  /** The disk, if it is a simulated one. */
+  readonly simulation: SimulatedDisk | undefined;
+  /** What {@link PortableKernel.crash} ends. */
+  readonly processes: Set<() => void>;
   readonly files: Files;
   readonly behaviour: Behaviour;
   readonly cpus: number;
@@ -131,6 +153,7 @@ export class PortableKernel implements Kernel {
   readonly #contexts = new Map<Address, Kioctx>();
   /** By `id` of the ring; a free index holds `undefined`. */
   readonly #table: (Kioctx | undefined)[] = [];
+  readonly #wakeups = new Set<Wakeup>();
   #interrupted = false;
 
   /**
@@ -138,16 +161,19 @@ export class PortableKernel implements Kernel {
    *
    * @param options What the machine is like
    * @throws {RangeError} If an option is out of range
+   * @throws {TypeError} If there is no such fault
    */
   constructor(options: PortableKernelOptions = {}) {
     this.#machine = machines.get(options) ?? this.#makeMachine(options);
-    const { files, behaviour } = this.#machine;
+    const { files, behaviour, processes } = this.#machine;
+    processes.add(() => this.#die());
     this.#runList = new RunList((request, res) => this.#complete(request, res));
     this.#importer = new Importer({
       space: this.#space,
       files,
       behaviour,
-      privileged: process.getuid?.() === 0,
+      // Asked for only where it matters: Deno wants a permission for it
+      privileged: () => process.getuid?.() === 0,
       kick: this.#runList.kick,
       complete: (request, res) => this.#complete(request, res),
     });
@@ -160,12 +186,21 @@ export class PortableKernel implements Kernel {
   }
 
   #makeMachine(options: PortableKernelOptions): Machine {
-    const { aioMaxNr = 65536, cpus: count = Math.max(1, cpus().length) } = options;
+    const { aioMaxNr = 65536, cpus: count = availableParallelism() } = options;
     checkInteger("make kernel", "aioMaxNr", aioMaxNr, 0xffffffff);
     checkInteger("make kernel", "cpus", count, 8192, 1);
-    const disk = new ThreadPool(this);
     const behaviour = behaviourOf(options.release ?? "6.18");
-    return { disk, files: new Files(disk), behaviour, cpus: count, aioMaxNr, aioNr: 0 };
+    const seed = options.seed ?? (options.faults && 0);
+    const simulation = seed === undefined ? undefined : this.#simulate(seed, options.faults ?? {});
+    const disk = simulation ?? new SystemDisk(this);
+    const files = new Files(disk);
+    const processes = new Set<() => void>();
+    return { disk, seed, simulation, processes, files, behaviour, cpus: count, aioMaxNr, aioNr: 0 };
+  }
+
+  #simulate(seed: number, faults: Faults): SimulatedDisk {
+    checkInteger("make kernel", "seed", seed, 0xffffffff);
+    return new SimulatedDisk({ seed, faults, slab: slabOf(this), streams: new SystemDisk(this) });
   }
 
   /**
@@ -313,6 +348,7 @@ export class PortableKernel implements Kernel {
       return errno;
     }
     context.active.add(request);
+    this.#machine.files.hold(request);
     this.#runList.run(request);
     // The seed's: who submits helps those that were kicked
     this.#runList.drain();
@@ -321,6 +357,7 @@ export class PortableKernel implements Kernel {
 
   #complete(request: Kiocb, res: number): void {
     this.#runList.remove(request);
+    this.#machine.files.release(request);
     if (request.context === undefined) request.result = res;
     else request.context.complete(request, res);
   }
@@ -329,8 +366,8 @@ export class PortableKernel implements Kernel {
   io_cancel(ctx_id: number, iocb: Address, result: Address): number {
     const space = this.#space;
     const { cancelReturnsEvent } = this.#machine.behaviour;
-    if (!space.locate(iocb, IOCB_SIZE)) return -EFAULT;
-    const key = space.view.getUint32(space.offset + IOCB_KEY, true);
+    if (!space.locate(iocb + IOCB_KEY, 4)) return -EFAULT;
+    const key = space.view.getUint32(space.offset, true);
     const context = this.#find(ctx_id);
     if (context === undefined) return -EINVAL;
     const request = key === 0 ? context.find(iocb, !cancelReturnsEvent) : undefined;
@@ -510,7 +547,68 @@ export class PortableKernel implements Kernel {
   wakeup(wake: () => void): Wakeup {
     const eventfd = new Eventfd(0, false, false);
     const fd = this.#machine.files.add(eventfd);
-    return new LoopWakeup(eventfd, fd, wake, () => this.#machine.files.close(fd));
+    const wakeup: LoopWakeup = new LoopWakeup(eventfd, fd, wake, () => {
+      this.#machine.files.close(fd);
+      this.#wakeups.delete(wakeup);
+    });
+    this.#wakeups.add(wakeup);
+    return wakeup;
+  }
+
+  // The simulation
+
+  /** What the disk is simulated by; `undefined`: it is the real one. For whom a test fails. */
+  get seed(): number | undefined {
+    return this.#machine.seed;
+  }
+
+  /** What happened on the simulated disk, oldest first; see `formatLog`. */
+  get log(): readonly LogEntry[] {
+    return this.#machine.simulation?.log ?? [];
+  }
+
+  /** The clock that timeouts count by, in milliseconds: a virtual one where there is a seed. */
+  now(): number {
+    return this.#machine.disk.now();
+  }
+
+  /**
+   * The power of the machine fails. All contexts of all its processes are gone, and what was in
+   * flight with them: nobody is told. Memory stays, and what {@link PortableKernel.after} has in
+   * store. Of the writes that no sync covers some are kept, some lost and some torn, as the seed
+   * decides, and the files are then as they will be found.
+   *
+   * {@link PortableKernel.spawn} makes the first process of the machine when it is on again.
+   *
+   * @throws {Error} If the disk is a real one
+   */
+  crash(): void {
+    const { simulation, processes } = this.#machine;
+    if (simulation === undefined) {
+      throw new Error("Cannot crash: the disk is real; make the kernel with `seed`");
+    }
+    for (const die of processes) die();
+    simulation.crash();
+  }
+
+  /** Ends this process without its doing. */
+  #die(): void {
+    for (const context of this.#contexts.values()) {
+      context.dead = true;
+      this.#machine.aioNr -= context.entries;
+      for (const request of context.active) {
+        // What cannot be cancelled ends later, and without an event
+        request.cancel?.();
+        request.cancel = undefined;
+        request.cancelled = true;
+        this.#runList.remove(request);
+      }
+      context.active.clear();
+    }
+    this.#contexts.clear();
+    this.#table.length = 0;
+    // What waits for completions would keep the event loop from ending
+    for (const wakeup of this.#wakeups) wakeup.close();
   }
 
   // What goes with it
@@ -593,6 +691,7 @@ export class PortableKernel implements Kernel {
     const request = new Kiocb(undefined, iocb);
     const errno = importer.check(iocb) || importer.import(request, false);
     if (errno !== 0) return errno;
+    this.#machine.files.hold(request);
     this.#runList.run(request);
     while (request.result === undefined) {
       if (this.#advance(Infinity)) continue;

@@ -120,9 +120,11 @@ export class Ring {
   take(space: AddressSpace, events: Address, count: number, keep: boolean): number {
     const words = this.#words;
     if (this.detached) return 0;
-    let head = (words[HEAD]! >>> 0) % this.nr;
     // The header's, as the kernel reads it, also where the program wrote over it
-    const tail = (Atomics.load(words, TAIL) >>> 0) % this.nr;
+    const end = Atomics.load(words, TAIL);
+    if (words[HEAD] === end) return 0;
+    let head = (words[HEAD]! >>> 0) % this.nr;
+    const tail = (end >>> 0) % this.nr;
     let taken = 0;
     let fault = false;
     while (taken < count && head !== tail && !fault) {

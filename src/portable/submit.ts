@@ -48,7 +48,7 @@ import {
 } from "../abi/rw_flags.ts";
 import { readInt64, readUint64 } from "../abi/words.ts";
 import type { Address } from "../kernel.ts";
-import { type AddressSpace, USER_END } from "./address_space.ts";
+import { type AddressSpace, PAGE_SIZE, USER_END } from "./address_space.ts";
 import { Eventfd } from "./eventfd.ts";
 import { retryAfter } from "./file.ts";
 import type { Files } from "./files.ts";
@@ -57,8 +57,7 @@ import type { Behaviour } from "./release.ts";
 
 /** The most that one request moves: INT_MAX less a part of a page. */
 const MAX_RW_COUNT = 0x7ffff000;
-/** Where a signed 64-bit number ends: 2 ** 63 - 1 has no number of its own. */
-const INT64_END = 2 ** 63;
+const INT64_MAX = 2n ** 63n - 1n;
 /** DSYNC and SYNC are done by a sync behind the write; the others change nothing here. */
 const KNOWN_FLAGS = RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_APPEND | RWF_NOAPPEND | RWF_NOSIGNAL;
 
@@ -68,7 +67,7 @@ export interface ImportState {
   readonly files: Files;
   readonly behaviour: Behaviour;
   /** Whether real-time priorities are permitted. */
-  readonly privileged: boolean;
+  privileged(): boolean;
   /** Runs a request again. */
   readonly kick: (request: Kiocb) => void;
   /** Delivers a result. */
@@ -175,21 +174,23 @@ export class Importer {
     const buffer = readUint64(view, offset + IOCB_BUF);
     const count = readUint64(view, offset + IOCB_NBYTES);
     const vectored = request.opcode === IOCB_CMD_PREADV || request.opcode === IOCB_CMD_PWRITEV;
+    // The number of iovecs is cut to an unsigned int
     const errno = vectored
-      ? this.#importVector(request, buffer, count, compat)
+      ? this.#importVector(request, buffer, view.getUint32(offset + IOCB_NBYTES, true), compat)
       : this.#importBuffer(request, buffer, count);
     if (errno !== 0) return errno;
-    if (request.start < 0 || request.start + request.total >= INT64_END) return -EINVAL;
+    if (request.start < 0 || passesEnd(view, offset, request.total)) return -EINVAL;
     request.retry = this.#transfer;
     return 0;
   }
 
-  /** See ioprio_check_cap of block/ioprio.c. */
+  /** See ioprio_check_cap of block/ioprio.c, and IOPRIO_PRIO_LEVEL. */
   #checkPriority(priority: number): number {
     const ioClass = priority >> IOPRIO_CLASS_SHIFT;
     if (ioClass > IOPRIO_CLASS_IDLE) return -EINVAL;
-    if (ioClass === IOPRIO_CLASS_RT && !this.#state.privileged) return -EPERM;
-    const level = priority & ((1 << IOPRIO_CLASS_SHIFT) - 1);
+    if (ioClass === IOPRIO_CLASS_RT && !this.#state.privileged()) return -EPERM;
+    // The bits between the two are hints
+    const level = priority & 7;
     return ioClass === IOPRIO_CLASS_NONE && level !== 0 ? -EINVAL : 0;
   }
 
@@ -223,7 +224,8 @@ export class Importer {
     let reached = true;
     for (const [base, length] of pieces) {
       const wanted = Math.min(length, MAX_RW_COUNT - total);
-      if (base + wanted > USER_END) return -EFAULT;
+      // One piece is cut before it is looked at, several are not. See import_ubuf
+      if (base + (count === 1 ? wanted : length) > USER_END) return -EFAULT;
       total += wanted;
       if (!reached || wanted === 0) continue;
       const bytes = space.bytes(base, wanted);
@@ -257,9 +259,14 @@ export class Importer {
     const wanted = mask | POLLERR | POLLHUP;
     // What has no wait queue can only be ready at once. See aio_poll
     if (file.wait === undefined && (file.poll() & wanted) === 0) return -EINVAL;
+    let woken = false;
     request.retry = () => {
-      const ready = file.poll!() & wanted;
-      if (ready !== 0) return ready;
+      const ready = file.poll!();
+      // A waker says what it did, and nobody takes from that what was not asked for; at the end
+      // of the other side it says nothing. See aio_poll_wake
+      const plain = !woken || (ready & (POLLERR | POLLHUP)) !== 0;
+      if ((ready & wanted) !== 0) return plain ? ready & wanted : ready;
+      woken = true;
       return retryAfter(request, (waiter) => file.wait!(waiter), -EIOCBRETRY);
     };
     return 0;
@@ -283,8 +290,10 @@ export class Importer {
     if (request.total === 0) return 0;
     let there = 0;
     for (const { length } of request.vector) there += length;
-    if (there <= request.moved) return -EFAULT;
-    request.total = Math.min(request.total, there);
+    // A read at the end of a file never finds out: it is begun with what it would fault at
+    const finds = there > 0 || request.writes || !request.file.positional;
+    if (there <= request.moved && finds) return -EFAULT;
+    request.total = Math.min(request.total, there || PAGE_SIZE);
     return 0;
   }
 
@@ -313,4 +322,10 @@ export class Importer {
     // There is more to do: the next run, in its turn
     request.kick();
   };
+}
+
+/** Whether a transfer of `total` bytes would end beyond the last position that there is. */
+function passesEnd(view: DataView, offset: number, total: number): boolean {
+  if (readInt64(view, offset + IOCB_OFFSET) + total <= Number.MAX_SAFE_INTEGER) return false;
+  return view.getBigInt64(offset + IOCB_OFFSET, true) + BigInt(total) > INT64_MAX;
 }

@@ -47,8 +47,12 @@ export function onGrounds(
 }
 
 /** A test that may hang; fails instead. */
-export function testWithin(name: string, body: () => Promise<void>): void {
-  test(name, () => within(PATIENCE, body()));
+export function testWithin(
+  name: string,
+  body: () => Promise<void>,
+  options: { skip?: string | false } = {},
+): void {
+  test(name, options, () => within(PATIENCE, body()));
 }
 
 function isThere({ parent, direct }: Ground): boolean {

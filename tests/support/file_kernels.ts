@@ -1,10 +1,10 @@
 import type { Kernel } from "../../src/kernel.ts";
-import { bare, decorate } from "./decorated_kernel.ts";
-import { linux } from "./real_kernel.ts";
+import { bare, decorate, wordsAt } from "./decorated_kernel.ts";
+import { real } from "./real_kernel.ts";
 
 /** A kernel, and how often it was asked to take requests. */
 export interface CountingKernel {
-  readonly kernel: Required<Kernel>;
+  readonly kernel: Kernel;
   /** The number of requests of each io_submit. */
   readonly submitted: number[];
 }
@@ -15,7 +15,7 @@ export function counting(): CountingKernel {
   const kernel = decorate({
     io_submit(ctx_id, nr, iocbpp) {
       submitted.push(nr);
-      return linux.io_submit(ctx_id, nr, iocbpp);
+      return real.io_submit(ctx_id, nr, iocbpp);
     },
   });
   return { kernel, submitted };
@@ -32,7 +32,7 @@ export function allocating(): { readonly kernel: Kernel; readonly allocated: num
     allocated,
     kernel: {
       ...kernel,
-      directAlignment: (fd) => linux.directAlignment(fd),
+      ...real.directAlignment && { directAlignment: (fd) => real.directAlignment!(fd) },
       allocate(byteLength) {
         allocated.push(byteLength);
         return kernel.allocate(byteLength);
@@ -47,7 +47,7 @@ export function allocating(): { readonly kernel: Kernel; readonly allocated: num
  */
 export class SlowKernel {
   /** To make a context with. */
-  readonly kernel: Required<Kernel>;
+  readonly kernel: Kernel;
   /** Whether requests are held back from now on. */
   holding: boolean = false;
   #held: { ctx_id: number; iocbpp: number; nr: number }[] = [];
@@ -55,10 +55,10 @@ export class SlowKernel {
   constructor() {
     this.kernel = decorate({
       io_submit: (ctx_id, nr, iocbpp) => {
-        if (!this.holding) return linux.io_submit(ctx_id, nr, iocbpp);
+        if (!this.holding) return real.io_submit(ctx_id, nr, iocbpp);
         // A copy of the pointers: the iocbs themselves stay as they are until their events
-        const { address, buffer } = linux.allocate(8 * nr);
-        new BigUint64Array(buffer).set(new BigUint64Array(linux.view(iocbpp, 8 * nr)));
+        const { address, buffer } = real.allocate(8 * nr);
+        new BigUint64Array(buffer).set(wordsAt(iocbpp, nr));
         this.#held.push({ ctx_id, iocbpp: address, nr });
         return nr;
       },
@@ -74,7 +74,7 @@ export class SlowKernel {
   release(): void {
     this.holding = false;
     for (const { ctx_id, nr, iocbpp } of this.#held.splice(0)) {
-      const accepted = linux.io_submit(ctx_id, nr, iocbpp);
+      const accepted = real.io_submit(ctx_id, nr, iocbpp);
       if (accepted !== nr) throw new Error(`io_submit took ${accepted} of ${nr}`);
     }
   }

@@ -8,7 +8,7 @@ import type { Completion } from "../../src/context/completion.ts";
 import { allocate } from "../../src/memory/allocate.ts";
 import type { Way } from "./both_ways.ts";
 import { pattern } from "./bytes.ts";
-import type { Fifo } from "./fifo.ts";
+import type { Pollable } from "./pollable.ts";
 import { TempFile, type TempFileOptions } from "./temp.ts";
 
 /** One thing that a random program does. */
@@ -115,7 +115,7 @@ interface Expected {
  */
 export class Machine implements AsyncDisposable {
   readonly #file: TempFile;
-  readonly #fifo: Fifo;
+  readonly #fifo: Pollable;
   readonly #aio: AioContext<number>;
   readonly #unit: number;
   readonly #region: number;
@@ -140,7 +140,7 @@ export class Machine implements AsyncDisposable {
     program: Program,
     unit: number,
     options: TempFileOptions,
-    fifo: Fifo,
+    fifo: Pollable,
   ) {
     this.#fifo = fifo;
     this.#unit = unit;

@@ -4,7 +4,7 @@ import { IO_EVENT_SIZE, IoEvent } from "../../src/abi/io_event.ts";
 import { Iocb, IOCB_SIZE } from "../../src/abi/iocb.ts";
 import { writeTimespec } from "../../src/abi/timespec.ts";
 import type { Address, Allocation } from "../../src/kernel.ts";
-import { linux } from "./real_kernel.ts";
+import { real } from "./real_kernel.ts";
 
 /** An event, copied. */
 export interface Event {
@@ -36,9 +36,9 @@ export class RawContext implements Disposable {
   /** @param entries What io_setup is asked for */
   constructor(entries: number) {
     const id = new BigUint64Array(1);
-    assert.equal(linux.io_setup(entries, id), 0);
+    assert.equal(real.io_setup(entries, id), 0);
     this.id = Number(id[0]);
-    this.#memory = linux.allocate(2 * DATA);
+    this.#memory = real.allocate(2 * DATA);
     this.data = new Uint8Array(this.#memory.buffer, DATA);
     this.dataAddress = this.#memory.address + DATA;
     this.eventsAddress = this.#memory.address + EVENTS;
@@ -70,7 +70,7 @@ export class RawContext implements Disposable {
   submitAddresses(...addresses: Address[]): number {
     const pointers = new BigUint64Array(this.#memory.buffer, POINTERS, addresses.length);
     pointers.set(addresses.map(BigInt));
-    return linux.io_submit(this.id, addresses.length, this.#memory.address + POINTERS);
+    return real.io_submit(this.id, addresses.length, this.#memory.address + POINTERS);
   }
 
   /** Takes events by io_getevents, waiting for `minimum` of them for ten seconds at most. */
@@ -86,7 +86,7 @@ export class RawContext implements Disposable {
     while (true) {
       const left = Math.max(0, end - performance.now()) * 1000;
       const { id, eventsAddress } = this;
-      const count = linux.io_getevents(id, minimum, maximum, eventsAddress, this.timeout(left));
+      const count = real.io_getevents(id, minimum, maximum, eventsAddress, this.timeout(left));
       if (count !== -EINTR) return count;
     }
   }
@@ -97,6 +97,11 @@ export class RawContext implements Disposable {
       const event = new IoEvent(this.#memory.buffer, EVENTS + index * IO_EVENT_SIZE);
       return { data: event.data, obj: event.obj, res: event.res, res2: event.res2 };
     });
+  }
+
+  /** The bytes of the first event that the last io_getevents left in memory. */
+  get firstEvent(): DataView {
+    return new DataView(this.#memory.buffer, EVENTS, IO_EVENT_SIZE);
   }
 
   /** Writes a timespec; its address. */
@@ -115,7 +120,7 @@ export class RawContext implements Disposable {
   /** Ends the context; its memory stays. */
   destroy(): number {
     this.#destroyed = true;
-    return linux.io_destroy(this.id);
+    return real.io_destroy(this.id);
   }
 
   [Symbol.dispose](): void {

@@ -1,5 +1,19 @@
+import { choose, type KernelName } from "../../src/choose_kernel.ts";
 import type { Kernel } from "../../src/kernel.ts";
-import { requireLinux } from "../../src/linux/load.ts";
 
-/** The kernel of this machine, with all that is optional. */
-export const linux: Required<Kernel> = requireLinux() as Required<Kernel>;
+const { name, kernel } = choose();
+
+/** Which kernel the tests run on: the one of this machine, or what `KAIO_KERNEL` says. */
+export const kernelName: KernelName = name;
+
+/** That kernel, with what both have beyond the calls. */
+export const real = kernel as Kernel & Required<Pick<Kernel, "addressOf" | "wakeup" | "limits">>;
+
+/**
+ * The options of a test that makes no sense on any other kernel than that of the machine.
+ *
+ * @param reason What the other does instead
+ */
+export function linuxOnly(reason: string): { skip: string | false } {
+  return { skip: kernelName !== "linux" && `${kernelName} kernel: ${reason}` };
+}

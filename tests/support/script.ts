@@ -29,12 +29,21 @@ import fs from "node:fs";
 import process from "node:process";
 import { AioContext, allocate } from ${JSON.stringify(new URL("../../mod.ts", import.meta.url))};
 import * as abi from ${JSON.stringify(new URL("../../src/abi/mod.ts", import.meta.url))};
+import { choose } from ${JSON.stringify(new URL("../../src/choose_kernel.ts", import.meta.url))};
 const [argument, reap] = process.argv.slice(2);
+/** What can be polled: a FIFO that is written to from outside, or what is written to after a time. */
+function pollable(fifo, milliseconds) {
+  const { name, kernel } = choose();
+  if (name === "linux") return fs.openSync(fifo, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+  const { readFd, write } = kernel.pipe();
+  setTimeout(() => write(new Uint8Array(1)), milliseconds).unref();
+  return readFd;
+}
 `;
 
 /**
  * Runs a program in a process of its own, in the present runtime. It has `AioContext`, `allocate`,
- * `abi`, `fs`, `process`, and what is handed over as `argument` and `reap`.
+ * `abi`, `fs`, `process`, `pollable`, and what is handed over as `argument` and `reap`.
  *
  * @param source JavaScript
  * @param argument The first argument

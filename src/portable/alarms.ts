@@ -1,0 +1,56 @@
+/**
+ * Things to be done at a time.
+ *
+ * @module
+ */
+import { clearTimeout, setTimeout } from "node:timers";
+
+/** A timer of the event loop takes no more milliseconds. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
+interface Alarm {
+  readonly time: number;
+  readonly action: () => void;
+}
+
+/** By the clock of the machine, from the event loop or by a thread that waits. */
+export class Alarms {
+  /** By time. */
+  #alarms: Alarm[] = [];
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /** When the next one is due; Infinity for none. */
+  get next(): number {
+    return this.#alarms[0]?.time ?? Infinity;
+  }
+
+  /** Adds one. */
+  add(time: number, action: () => void): void {
+    this.#alarms.push({ time, action });
+    this.#alarms.sort((a, b) => a.time - b.time);
+    this.#setTimer();
+  }
+
+  /**
+   * Does what its time has come for.
+   *
+   * @returns Whether there was anything
+   */
+  ring(): boolean {
+    if (this.next > performance.now()) return false;
+    while (this.next <= performance.now()) this.#alarms.shift()!.action();
+    this.#setTimer();
+    return true;
+  }
+
+  #setTimer(): void {
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (this.next === Infinity) return;
+    const left = Math.min(LONGEST_TIMER, Math.max(0, this.next - performance.now()));
+    this.#timer = setTimeout(() => {
+      this.ring();
+      this.#setTimer();
+    }, left);
+  }
+}

@@ -1,0 +1,275 @@
+/**
+ * One file of a simulated disk: what of it a crash may take back.
+ *
+ * The real file always has what was written last, as a page cache has. Beside it lies what each
+ * write overwrote, until a sync covers the write.
+ *
+ * @module
+ */
+import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import type { Random } from "./random.ts";
+import { SECTOR_SIZE, sectorEnd, sectorStart } from "./sectors.ts";
+
+/** A write that is on the file, and perhaps not on the disk. */
+export interface StoredWrite {
+  readonly request: number;
+  readonly fd: number;
+  readonly position: number;
+  length: number;
+  /** What the sectors that it touches held before, from the first byte of the first on. */
+  before: Uint8Array;
+  /** How long the file was before. */
+  oldSize: number;
+  /** How long it was then. */
+  size: number;
+  /** How it stands with syncs: `forsaken` are those that one failed for. */
+  state: "unsynced" | "forsaken" | "durable";
+}
+
+/** What a crash made of a write. */
+export interface Remains {
+  readonly write: Readonly<Pick<StoredWrite, "request" | "fd" | "position" | "length">>;
+  /** For each of its sectors whether it is there. */
+  readonly sectors: readonly boolean[];
+  /** How many of its bytes are. */
+  readonly bytes: number;
+}
+
+/** Descriptors of files that nobody will use again. */
+const forgotten = new FinalizationRegistry<number>((fd) => closeSync(fd));
+
+/** See above. */
+export class StoredFile {
+  /** Which file, in the order in which they were first used, from 1. */
+  readonly number: number;
+  /** What `dev` and `ino` of the file are. */
+  readonly key: string;
+  /** The next write has no room. */
+  full = false;
+  /** Ours, as the program may have closed its own when the power fails. */
+  #fd: number | undefined;
+  /** In the order in which they were done; the first is not durable. */
+  #writes: StoredWrite[] = [];
+  /** How long it was after the last of them. */
+  #size = 0;
+
+  constructor(number: number, key: string) {
+    this.number = number;
+    this.key = key;
+  }
+
+  /**
+   * Writes.
+   *
+   * @param fd The descriptor of the program
+   * @param position Where to; `undefined`: to the end
+   * @param request Of which request
+   * @returns Where the bytes went, and how many
+   */
+  write(
+    fd: number,
+    bytes: Uint8Array,
+    position: number | undefined,
+    request: number,
+  ): { position: number; count: number } {
+    const stats = fstatSync(fd);
+    const oldSize = stats.size;
+    const at = position ?? oldSize;
+    const own = stats.isFile() ? this.#open(fd) : undefined;
+    if (own === undefined) return { position: at, count: write(fd, bytes, at) };
+    this.#noticeCut(oldSize);
+    const before = read(own, at, bytes.length);
+    const count = write(fd, bytes, at);
+    const { size } = fstatSync(fd);
+    // A descriptor that was opened to append does so, wherever one writes to
+    const appended = size === oldSize + count && at + count !== size;
+    const start = appended ? oldSize : at;
+    this.#size = size;
+    this.#writes.push({
+      request,
+      fd,
+      position: start,
+      length: count,
+      before: appended ? read(own, start, 0) : before,
+      oldSize,
+      size,
+      state: "unsynced",
+    });
+    return { position: start, count };
+  }
+
+  /** What a sync that begins now covers; for `synced` and `forsake`. */
+  unsynced(): readonly StoredWrite[] {
+    return this.#writes.filter(({ state }) => state === "unsynced");
+  }
+
+  /** What the last write wrote, as what a sync of that alone covers. */
+  lastWritten(): readonly StoredWrite[] {
+    return this.#writes.slice(-1);
+  }
+
+  /** A sync is over: what it covers is on the disk. */
+  synced(covered: readonly StoredWrite[]): void {
+    this.#settle(covered, "durable");
+    // Writes behind one that is not durable are kept, as they were done upon it
+    const first = this.#writes.findIndex(({ state }) => state !== "durable");
+    this.#writes.splice(0, first < 0 ? this.#writes.length : first);
+  }
+
+  /** A sync has failed: what it was to cover is covered by no later one either. */
+  forsake(covered: readonly StoredWrite[]): void {
+    this.#settle(covered, "forsaken");
+  }
+
+  #settle(covered: readonly StoredWrite[], state: StoredWrite["state"]): void {
+    const all = new Set(covered);
+    for (const write of this.#writes) {
+      if (all.has(write) && write.state === "unsynced") write.state = state;
+    }
+  }
+
+  /**
+   * The power fails. Each sector gets what it held after one of the writes that were not lost, or
+   * at the last sync: all that was written to it before comes with it.
+   *
+   * @param decide Draws which sectors of a write of so many are there
+   * @returns What became of the writes that no sync covered
+   */
+  crash(decide: (sectors: number) => boolean[]): Remains[] {
+    const fd = this.#fd;
+    if (fd === undefined) return [];
+    this.#noticeCut(fstatSync(fd).size);
+    const sectors = new Map<number, Uint8Array>();
+    const after = this.#undo(fd, sectors);
+    const { size, remains } = this.#redo(sectors, after, decide);
+    const grown = fstatSync(fd).size > this.#size ? fstatSync(fd).size : 0;
+    const end = Math.max(size, grown);
+    if (this.#writes.length > 0) ftruncateSync(fd, end);
+    for (const [start, bytes] of sectors) {
+      if (start < end) write(fd, bytes.subarray(0, end - start), start);
+    }
+    this.#writes = [];
+    this.#close();
+    return remains;
+  }
+
+  /** Takes the sectors back to the last sync; the result is what each write had made of its own. */
+  #undo(fd: number, sectors: Map<number, Uint8Array>): Uint8Array[][] {
+    const after: Uint8Array[][] = [];
+    for (let index = this.#writes.length - 1; index >= 0; index--) {
+      const { position, length, before } = this.#writes[index]!;
+      const first = sectorStart(position);
+      const then: Uint8Array[] = after[index] = [];
+      for (let start = first; start < position + length; start += SECTOR_SIZE) {
+        then.push(sectors.get(start) ?? padded(read(fd, start, SECTOR_SIZE)));
+        sectors.set(start, padded(before.subarray(start - first, start - first + SECTOR_SIZE)));
+      }
+    }
+    return after;
+  }
+
+  /** Brings those sectors forward again that are there. */
+  #redo(
+    sectors: Map<number, Uint8Array>,
+    after: readonly Uint8Array[][],
+    decide: (sectors: number) => boolean[],
+  ): { size: number; remains: Remains[] } {
+    const remains: Remains[] = [];
+    let size = this.#writes[0]?.oldSize ?? 0;
+    let expected = size;
+    for (const [index, write] of this.#writes.entries()) {
+      const { position, length, state, oldSize } = write;
+      // What lengthened the file in between went past the simulation, and stays
+      if (oldSize > expected) size = Math.max(size, oldSize);
+      expected = write.size;
+      const then = after[index]!;
+      const there = state === "durable" ? then.map(() => true) : decide(then.length);
+      let bytes = 0;
+      for (const [place, sector] of then.entries()) {
+        if (!there[place]) continue;
+        const start = sectorStart(position) + place * SECTOR_SIZE;
+        const end = Math.min(position + length, start + SECTOR_SIZE);
+        sectors.set(start, sector);
+        size = Math.max(size, end);
+        bytes += end - Math.max(position, start);
+      }
+      if (state !== "durable") remains.push({ write, sectors: there, bytes });
+    }
+    return { size, remains };
+  }
+
+  /** A truncate goes past the simulation, and is on the disk at once. */
+  #noticeCut(size: number): void {
+    if (size >= this.#size) return;
+    this.#size = size;
+    this.#writes = this.#writes.filter(({ position }) => position < size);
+    for (const write of this.#writes) {
+      write.length = Math.min(write.length, size - write.position);
+      write.before = write.before.subarray(0, size - sectorStart(write.position));
+      write.oldSize = Math.min(write.oldSize, size);
+      write.size = Math.min(write.size, size);
+    }
+  }
+
+  /** Opens the file again, to read also where the program may only write. */
+  #open(fd: number): number | undefined {
+    if (this.#fd !== undefined) return this.#fd;
+    for (const path of [`/proc/self/fd/${fd}`, `/dev/fd/${fd}`]) {
+      try {
+        this.#fd = openSync(path, "r+");
+        forgotten.register(this, this.#fd, this);
+        return this.#fd;
+      } catch { /* there may be another way, or else its writes are durable at once */ }
+    }
+    return undefined;
+  }
+
+  #close(): void {
+    if (this.#fd === undefined) return;
+    forgotten.unregister(this);
+    closeSync(this.#fd);
+    this.#fd = undefined;
+  }
+}
+
+/** The sectors of a range, up to the end of the file. */
+function read(fd: number, position: number, length: number): Uint8Array {
+  const start = sectorStart(position);
+  const bytes = new Uint8Array(Math.max(SECTOR_SIZE, sectorEnd(position + length) - start));
+  let count = 0;
+  for (let more = 1; more > 0 && count < bytes.length; count += more) {
+    more = readSync(fd, bytes, count, bytes.length - count, start + count);
+  }
+  return bytes.subarray(0, count);
+}
+
+/** All of it, or an error. */
+function write(fd: number, bytes: Uint8Array, position: number): number {
+  return bytes.length === 0 ? 0 : writeSync(fd, bytes, 0, bytes.length, position);
+}
+
+/** A sector; beyond the end of the file are zeros. */
+function padded(bytes: Uint8Array): Uint8Array {
+  if (bytes.length === SECTOR_SIZE) return bytes;
+  const sector = new Uint8Array(SECTOR_SIZE);
+  sector.set(bytes);
+  return sector;
+}
+
+/** Which sectors of a write are there after a crash, by the probabilities of {@link Faults}. */
+export function decide(
+  sectors: number,
+  lostWrite: number,
+  tornWrite: number,
+  random: Random,
+): boolean[] {
+  const lost = random.chance(lostWrite);
+  const torn = random.chance(tornWrite);
+  const one = random.below(Math.max(1, sectors));
+  const there = Array.from({ length: sectors }, () => random.chance(0.5));
+  if (lost) return there.fill(false);
+  if (!torn) return there.fill(true);
+  // Not all of it, and not nothing
+  if (sectors > 1 && there.every((sector) => sector === there[0])) there[one] = !there[one];
+  return there;
+}

@@ -1,0 +1,293 @@
+/**
+ * Threads that do operations with the synchronous calls of `node:fs`, over shared memory. A thread
+ * that waits in io_getevents sleeps until one is done, as in the kernel; and one call of a
+ * synchronous function costs a fraction of what a callback costs.
+ *
+ * @module
+ */
+import { setImmediate, setInterval } from "node:timers";
+import { Worker } from "node:worker_threads";
+import { EFAULT, EIO } from "../abi/errno.ts";
+import { PAGE_SIZE } from "./address_space.ts";
+import type { Operation } from "./disk.ts";
+import { errnos } from "./errno_of.ts";
+import {
+  COMPLETED,
+  CONTROL_WORDS,
+  DONE,
+  FDATASYNC,
+  FSYNC,
+  JOB_DURABLE,
+  JOB_FD,
+  JOB_KIND,
+  JOB_LENGTH,
+  JOB_POSITION,
+  JOB_RESULT,
+  JOB_SIZE,
+  JOB_SKIP,
+  QUEUE,
+  READ,
+  SLEEPING,
+  SLOT_SIZE,
+  SLOTS,
+  STARTED,
+  SUBMITTED,
+  SUITABLE,
+  UNSUITABLE,
+  WANTED,
+  WATCHED,
+  WORKER_PROGRAM,
+  WRITE,
+} from "./worker_program.ts";
+
+const KINDS = { read: READ, write: WRITE, fsync: FSYNC, fdatasync: FDATASYNC };
+/** As many as the runtimes' own pools have. */
+const MOST_WORKERS = 4;
+const NO_POSITION = -1;
+const END_OF_FILE = -2;
+const KEEP_ALIVE_MILLISECONDS = 2 ** 30;
+
+/** An operation, of which one piece after the other is a job. */
+interface Task {
+  readonly operation: Operation;
+  /** Told if threads are of no use here. */
+  readonly refused: (operation: Operation) => void;
+  /** Bytes of the pieces that are over. */
+  moved: number;
+}
+
+/** See {@link workers}. */
+export class WorkerPool {
+  readonly #control: Int32Array<SharedArrayBuffer>;
+  readonly #jobs: Float64Array<SharedArrayBuffer>;
+  readonly #data: Uint8Array<SharedArrayBuffer>;
+  readonly #shared: {
+    control: SharedArrayBuffer;
+    jobs: SharedArrayBuffer;
+    data: SharedArrayBuffer;
+  };
+  readonly #tasks: (Task | undefined)[] = new Array(SLOTS).fill(undefined);
+  readonly #free: number[] = Array.from({ length: SLOTS }, (_, slot) => SLOTS - 1 - slot);
+  /** Waiting for a slot. */
+  #waiting: Task[] = [];
+  #workers = 0;
+  #submitted = 0;
+  #taken = 0;
+  #watching = false;
+  readonly #alive = setInterval(() => {}, KEEP_ALIVE_MILLISECONDS);
+  /** A thread could not be started, or has ended: nothing more is given to them. */
+  #broken = false;
+
+  constructor() {
+    this.#alive.unref();
+    const pages = SLOTS * SLOT_SIZE / 65536;
+    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: true });
+    this.#shared = {
+      control: new SharedArrayBuffer(4 * CONTROL_WORDS),
+      jobs: new SharedArrayBuffer(8 * JOB_SIZE * SLOTS),
+      data: memory.buffer as unknown as SharedArrayBuffer,
+    };
+    this.#control = new Int32Array(this.#shared.control);
+    this.#jobs = new Float64Array(this.#shared.jobs);
+    this.#data = new Uint8Array(this.#shared.data);
+  }
+
+  /**
+   * Whether operations can be given to it. Starts a thread where there is none.
+   *
+   * @param fd A descriptor that is open, for the thread to try
+   * @param patient Whether they may have to wait until it has started
+   */
+  ready(fd: number, patient: boolean): boolean {
+    if (this.#workers === 0) this.#grow(fd);
+    if (this.#broken) return false;
+    return patient || Atomics.load(this.#control, STARTED) === SUITABLE;
+  }
+
+  /** Operations that are not over. */
+  get busy(): number {
+    return SLOTS - this.#free.length + this.#waiting.length;
+  }
+
+  /** Takes an operation over; {@link WorkerPool.flush} is to follow. */
+  launch(operation: Operation, refused: (operation: Operation) => void): void {
+    this.#waiting.push({ operation, refused, moved: 0 });
+  }
+
+  /** Hands to the threads what was launched: to wake one costs more than its work. */
+  flush(): void {
+    if (this.#waiting.length === 0) return;
+    this.#submit();
+    this.#watch();
+  }
+
+  #submit(): void {
+    const control = this.#control;
+    let count = 0;
+    while (this.#free.length > 0 && count < this.#waiting.length) {
+      const task = this.#waiting[count++]!;
+      const slot = this.#free.pop()!;
+      if (!this.#fill(slot, task)) {
+        this.#free.push(slot);
+        // As late as any other result
+        queueMicrotask(() => task.operation.done(-EFAULT));
+        continue;
+      }
+      this.#tasks[slot] = task;
+      Atomics.store(control, QUEUE + (this.#submitted & (SLOTS - 1)), slot);
+      this.#submitted = (this.#submitted + 1) | 0;
+    }
+    if (count === 0) return;
+    // A release: the jobs are written before the count that tells of them
+    Atomics.store(control, SUBMITTED, this.#submitted);
+    this.#waiting = this.#waiting.slice(count);
+    // One is enough for what is cached; it calls the others where it has to wait for the disk
+    if (Atomics.load(control, SLEEPING) === this.#workers) {
+      Atomics.sub(control, SLEEPING, Atomics.notify(control, SUBMITTED, 1));
+    }
+    if (Atomics.exchange(control, WANTED, 0) === 1) this.#grow(this.#jobs[JOB_FD]!);
+  }
+
+  /** Writes the job of the next piece. */
+  #fill(slot: number, task: Task): boolean {
+    const { operation, moved } = task;
+    const { kind, position, append, durable } = operation;
+    const jobs = this.#jobs;
+    const job = slot * JOB_SIZE;
+    const skip = operation.address % PAGE_SIZE;
+    const length = Math.min(operation.length - moved, SLOT_SIZE - PAGE_SIZE);
+    jobs[job + JOB_KIND] = KINDS[kind];
+    jobs[job + JOB_FD] = operation.fd;
+    jobs[job + JOB_LENGTH] = length;
+    jobs[job + JOB_POSITION] = position === null
+      ? NO_POSITION
+      : append
+      ? END_OF_FILE
+      : position + moved;
+    jobs[job + JOB_DURABLE] = durable === undefined ? 0 : KINDS[durable];
+    jobs[job + JOB_SKIP] = skip;
+    if (kind !== "write") return true;
+    const start = slot * SLOT_SIZE + skip;
+    return operation.gather(this.#data.subarray(start, start + length), moved);
+  }
+
+  /**
+   * Takes what is done.
+   *
+   * @returns Whether there was anything
+   */
+  harvest(): boolean {
+    const control = this.#control;
+    if (this.busy === 0) return false;
+    if (Atomics.load(control, STARTED) === UNSUITABLE) return this.#refuse();
+    let found = false;
+    while (this.#free.length < SLOTS) {
+      const place = DONE + (this.#taken & (SLOTS - 1));
+      // An acquire: the result was written before
+      const done = Atomics.load(control, place);
+      if (done === 0) break;
+      Atomics.store(control, place, 0);
+      this.#taken = (this.#taken + 1) | 0;
+      found = true;
+      this.#over(done - 1);
+    }
+    if (found) {
+      this.#submit();
+      if (this.busy === 0) this.#alive.unref();
+    }
+    return found;
+  }
+
+  #over(slot: number): void {
+    const task = this.#tasks[slot]!;
+    const { operation, moved } = task;
+    const job = slot * JOB_SIZE;
+    const length = this.#jobs[job + JOB_LENGTH]!;
+    let res = this.#jobs[job + JOB_RESULT]!;
+    if (res > 0 && operation.kind === "read") {
+      const start = slot * SLOT_SIZE + this.#jobs[job + JOB_SKIP]!;
+      if (!operation.scatter(this.#data.subarray(start, start + res), moved)) res = -EFAULT;
+    }
+    this.#tasks[slot] = undefined;
+    this.#free.push(slot);
+    if (res > 0) task.moved += res;
+    if (res === length && res > 0 && task.moved < operation.length) {
+      this.#waiting.push(task);
+    } else operation.done(task.moved > 0 ? task.moved : res);
+  }
+
+  /** Has completions taken from the event loop, and keeps the process alive until then. */
+  #watch(): void {
+    if (this.#watching || this.busy === 0) return;
+    this.#watching = true;
+    this.#alive.ref();
+    // Those that were taken are known; any other makes the count differ, and the wait is over
+    Atomics.store(this.#control, WATCHED, 1);
+    const { async, value } = Atomics.waitAsync(this.#control, COMPLETED, this.#taken);
+    if (async) value.then(this.#woken);
+    else setImmediate(this.#woken);
+  }
+
+  readonly #woken = (): void => {
+    this.#watching = false;
+    this.harvest();
+    this.#watch();
+  };
+
+  /**
+   * Holds the thread until something is done.
+   *
+   * @param milliseconds How long at most
+   */
+  sleep(milliseconds: number): void {
+    Atomics.store(this.#control, WATCHED, 1);
+    Atomics.wait(this.#control, COMPLETED, this.#taken, milliseconds);
+  }
+
+  #grow(fd: number): void {
+    if (this.#broken || this.#workers === MOST_WORKERS) return;
+    try {
+      const worker = new Worker(WORKER_PROGRAM, {
+        eval: true,
+        workerData: { ...this.#shared, errnos, fd },
+      });
+      this.#workers++;
+      worker.unref();
+      worker.on("error", () => this.#fail());
+    } catch {
+      // The permissions of the runtime do not allow it
+      this.#broken = true;
+    }
+  }
+
+  /** All that is under way; the pool is of no use from here on. */
+  #abandon(): Task[] {
+    this.#broken = true;
+    const tasks = [...this.#tasks, ...this.#waiting].filter((task) => task !== undefined);
+    this.#tasks.fill(undefined);
+    this.#free.length = 0;
+    for (let slot = 0; slot < SLOTS; slot++) this.#free.push(slot);
+    this.#waiting = [];
+    this.#alive.unref();
+    return tasks;
+  }
+
+  /** No thread has touched anything: it is done elsewhere. */
+  #refuse(): boolean {
+    const tasks = this.#abandon();
+    for (const { operation, refused } of tasks) refused(operation);
+    return tasks.length > 0;
+  }
+
+  /** A thread has ended: what it had is not known, so nothing of what is under way is sure. */
+  #fail(): void {
+    for (const { operation } of this.#abandon()) operation.done(-EIO);
+  }
+}
+
+let pool: WorkerPool | undefined;
+
+/** The workers of this thread, which all its kernels share; none is started before it is needed. */
+export function workers(): WorkerPool {
+  return pool ??= new WorkerPool();
+}
