@@ -110,6 +110,20 @@ export class AddressSpace {
   }
 
   /**
+   * Copies words out of memory, however they are aligned.
+   *
+   * @returns Whether all of them are there
+   */
+  copy(address: Address, target: Uint32Array): boolean {
+    if (!this.locate(address, target.byteLength)) return false;
+    const { view, offset } = this;
+    for (let word = 0; word < target.length; word++) {
+      target[word] = view.getUint32(offset + 4 * word, true);
+    }
+    return true;
+  }
+
+  /**
    * The bytes from an address on.
    *
    * @returns At most `byteLength` of them, fewer where the memory ends; `undefined` for none

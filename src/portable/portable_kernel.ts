@@ -335,8 +335,8 @@ export class PortableKernel implements Kernel {
   #submitOne(context: Kioctx, iocb: Address, compat: boolean): number {
     const { disk, behaviour } = this.#machine;
     const importer = this.#importer;
-    let errno = importer.check(iocb);
-    if (errno === 0 && behaviour.fileFirst) errno = importer.openFile(iocb);
+    let errno = importer.take(iocb);
+    if (errno === 0 && behaviour.fileFirst) errno = importer.openFile();
     if (errno !== 0) return errno;
     errno = disk.submitFault();
     if (errno !== 0) return errno;
@@ -689,7 +689,7 @@ export class PortableKernel implements Kernel {
     const importer = this.#importer;
     this.#machine.files.begin();
     const request = new Kiocb(undefined, iocb);
-    const errno = importer.check(iocb) || importer.import(request, false);
+    const errno = importer.take(iocb) || importer.import(request, false);
     if (errno !== 0) return errno;
     this.#machine.files.hold(request);
     this.#runList.run(request);

@@ -13,7 +13,6 @@ import {
   IOCB_LIO_OPCODE,
   IOCB_NBYTES,
   IOCB_OFFSET,
-  IOCB_REQPRIO,
   IOCB_RESERVED2,
   IOCB_RESFD,
   IOCB_RW_FLAGS,
@@ -57,6 +56,8 @@ import type { Behaviour } from "./release.ts";
 
 /** The most that one request moves: INT_MAX less a part of a page. */
 const MAX_RW_COUNT = 0x7ffff000;
+const UPPER = 2 ** 32;
+/** The last position: it has no number of its own. */
 const INT64_MAX = 2n ** 63n - 1n;
 /** DSYNC and SYNC are done by a sync behind the write; the others change nothing here. */
 const KNOWN_FLAGS = RWF_HIPRI | RWF_DSYNC | RWF_SYNC | RWF_APPEND | RWF_NOAPPEND | RWF_NOSIGNAL;
@@ -77,63 +78,71 @@ export interface ImportState {
 /** Reads iocbs, checks them, and makes requests ready to be run. */
 export class Importer {
   readonly #state: ImportState;
+  /** The iocb that is looked at: a copy, which the program cannot change meanwhile. */
+  readonly #copy = new Uint32Array(IOCB_SIZE / 4);
 
   constructor(state: ImportState) {
     this.#state = state;
   }
 
   /**
-   * Checks what concerns no file.
+   * Takes an iocb over from the program, and checks what concerns no file.
    *
    * @returns 0 or `-errno`
    */
-  check(iocb: Address): number {
+  take(iocb: Address): number {
     const { space, behaviour } = this.#state;
-    if (!space.locate(iocb, IOCB_SIZE)) return -EFAULT;
-    const { view, offset } = space;
-    if (readUint64(view, offset + IOCB_RESERVED2) !== 0) return -EINVAL;
+    if (!space.copy(iocb, this.#copy)) return -EFAULT;
+    if (this.#uint64(IOCB_RESERVED2) !== 0) return -EINVAL;
     // Before there were flags, the word had to be 0
-    if (!behaviour.pollAndFlags && view.getUint32(offset + IOCB_RW_FLAGS, true) !== 0) {
-      return -EINVAL;
-    }
-    return readInt64(view, offset + IOCB_NBYTES) < 0 ? -EINVAL : 0;
+    if (!behaviour.pollAndFlags && this.#uint32(IOCB_RW_FLAGS) !== 0) return -EINVAL;
+    return this.#int64(IOCB_NBYTES) < 0 ? -EINVAL : 0;
   }
 
-  /** Looks the file up: -EBADF if there is none. */
-  openFile(iocb: Address): number {
-    const { space, files } = this.#state;
-    if (!space.locate(iocb, IOCB_SIZE)) return -EFAULT;
-    const file = files.get(space.view.getUint32(space.offset + IOCB_FILDES, true));
-    return file === undefined ? -EBADF : 0;
+  #uint32(byteOffset: number): number {
+    return this.#copy[byteOffset / 4]!;
+  }
+
+  #uint64(byteOffset: number): number {
+    return this.#copy[byteOffset / 4 + 1]! * UPPER + this.#copy[byteOffset / 4]!;
+  }
+
+  #int64(byteOffset: number): number {
+    return (this.#copy[byteOffset / 4 + 1]! | 0) * UPPER + this.#copy[byteOffset / 4]!;
+  }
+
+  /** Looks up the file of the iocb that was taken: -EBADF if there is none. */
+  openFile(): number {
+    return this.#state.files.get(this.#uint32(IOCB_FILDES)) === undefined ? -EBADF : 0;
   }
 
   /**
-   * Fills a request from its iocb, writes the key back, and checks what is asked of the file.
+   * Fills a request from the iocb that was taken, writes the key back, and checks what is asked
+   * of the file.
    *
    * @param compat Whether iovecs are those of a 32-bit program
    * @returns 0, and the request is ready to be run; or `-errno`
    */
   import(request: Kiocb, compat: boolean): number {
     const { space, files, kick } = this.#state;
-    if (!space.locate(request.iocb, IOCB_SIZE)) return -EFAULT;
-    const { view, offset } = space;
-    request.fd = view.getUint32(offset + IOCB_FILDES, true);
+    request.fd = this.#uint32(IOCB_FILDES);
     const file = files.get(request.fd);
     if (file === undefined) return -EBADF;
     request.file = file;
-    const flags = view.getUint32(offset + IOCB_FLAGS, true);
-    if ((flags & IOCB_FLAG_RESFD) !== 0) {
-      const eventfd = files.get(view.getUint32(offset + IOCB_RESFD, true));
+    if ((this.#uint32(IOCB_FLAGS) & IOCB_FLAG_RESFD) !== 0) {
+      const eventfd = files.get(this.#uint32(IOCB_RESFD));
       if (eventfd === undefined) return -EBADF;
       if (!(eventfd instanceof Eventfd)) return -EINVAL;
       request.eventfd = eventfd;
     }
     // KIOCB_KEY, for io_cancel
-    view.setUint32(offset + IOCB_KEY, 0, true);
-    request.dataLow = view.getInt32(offset + IOCB_DATA, true);
-    request.dataHigh = view.getInt32(offset + IOCB_DATA + 4, true);
-    request.opcode = view.getUint16(offset + IOCB_LIO_OPCODE, true);
-    request.rwFlags = view.getUint32(offset + IOCB_RW_FLAGS, true);
+    if (!space.locate(request.iocb + IOCB_KEY, 4)) return -EFAULT;
+    space.view.setUint32(space.offset, 0, true);
+    request.dataLow = this.#uint32(IOCB_DATA);
+    request.dataHigh = this.#uint32(IOCB_DATA + 4);
+    // The lower half of the word; the upper is the priority
+    request.opcode = this.#uint32(IOCB_LIO_OPCODE) & 0xffff;
+    request.rwFlags = this.#uint32(IOCB_RW_FLAGS);
     request.onKick = kick;
     request.progressed = this.#progressed;
     switch (request.opcode) {
@@ -141,28 +150,22 @@ export class Importer {
       case IOCB_CMD_PREADV:
       case IOCB_CMD_PWRITE:
       case IOCB_CMD_PWRITEV:
-        return this.#importTransfer(request, view, offset, flags, compat);
+        return this.#importTransfer(request, compat);
       case IOCB_CMD_FSYNC:
       case IOCB_CMD_FDSYNC:
-        return this.#importSync(request, view, offset);
+        return this.#importSync(request);
       case IOCB_CMD_POLL:
-        return this.#importPoll(request, view, offset);
+        return this.#importPoll(request);
       default:
         return -EINVAL;
     }
   }
 
-  #importTransfer(
-    request: Kiocb,
-    view: DataView,
-    offset: number,
-    flags: number,
-    compat: boolean,
-  ): number {
+  #importTransfer(request: Kiocb, compat: boolean): number {
     const { file, writes, rwFlags } = request;
     if (this.#state.behaviour.pollAndFlags) {
-      if ((flags & IOCB_FLAG_IOPRIO) !== 0) {
-        const errno = this.#checkPriority(view.getUint16(offset + IOCB_REQPRIO, true));
+      if ((this.#uint32(IOCB_FLAGS) & IOCB_FLAG_IOPRIO) !== 0) {
+        const errno = this.#checkPriority(this.#uint32(IOCB_LIO_OPCODE) >>> 16);
         if (errno !== 0) return errno;
       }
       if ((rwFlags & ~KNOWN_FLAGS) !== 0) return -EOPNOTSUPP;
@@ -170,18 +173,25 @@ export class Importer {
     }
     if (!(writes ? file.writable : file.readable)) return -EBADF;
     if ((writes ? file.write : file.read) === undefined) return -EINVAL;
-    request.start = readInt64(view, offset + IOCB_OFFSET);
-    const buffer = readUint64(view, offset + IOCB_BUF);
-    const count = readUint64(view, offset + IOCB_NBYTES);
+    request.start = this.#int64(IOCB_OFFSET);
+    const buffer = this.#uint64(IOCB_BUF);
     const vectored = request.opcode === IOCB_CMD_PREADV || request.opcode === IOCB_CMD_PWRITEV;
     // The number of iovecs is cut to an unsigned int
     const errno = vectored
-      ? this.#importVector(request, buffer, view.getUint32(offset + IOCB_NBYTES, true), compat)
-      : this.#importBuffer(request, buffer, count);
+      ? this.#importVector(request, buffer, this.#uint32(IOCB_NBYTES), compat)
+      : this.#importBuffer(request, buffer, this.#uint64(IOCB_NBYTES));
     if (errno !== 0) return errno;
-    if (request.start < 0 || passesEnd(view, offset, request.total)) return -EINVAL;
+    if (request.start < 0 || this.#passesEnd(request)) return -EINVAL;
     request.retry = this.#transfer;
     return 0;
+  }
+
+  /** Whether a transfer would end beyond the last position that there is. */
+  #passesEnd({ start, total }: Kiocb): boolean {
+    if (start + total <= Number.MAX_SAFE_INTEGER) return false;
+    const word = IOCB_OFFSET / 4;
+    const exact = (BigInt(this.#copy[word + 1]!) << 32n) + BigInt(this.#copy[word]!);
+    return exact + BigInt(total) > INT64_MAX;
   }
 
   /** See ioprio_check_cap of block/ioprio.c, and IOPRIO_PRIO_LEVEL. */
@@ -238,23 +248,22 @@ export class Importer {
     return 0;
   }
 
-  #importSync(request: Kiocb, view: DataView, offset: number): number {
+  #importSync(request: Kiocb): number {
     if (!this.#state.behaviour.sync) return -EINVAL;
     const { file } = request;
-    const unused = readUint64(view, offset + IOCB_BUF) === 0 &&
-      readUint64(view, offset + IOCB_NBYTES) === 0 &&
-      readInt64(view, offset + IOCB_OFFSET) === 0 && request.rwFlags === 0;
+    const unused = this.#uint64(IOCB_BUF) === 0 && this.#uint64(IOCB_NBYTES) === 0 &&
+      this.#uint64(IOCB_OFFSET) === 0 && request.rwFlags === 0;
     if (!unused || file.sync === undefined) return -EINVAL;
     request.retry = () => file.sync!(request);
     return 0;
   }
 
-  #importPoll(request: Kiocb, view: DataView, offset: number): number {
+  #importPoll(request: Kiocb): number {
     if (!this.#state.behaviour.pollAndFlags) return -EINVAL;
     const { file } = request;
-    const mask = readUint64(view, offset + IOCB_BUF);
-    const unused = readUint64(view, offset + IOCB_NBYTES) === 0 &&
-      readInt64(view, offset + IOCB_OFFSET) === 0 && request.rwFlags === 0;
+    const mask = this.#uint64(IOCB_BUF);
+    const unused = this.#uint64(IOCB_NBYTES) === 0 && this.#uint64(IOCB_OFFSET) === 0 &&
+      request.rwFlags === 0;
     if (!unused || mask > 0xffff || file.poll === undefined) return -EINVAL;
     const wanted = mask | POLLERR | POLLHUP;
     // What has no wait queue can only be ready at once. See aio_poll
@@ -322,10 +331,4 @@ export class Importer {
     // There is more to do: the next run, in its turn
     request.kick();
   };
-}
-
-/** Whether a transfer of `total` bytes would end beyond the last position that there is. */
-function passesEnd(view: DataView, offset: number, total: number): boolean {
-  if (readInt64(view, offset + IOCB_OFFSET) + total <= Number.MAX_SAFE_INTEGER) return false;
-  return view.getBigInt64(offset + IOCB_OFFSET, true) + BigInt(total) > INT64_MAX;
 }
