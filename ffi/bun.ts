@@ -43,7 +43,8 @@ export function bun(): Runtime {
     },
     view: (address, byteLength) => ffi.toArrayBuffer(address, 0, byteLength),
     // A view on the whole buffer: a small typed array would move when its buffer is asked for
-    addressOf: (buffer) => ffi.ptr(new Uint8Array(buffer)),
+    // Of no memory it would return an error, not throw it
+    addressOf: (buffer) => buffer.byteLength === 0 ? 0 : ffi.ptr(new Uint8Array(buffer)),
     watch: (fd, wake) => new BunWatch(fd, wake),
   };
 }

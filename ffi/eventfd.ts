@@ -33,6 +33,7 @@ export class Eventfd {
   readonly fd: number;
   readonly #calls: Calls;
   readonly #watch: Watch;
+  #closed = false;
 
   /**
    * @param runtime Where to make it
@@ -68,6 +69,9 @@ export class Eventfd {
 
   /** Ends the watch and closes the descriptor. */
   close(): void {
+    // The number may be somebody else's by the second time
+    if (this.#closed) return;
+    this.#closed = true;
     this.#watch.close(() => this.#calls.close(this.fd));
   }
 }

@@ -66,8 +66,10 @@ function takingNumbers(call: WordsCall, words: number): LibcCall {
   const bigints: bigint[] = Array(words).fill(0n);
   const word = (place: number, value: number): bigint => {
     if (numbers[place] === value) return bigints[place]!;
+    // First, as it throws for what is no integer, and that must not be found here the next time
+    const bigint = BigInt(value);
     numbers[place] = value;
-    return bigints[place] = BigInt(value);
+    return bigints[place] = bigint;
   };
   const calls: LibcCall[] = [
     () => call() as number,

@@ -44,3 +44,12 @@ export function checkRange(action: string, position: number, length: number): vo
   checkInteger(action, "position", position, Number.MAX_SAFE_INTEGER);
   checkInteger(action, "length", length, Number.MAX_SAFE_INTEGER - position);
 }
+
+/**
+ * Throws unless an argument of a raw call is one that every runtime passes on as it is: of a number
+ * that is no integer some make 0, and io_getevents would take that for no timeout at all.
+ */
+export function checkWord(call: string, name: string, value: number): void {
+  if (Number.isSafeInteger(value)) return;
+  throw rangeError(`call ${call}`, name, "a safe integer", value);
+}

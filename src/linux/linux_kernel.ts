@@ -14,6 +14,7 @@ import {
   SYS_io_setup,
   SYS_io_submit,
 } from "../abi/syscall_numbers.ts";
+import { checkInteger, checkWord, rangeError } from "../check.ts";
 import { AioError } from "../error.ts";
 import type { Address, Allocation, DirectAlignment, Kernel, Limits, Wakeup } from "../kernel.ts";
 import { readLimits } from "./limits.ts";
@@ -59,6 +60,9 @@ export class LinuxKernel implements Kernel {
 
   /** See {@link Kernel.io_setup}. */
   io_setup(nr_events: number, ctxp: BigUint64Array): number {
+    checkWord("io_setup", "nr_events", nr_events);
+    // Before the call: a context whose id is lost could never be ended
+    if (ctxp.length === 0) throw rangeError("call io_setup", "ctxp", "not empty", "[]");
     // By way of the scratch word: a small typed array can move between the call and the kernel
     this.#contextId[0] = ctxp[0] ?? 0n;
     const result = this.#ioSetup(nr_events, this.#contextIdAddress);
@@ -69,6 +73,7 @@ export class LinuxKernel implements Kernel {
 
   /** See {@link Kernel.io_destroy}. */
   io_destroy(ctx_id: number): number {
+    checkWord("io_destroy", "ctx_id", ctx_id);
     // Detached first: the call unmaps the ring, and a view on it would then end the process
     this.#views.detachRing(ctx_id);
     return this.#ioDestroy(ctx_id);
@@ -76,11 +81,17 @@ export class LinuxKernel implements Kernel {
 
   /** See {@link Kernel.io_submit}. */
   io_submit(ctx_id: number, nr: number, iocbpp: Address): number {
+    checkWord("io_submit", "ctx_id", ctx_id);
+    checkWord("io_submit", "nr", nr);
+    checkWord("io_submit", "iocbpp", iocbpp);
     return this.#ioSubmit(ctx_id, nr, iocbpp);
   }
 
   /** See {@link Kernel.io_cancel}. */
   io_cancel(ctx_id: number, iocb: Address, result: Address): number {
+    checkWord("io_cancel", "ctx_id", ctx_id);
+    checkWord("io_cancel", "iocb", iocb);
+    checkWord("io_cancel", "result", result);
     return this.#ioCancel(ctx_id, iocb, result);
   }
 
@@ -92,6 +103,11 @@ export class LinuxKernel implements Kernel {
     events: Address,
     timeout: Address | 0,
   ): number {
+    checkWord("io_getevents", "ctx_id", ctx_id);
+    checkWord("io_getevents", "min_nr", min_nr);
+    checkWord("io_getevents", "nr", nr);
+    checkWord("io_getevents", "events", events);
+    checkWord("io_getevents", "timeout", timeout);
     return this.#ioGetevents(ctx_id, min_nr, nr, events, timeout);
   }
 
@@ -104,6 +120,12 @@ export class LinuxKernel implements Kernel {
     timeout: Address | 0,
     sigmask: Address | 0,
   ): number {
+    checkWord("io_pgetevents", "ctx_id", ctx_id);
+    checkWord("io_pgetevents", "min_nr", min_nr);
+    checkWord("io_pgetevents", "nr", nr);
+    checkWord("io_pgetevents", "events", events);
+    checkWord("io_pgetevents", "timeout", timeout);
+    checkWord("io_pgetevents", "sigmask", sigmask);
     return this.#ioPgetevents(ctx_id, min_nr, nr, events, timeout, sigmask);
   }
 
@@ -114,14 +136,10 @@ export class LinuxKernel implements Kernel {
    * @throws {AioError} ENOMEM
    */
   allocate(byteLength: number): Allocation {
-    if (!Number.isSafeInteger(byteLength) || byteLength < 1) {
-      throw new RangeError(
-        `Cannot allocate memory: \`byteLength\` must be a positive integer: current value is ${byteLength}`,
-      );
-    }
+    checkInteger("allocate memory", "byteLength", byteLength, Number.MAX_SAFE_INTEGER, 1);
     const address = this.#native.map(byteLength);
     if (address < 0) throw new AioError(address, "mmap", { length: byteLength });
-    const buffer = this.#native.view(address, byteLength);
+    const buffer = this.#viewOf(address, byteLength);
     let mapped = true;
     return {
       address,
@@ -136,8 +154,20 @@ export class LinuxKernel implements Kernel {
     };
   }
 
+  /** A view on memory that was mapped just now; unmaps it where the runtime has no such views. */
+  #viewOf(address: Address, byteLength: number): ArrayBuffer {
+    try {
+      return this.#native.view(address, byteLength);
+    } catch (error) {
+      this.#native.unmap(address, byteLength);
+      throw error;
+    }
+  }
+
   /** See {@link Kernel.view}. */
   view(address: Address, byteLength: number): ArrayBuffer {
+    checkInteger("view memory", "address", address, Number.MAX_SAFE_INTEGER, 1);
+    checkInteger("view memory", "byteLength", byteLength, Number.MAX_SAFE_INTEGER, 1);
     return this.#views.make(address, byteLength);
   }
 
@@ -153,6 +183,7 @@ export class LinuxKernel implements Kernel {
 
   /** See {@link Kernel.directAlignment}. */
   directAlignment(fd: number): DirectAlignment | undefined {
+    checkWord("statx", "fd", fd);
     return this.#statx.directAlignment(fd);
   }
 
