@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { AioError } from "../../mod.ts";
+import { codes, onPlaces, openHere } from "./places.ts";
+
+for (const direct of [false, "try"] as const) {
+  onPlaces("readOnly", `a file system mounted read-only, direct ${direct}`, async ({ path }) => {
+    const file = join(path, "file");
+    for (const flags of ["r+", "w", "a", "w+"]) {
+      await assert.rejects(openHere(file, flags, { direct }), (error) => {
+        assert.ok(error instanceof AioError);
+        assert.deepEqual([error.code, error.syscall], ["EROFS", "open"]);
+        return true;
+      });
+    }
+    await assert.rejects(openHere(join(path, "new"), "wx", { direct }), { code: "EROFS" });
+    await using handle = await openHere(file, "r", { direct });
+    assert.equal((await handle.readFile()).length, 10_000);
+    await assert.rejects(handle.write("x", 0), { code: "EBADF" });
+  });
+}
+
+onPlaces(
+  "breaking",
+  "a file system that turns read-only under open files",
+  async ({ path, name }) => {
+    const content = new Uint8Array(100_000).fill(7);
+    const names = ["buffered", "direct"].map((file) => join(path, file));
+    for (const file of names) writeFileSync(file, content, { flush: true });
+    await using buffered = await openHere(names[0]!, "r+");
+    await using direct = await openHere(names[1]!, "r+", { direct: "try" });
+    // As it does by itself when it finds itself damaged
+    execFileSync("sh", ["-c", `echo broken > /sys/fs/ext4/${name}/trigger_fs_error`]);
+    for (const file of [buffered, direct]) {
+      const [read, refused] = await Promise.all([
+        codes(Array.from({ length: 8 }, (_, index) => file.readAt(index * 10_000, 10_000))),
+        codes(
+          Array.from(
+            { length: 8 },
+            (_, index) => file.write(new Uint8Array(512), 0, 512, 200_000 + index * 512),
+          ),
+        ),
+      ]);
+      assert.deepEqual(read, Array(8).fill(undefined));
+      assert.ok(
+        refused.every((code) => code === "EROFS" || code === "EIO"),
+        `writes to a file system that is read-only now: ${refused}`,
+      );
+    }
+  },
+);
