@@ -25,8 +25,10 @@ import { readInto } from "./file/read_into.ts";
 import { readToEnd } from "./file/read_to_end.ts";
 import { sizeOf } from "./file/size_of.ts";
 import { nodeStream, type ReadStreamOptions, webStream } from "./file/streams.ts";
-import { transfer } from "./file/transfer.ts";
+import { NO_MEMORY, transfer } from "./file/transfer.ts";
 import {
+  type DurableOptions,
+  flagsOf,
   parseRead,
   parseVector,
   parseWrite,
@@ -110,7 +112,17 @@ const MAXIMUM_BLOCK_SIZE = 1 << 30;
  * An open file. Made by `open`.
  *
  * The members that a `FileHandle` has too take the same arguments and give the same results and
- * error codes. Several operations may be under way at once; those without a position take turns.
+ * error codes. None of them holds the thread while a disk works, with `direct` or without.
+ *
+ * Several operations may be under way at once. What is promised of their order:
+ *
+ * - An operation that is begun after the promise of another has resolved comes after it: a read
+ *   sees the write, and a sync covers it.
+ * - Operations that are under way at once have no order, so two writes to the same bytes may end
+ *   either way, and a sync covers or misses a write. But:
+ * - Those without a position take turns, each where the one before it ended.
+ * - {@link AioFile.truncate} comes after the writes begun before it and before those begun after
+ *   it, also where those are on another `AioFile` for the same file in this thread.
  */
 export class AioFile implements AsyncDisposable {
   readonly #file: OpenFile;
@@ -341,7 +353,7 @@ export class AioFile implements AsyncDisposable {
   ): Promise<{ bytesWritten: number; buffer: D }> {
     const write = parseWrite(data, offset, length, position);
     this.#file.check("write");
-    const bytesWritten = await this.#writeBytes(write.bytes, write.position);
+    const bytesWritten = await this.#writeBytes(write.bytes, write.position, write.rwFlags);
     return { bytesWritten, buffer: data };
   }
 
@@ -350,6 +362,7 @@ export class AioFile implements AsyncDisposable {
    *
    * @param buffers The bytes
    * @param position Position in the file; `null`: where the last read or write without one ended
+   * @param options Whether the bytes are on the disk when the promise resolves
    * @returns The number of bytes, and the buffers
    * @throws {TypeError} ERR_INVALID_ARG_TYPE
    * @throws {AioError} What the kernel answered
@@ -357,11 +370,13 @@ export class AioFile implements AsyncDisposable {
   async writev<B extends readonly ArrayBufferView[]>(
     buffers: B,
     position?: number | null,
+    options?: DurableOptions,
   ): Promise<{ bytesWritten: number; buffers: B }> {
     const vector = parseVector("write", buffers, position);
+    const rwFlags = flagsOf(options);
     this.#file.check("write");
     const bytes = Buffer.concat(vector.parts, vector.length);
-    return { bytesWritten: await this.#writeBytes(bytes, vector.position), buffers };
+    return { bytesWritten: await this.#writeBytes(bytes, vector.position, rwFlags), buffers };
   }
 
   /**
@@ -417,7 +432,7 @@ export class AioFile implements AsyncDisposable {
         while (bytes.length > 0) {
           signal?.throwIfAborted();
           file.checkContext("write");
-          bytes = bytes.subarray(await this.#writeBytes(bytes, undefined));
+          bytes = bytes.subarray(await this.#writeBytes(bytes, undefined, 0));
         }
       }
     } finally {
@@ -440,7 +455,7 @@ export class AioFile implements AsyncDisposable {
 
   /**
    * Cuts the file, or lengthens it with zeros; see `FileHandle.truncate` and ftruncate(2). Comes
-   * after the writes with O_DIRECT that were begun before it.
+   * after the writes that were begun before it, and before those that were begun after it.
    *
    * @param length Bytes that the file has afterwards; less than 0 counts as 0
    * @throws {RangeError} ERR_OUT_OF_RANGE
@@ -466,7 +481,7 @@ export class AioFile implements AsyncDisposable {
    */
   async sync(): Promise<void> {
     this.#file.check("fsync");
-    await transfer(this.#file, IOCB_CMD_FSYNC, 0, 0, 0, undefined);
+    await transfer(this.#file, IOCB_CMD_FSYNC, NO_MEMORY, 0, 0, 0);
   }
 
   /**
@@ -475,7 +490,7 @@ export class AioFile implements AsyncDisposable {
    */
   async datasync(): Promise<void> {
     this.#file.check("fsync");
-    await transfer(this.#file, IOCB_CMD_FDSYNC, 0, 0, 0, undefined);
+    await transfer(this.#file, IOCB_CMD_FDSYNC, NO_MEMORY, 0, 0, 0);
   }
 
   /** Waits for what is under way and closes the file; see `FileHandle.close`. */
@@ -538,10 +553,14 @@ export class AioFile implements AsyncDisposable {
     return await this.#busy(() => this.#at(position, read));
   }
 
-  async #writeBytes(bytes: Uint8Array, position: number | undefined): Promise<number> {
+  async #writeBytes(
+    bytes: Uint8Array,
+    position: number | undefined,
+    rwFlags: number,
+  ): Promise<number> {
     if (bytes.byteLength === 0) return 0;
     const file = this.#file;
-    const write = (at: number) => writeFrom(file, bytes, at);
+    const write = (at: number) => writeFrom(file, bytes, at, rwFlags);
     if (position === undefined && file.append) {
       // The position goes with the write, as it does in the kernel: to the end of the file
       return await this.#busy(() => this.#cursor.move(write, () => sizeOf(file)));

@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { EINVAL } from "./abi/errno.ts";
 import { AioContext, innardsOf } from "./context.ts";
+import { errnoOf } from "./errno.ts";
 import { AioError } from "./error.ts";
 import { AioFile } from "./file.ts";
 import { accessOf, parseFlags } from "./file/flags.ts";
@@ -74,7 +75,8 @@ let shared: AioContext | undefined;
  * @throws {AioError} What open(2) answered: ENOENT, EACCES, …; EINVAL with `direct: true` where
  * the file system has no O_DIRECT; EAGAIN where fs.aio-max-nr is used up
  * @throws {TypeError} If `flags` or `direct` is none of the above
- * @throws {Error} Where the system calls or the FFI of the runtime are missing
+ * @throws {Error} If the environment asks for the kernel of this machine (`KAIO_KERNEL=linux`) and
+ * it cannot be called
  */
 export async function open(
   path: string | URL,
@@ -164,9 +166,9 @@ async function openPath(path: string | URL, flags: number, mode: number): Promis
   try {
     return await openAsync(path, flags, mode);
   } catch (error) {
-    const errno = (error as { errno?: unknown }).errno;
-    // What has no errno is not the kernel's: a refused permission of the runtime, a bad path
-    if (typeof errno !== "number") throw error;
+    const errno = errnoOf(error);
+    // Not the kernel's: a refused permission of the runtime, a bad path
+    if (errno === undefined) throw error;
     throw new AioError(errno, "open", { path: String(path) });
   }
 }

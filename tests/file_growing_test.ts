@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { appendFileSync } from "node:fs";
 import { AioContext } from "../mod.ts";
-import { linux } from "./support/real_kernel.ts";
+import { real } from "./support/real_kernel.ts";
 import { pattern, sameBytes } from "./support/bytes.ts";
 import { decorate } from "./support/decorated_kernel.ts";
 import { onGrounds, Scene } from "./support/file_grounds.ts";
@@ -18,7 +18,7 @@ onGrounds("a long read of a file that grows meanwhile leaves no gap", async (gro
   // One request at a time, and in between another writer comes
   const kernel = decorate({
     io_submit(ctx_id, _nr, iocbpp) {
-      const accepted = linux.io_submit(ctx_id, 1, iocbpp);
+      const accepted = real.io_submit(ctx_id, 1, iocbpp);
       if (++submitted === 2) appendFileSync(path, content.subarray(START));
       return accepted;
     },
@@ -39,7 +39,7 @@ onGrounds("readFile takes what comes while it reads", async (ground) => {
   const kernel = decorate({
     io_submit(ctx_id, nr, iocbpp) {
       if (++submitted === 1) appendFileSync(path, content.subarray(100));
-      return linux.io_submit(ctx_id, nr, iocbpp);
+      return real.io_submit(ctx_id, nr, iocbpp);
     },
   });
   await using context = new AioContext({ kernel, entries: 16 });

@@ -190,16 +190,6 @@ test("Deno without --allow-read refuses, and does not ask", inDeno, async () => 
   assert.ok(result.milliseconds < PROMPT);
 });
 
-test("Deno without --allow-ffi says that it is missing", inDeno, async () => {
-  await using scene = new Scene(BUFFERED);
-  const result = await runFileScript(TRY, {
-    argument: scene.file("content"),
-    flags: ["--allow-read"],
-  });
-  assert.match(result.stdout, /^NotCapable .*--allow-ffi/);
-  assert.equal(result.code, 0);
-});
-
 test("Deno with --allow-ffi and --allow-read alone reads", inDeno, async () => {
   await using scene = new Scene(BUFFERED);
   const result = await runFileScript(TRY, {
@@ -207,16 +197,6 @@ test("Deno with --allow-ffi and --allow-read alone reads", inDeno, async () => {
     flags: ["--allow-ffi", "--allow-read"],
   });
   assert.equal(result.stdout, "opened 5", result.stderr);
-});
-
-test("Node --permission without --allow-ffi says that it is missing", inNode, async () => {
-  await using scene = new Scene(BUFFERED);
-  const result = await runFileScript(TRY, {
-    argument: scene.file("content"),
-    flags: ["--permission", "--allow-fs-read=*"],
-  });
-  assert.match(result.stdout, /ERR_ACCESS_DENIED .*ffi/i);
-  assert.equal(result.code, 0);
 });
 
 test("Node --permission with --allow-ffi reads what --allow-fs-read allows", inNode, async () => {
@@ -232,13 +212,4 @@ test("Node --permission with --allow-ffi reads what --allow-fs-read allows", inN
     flags: ["--permission", "--allow-ffi", "--allow-fs-read=*"],
   });
   assert.match(refused.stdout, /ERR_ACCESS_DENIED/);
-});
-
-test("Node --no-experimental-ffi says that FFI is switched off", inNode, async () => {
-  await using scene = new Scene(BUFFERED);
-  const result = await runFileScript(TRY, {
-    argument: scene.file("content"),
-    flags: ["--no-experimental-ffi"],
-  });
-  assert.match(result.stdout, /FFI.*(switched off|--experimental-ffi)/);
 });

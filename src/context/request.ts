@@ -57,6 +57,8 @@ export interface Request {
   position: number;
   /** RWF_*. */
   rwFlags: number;
+  /** Bytes that io_submit itself copies, holding the thread; 0 where a device moves them. */
+  copied: number;
   /** The user's. */
   data: unknown;
   /** Who is told; none: the context's loop. */
@@ -74,6 +76,7 @@ export function blankRequest(fd: number = 0): Request {
     length: 0,
     position: 0,
     rwFlags: 0,
+    copied: 0,
     data: undefined,
     sink: undefined,
   };

@@ -4,6 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import { RWF_DSYNC } from "../abi/rw_flags.ts";
 import { checkInteger, rangeError, typeError } from "../check.ts";
 
 /** Where in its buffer and in the file a read goes. */
@@ -18,8 +19,19 @@ export interface ReadOptions {
   position?: number | bigint | null;
 }
 
+/** How a write is made. */
+export interface DurableOptions {
+  /**
+   * Whether the bytes are on the disk when the promise resolves, with what is needed to find them
+   * there: as if the file had been opened with O_DSYNC for this one write.
+   *
+   * @default {false}
+   */
+  durable?: boolean;
+}
+
 /** Where in its buffer and in the file a write comes from and goes to. */
-export interface WriteOptions {
+export interface WriteOptions extends DurableOptions {
   /** First byte of the buffer. */
   offset?: number | null;
   /** How many bytes; by default to the end of the buffer. */
@@ -75,25 +87,39 @@ export function parseWrite(
   offset: number | WriteOptions | null | undefined,
   length: number | string | null | undefined,
   position: number | null | undefined,
-): Piece<ArrayBufferView | string> {
+): Piece<ArrayBufferView | string> & { rwFlags: number } {
+  const given = typeof offset === "object" && offset !== null ? offset : undefined;
+  const rwFlags = flagsOf(given);
   if (typeof data === "string") {
+    const at = given === undefined ? offset : given.position;
     return {
       buffer: data,
       bytes: Buffer.from(data, (length ?? "utf8") as BufferEncoding),
-      position: typeof offset === "number" ? parsePosition("write", offset) : undefined,
+      position: typeof at === "number" ? parsePosition("write", at) : undefined,
+      rwFlags,
     };
   }
   if (!ArrayBuffer.isView(data)) {
     throw typeError("write", "buffer", "a string, Buffer, TypedArray or DataView");
   }
-  const options = typeof offset === "object" && offset !== null
-    ? offset
-    : { offset, length: length as number | null | undefined, position };
+  const options = given ??
+    { offset: offset as number | null, length: length as number | null | undefined, position };
   return {
     buffer: data,
     bytes: part("write", data, options.offset ?? 0, options.length ?? undefined),
     position: parsePosition("write", options.position),
+    rwFlags,
   };
+}
+
+/**
+ * RWF_* for a write.
+ *
+ * @throws {TypeError} If `durable` is neither true nor false
+ */
+export function flagsOf({ durable = false }: DurableOptions = {}): number {
+  if (typeof durable !== "boolean") throw typeError("write", "durable", "a boolean");
+  return durable ? RWF_DSYNC : 0;
 }
 
 function part(

@@ -4,13 +4,17 @@
  * @module
  */
 import { EBADF, EINVAL, EISDIR } from "../abi/errno.ts";
+import { IOCB_CMD_PREAD, IOCB_CMD_PWRITE } from "../abi/opcodes.ts";
 import { requestError, TRANSFERS } from "../context/completion.ts";
 import type { Core } from "../context/core.ts";
 import type { Pump } from "../context/pump.ts";
 import { blankRequest, type Request, type Sink } from "../context/request.ts";
 import { AioError } from "../error.ts";
 import type { Address, DirectAlignment } from "../kernel.ts";
+import type { Piece } from "../memory/slab.ts";
+import { Detour } from "./detour.ts";
 import type { RangeLock } from "./range_lock.ts";
+import { type Way, waysOf } from "./way.ts";
 
 /** What `open` found out. */
 export interface OpenFileState {
@@ -54,6 +58,8 @@ export class OpenFile {
   readonly lock: RangeLock;
   /** Set when closing begins: nothing new is started. */
   closed = false;
+  #reads: Way;
+  #writes: Way;
   #underWay = 0;
   #drained: (() => void) | undefined;
   /** Filled anew for each request; the core copies it. */
@@ -73,6 +79,9 @@ export class OpenFile {
     this.isRegular = state.isRegular;
     this.isStream = state.isStream;
     this.lock = state.lock;
+    const { reads, writes } = waysOf(state.core.kernel, state);
+    this.#reads = reads;
+    this.#writes = writes;
     this.#request = blankRequest(state.fd);
   }
 
@@ -102,25 +111,74 @@ export class OpenFile {
   }
 
   /**
-   * Queues a request on memory that the sink keeps pinned.
+   * Begins a request on memory that the sink keeps pinned.
    *
-   * @returns A ticket
+   * @param opcode IOCB_CMD_*
+   * @param piece The memory
+   * @param offset Where in it
+   * @param length Bytes; of a poll the mask
+   * @param position In the file
+   * @param sink Is told the result, never before this returns
+   * @param rwFlags RWF_*
+   * @returns A ticket; 0 for what does not go to the kernel, and cannot be cancelled
    */
-  queue(opcode: number, address: Address, length: number, position: number, sink: Sink): number {
+  queue(
+    opcode: number,
+    piece: Piece,
+    offset: number,
+    length: number,
+    position: number,
+    sink: Sink,
+    rwFlags = 0,
+  ): number {
+    const way = this.#wayOf(opcode);
+    if (way === "kernel" || way === "copied") {
+      const copied = way === "copied" ? length : 0;
+      return this.send(opcode, piece.address + offset, length, position, sink, rwFlags, copied);
+    }
+    const detour = Detour.of(this, opcode, piece, offset, length, position, rwFlags, sink);
+    if (way === "prompt") return detour.attempt();
+    detour.walk();
+    return 0;
+  }
+
+  #wayOf(opcode: number): Way {
+    if (opcode === IOCB_CMD_PREAD) return this.#reads;
+    return opcode === IOCB_CMD_PWRITE ? this.#writes : "kernel";
+  }
+
+  /** Queues a request for the kernel; of its bytes io_submit copies `copied`. */
+  send(
+    opcode: number,
+    address: Address,
+    length: number,
+    position: number,
+    sink: Sink,
+    rwFlags: number,
+    copied: number,
+  ): number {
     const request = this.#request;
     request.opcode = opcode;
     request.address = address;
     request.length = length;
     request.position = position;
     request.sink = sink;
+    request.rwFlags = rwFlags;
+    request.copied = copied;
     return this.core.queue(request);
+  }
+
+  /** The kernel cannot do without waiting what this opcode asks of the file. */
+  waitsAlways(opcode: number): void {
+    if (opcode === IOCB_CMD_PREAD) this.#reads = "threads";
+    else this.#writes = "threads";
   }
 
   /** The error of a request of this file. */
   error(errno: number, opcode: number, position: number, length: number): AioError {
     const { fd, path } = this;
     const hint = errno === -EINVAL && !this.direct && TRANSFERS.has(opcode)
-      ? "asynchronous I/O does not work on this file; use node:fs"
+      ? "the file does not support it"
       : undefined;
     const where = TRANSFERS.has(opcode) ? { position, length } : {};
     return requestError(this.core.kernel, errno, opcode, { fd, path, hint, ...where });

@@ -14,12 +14,14 @@ interface Hold {
   alone: boolean;
   /** Whether it has the range, or waits for it. */
   granted: boolean;
-  grant: () => void;
+  /** Ends the wait. */
+  grant: (() => void) | undefined;
 }
 
 /** Ranges of bytes held or waited for, oldest first. */
 export class RangeLock {
   #holds: Hold[] = [];
+  #waiting = 0;
 
   /**
    * Waits for a range.
@@ -30,14 +32,17 @@ export class RangeLock {
    * @returns A function that gives the range back
    */
   async hold(start: number, end: number, alone: boolean): Promise<() => void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const hold: Hold = { start, end, alone, granted: false, grant: resolve };
+    const hold: Hold = { start, end, alone, granted: true, grant: undefined };
+    const free = !this.#holds.some((older) => conflict(older, hold));
     this.#holds.push(hold);
-    this.#grantAll();
-    await promise;
+    if (!free) {
+      hold.granted = false;
+      this.#waiting++;
+      await new Promise<void>((resolve) => hold.grant = resolve);
+    }
     return () => {
       this.#holds.splice(this.#holds.indexOf(hold), 1);
-      this.#grantAll();
+      if (this.#waiting > 0) this.#grantAll();
     };
   }
 
@@ -47,7 +52,8 @@ export class RangeLock {
       if (hold.granted) continue;
       if (this.#holds.slice(0, index).some((older) => conflict(older, hold))) continue;
       hold.granted = true;
-      hold.grant();
+      this.#waiting--;
+      hold.grant!();
     }
   }
 }

@@ -54,7 +54,8 @@ export abstract class RangeRead implements Sink {
     const { file } = this;
     this.#ticket = file.queue(
       IOCB_CMD_PREAD,
-      this.piece!.address + this.#got,
+      this.piece!,
+      this.#got,
       this.#span - this.#got,
       this.position - this.skip + this.#got,
       this,

@@ -6,6 +6,7 @@
 import { IOCB_CMD_PREAD } from "../abi/opcodes.ts";
 import type { Sink } from "../context/request.ts";
 import type { Address } from "../kernel.ts";
+import type { Piece } from "../memory/slab.ts";
 import type { OpenFile } from "./open_file.ts";
 
 /** Where `target` lies, if it can be read into as it is; else 0. */
@@ -19,11 +20,11 @@ export function addressInPlace(file: OpenFile, target: Uint8Array, position: num
   return aligned ? address : 0;
 }
 
-/** Holds `target` until the kernel lets go: that is what pins it. */
-class InPlaceRead<R> implements Sink {
+/** Holds the memory until the kernel lets go: that is what pins it. */
+class InPlaceRead<R> implements Sink, Piece {
+  readonly address: Address;
+  readonly bytes: Uint8Array<ArrayBuffer>;
   readonly #file: OpenFile;
-  readonly #target: Uint8Array;
-  readonly #address: Address;
   readonly #position: number;
   readonly #result: (count: number) => R;
   readonly #resolve: (result: R) => void;
@@ -40,8 +41,9 @@ class InPlaceRead<R> implements Sink {
     reject: (reason: unknown) => void,
   ) {
     this.#file = file;
-    this.#target = target;
-    this.#address = address;
+    // Memory from `allocate` is no SharedArrayBuffer
+    this.bytes = target as Uint8Array<ArrayBuffer>;
+    this.address = address;
     this.#position = position;
     this.#result = result;
     this.#resolve = resolve;
@@ -52,12 +54,12 @@ class InPlaceRead<R> implements Sink {
 
   #queue(): void {
     const got = this.#got;
-    const left = this.#target.byteLength - got;
-    this.#file.queue(IOCB_CMD_PREAD, this.#address + got, left, this.#position + got, this);
+    const left = this.bytes.byteLength - got;
+    this.#file.queue(IOCB_CMD_PREAD, this, got, left, this.#position + got, this);
   }
 
   complete(res: number): void {
-    const length = this.#target.byteLength;
+    const length = this.bytes.byteLength;
     if (res > 0) {
       this.#got += res;
       // Less than asked for is the end of the file if it is no whole block, and perhaps else

@@ -4,12 +4,12 @@
  * @module
  */
 import { setTimeout } from "node:timers/promises";
-import { EINVAL } from "../abi/errno.ts";
+import { EAGAIN, EINVAL } from "../abi/errno.ts";
 import { IOCB_CMD_POLL } from "../abi/opcodes.ts";
 import { AioError } from "../error.ts";
 import { abortable } from "./abortable.ts";
 import type { OpenFile } from "./open_file.ts";
-import { Transfer } from "./transfer.ts";
+import { NO_MEMORY, Transfer } from "./transfer.ts";
 
 /** How long until the next look at what the kernel cannot wait for. */
 const LOOK_AGAIN_MILLISECONDS = 10;
@@ -34,10 +34,29 @@ export async function whenReady<T>(
   const turn = file.lock.hold(events, events + 1, true);
   const release = await abortable(turn, signal, () => turn.then((release) => release()));
   try {
+    // Such a kernel holds a thread of the runtime and not this one, and cannot poll
+    if (file.core.kernel.inThread) return await tried(file, signal, action);
     await ready(file, events, signal);
     return await action();
   } finally {
     release();
+  }
+}
+
+/** Does it again and again until it does not say that it would have to wait. */
+async function tried<T>(
+  file: OpenFile,
+  signal: AbortSignal | undefined,
+  action: () => Promise<T>,
+): Promise<T> {
+  while (true) {
+    try {
+      return await action();
+    } catch (error) {
+      if (!(error instanceof AioError) || error.errno !== -EAGAIN) throw error;
+    }
+    file.checkContext("poll");
+    await lookAgain(signal);
   }
 }
 
@@ -48,7 +67,7 @@ async function ready(
 ): Promise<void> {
   while (true) {
     try {
-      const poll = new Transfer(file, IOCB_CMD_POLL, 0, events, 0, undefined);
+      const poll = new Transfer(file, IOCB_CMD_POLL, NO_MEMORY, 0, events, 0);
       await abortable(poll.promise, signal, () => poll.cancel());
       return;
     } catch (error) {
@@ -57,7 +76,11 @@ async function ready(
       // to not ready, but does not wait for. See aio_poll, fs/aio.c
       if (!(error instanceof AioError) || error.errno !== -EINVAL) throw error;
     }
-    await setTimeout(LOOK_AGAIN_MILLISECONDS, undefined, signal === undefined ? {} : { signal })
-      .catch(() => signal?.throwIfAborted());
+    await lookAgain(signal);
   }
+}
+
+async function lookAgain(signal: AbortSignal | undefined): Promise<void> {
+  await setTimeout(LOOK_AGAIN_MILLISECONDS, undefined, signal === undefined ? {} : { signal })
+    .catch(() => signal?.throwIfAborted());
 }

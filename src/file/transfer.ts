@@ -4,8 +4,11 @@
  * @module
  */
 import type { Sink } from "../context/request.ts";
-import type { Address } from "../kernel.ts";
+import type { Piece } from "../memory/slab.ts";
 import type { OpenFile } from "./open_file.ts";
+
+/** For requests that need no memory. */
+export const NO_MEMORY: Piece = { address: 0, bytes: new Uint8Array(0) };
 
 /** A request, from queueing to completion. */
 export class Transfer implements Sink {
@@ -19,43 +22,45 @@ export class Transfer implements Sink {
   #resolve!: (count: number) => void;
   #reject!: (reason: unknown) => void;
   /** Referenced until the completion: that is what keeps the memory. */
-  #pinned: unknown;
+  #piece: Piece | undefined;
 
   /**
    * Queues it.
    *
    * @param file Of which file
    * @param opcode IOCB_CMD_*
-   * @param address Where the memory lies; 0 for none
+   * @param piece The memory
+   * @param offset Where in it
    * @param length Bytes; of a poll the mask
    * @param position In the file
-   * @param pinned What keeps the memory
+   * @param rwFlags RWF_*
    */
   constructor(
     file: OpenFile,
     opcode: number,
-    address: Address,
+    piece: Piece,
+    offset: number,
     length: number,
     position: number,
-    pinned: unknown,
+    rwFlags = 0,
   ) {
     this.#file = file;
     this.#opcode = opcode;
     this.#length = length;
     this.#position = position;
-    this.#pinned = pinned;
+    this.#piece = piece;
     this.promise = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
     });
     file.enter();
-    this.#ticket = file.queue(opcode, address, length, position, this);
+    this.#ticket = file.queue(opcode, piece, offset, length, position, this, rwFlags);
     file.pump.flushSoon();
   }
 
   /** See {@link Sink}. */
   complete(res: number): void {
-    this.#pinned = undefined;
+    this.#piece = undefined;
     this.#file.leave();
     if (res >= 0) this.#resolve(res);
     else this.#reject(this.#file.error(res, this.#opcode, this.#position, this.#length));
@@ -71,10 +76,11 @@ export class Transfer implements Sink {
 export function transfer(
   file: OpenFile,
   opcode: number,
-  address: Address,
+  piece: Piece,
+  offset: number,
   length: number,
   position: number,
-  pinned: unknown,
+  rwFlags = 0,
 ): Promise<number> {
-  return new Transfer(file, opcode, address, length, position, pinned).promise;
+  return new Transfer(file, opcode, piece, offset, length, position, rwFlags).promise;
 }

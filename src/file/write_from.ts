@@ -5,11 +5,12 @@
  */
 import { fstat, ftruncate } from "node:fs";
 import { promisify } from "node:util";
-import { IOCB_CMD_PREAD, IOCB_CMD_PWRITE } from "../abi/opcodes.ts";
+import { IOCB_CMD_FDSYNC, IOCB_CMD_PREAD, IOCB_CMD_PWRITE } from "../abi/opcodes.ts";
 import { POLLOUT } from "../abi/poll.ts";
+import type { Piece } from "../memory/slab.ts";
 import type { OpenFile } from "./open_file.ts";
 import { whenReady } from "./stream_turn.ts";
-import { transfer } from "./transfer.ts";
+import { NO_MEMORY, transfer } from "./transfer.ts";
 
 const fstatAsync = promisify(fstat);
 const ftruncateAsync = promisify(ftruncate);
@@ -22,6 +23,7 @@ const LARGEST_STREAM_WRITE = 4096;
 /**
  * Writes `source` at `position`.
  *
+ * @param rwFlags RWF_DSYNC: what was written is on the disk when the promise resolves
  * @returns How many bytes were written: fewer where a later part failed, which the next write of
  * that part then reports
  */
@@ -29,27 +31,40 @@ export async function writeFrom(
   file: OpenFile,
   source: Uint8Array,
   position: number,
+  rwFlags: number,
 ): Promise<number> {
   if (file.isStream) {
     return await inParts(
       source,
       LARGEST_STREAM_WRITE,
-      (part) => whenReady(file, POLLOUT, undefined, () => writePart(file, part, 0)),
+      (part) => whenReady(file, POLLOUT, undefined, () => writePart(file, part, 0, rwFlags)),
     );
-  }
-  if (!file.direct && !file.append) {
-    return await inParts(source, LARGEST_WRITE, (part, at) => writePart(file, part, position + at));
   }
   // Taken at once, so that a truncate comes after the writes that were begun before it. An append
   // with O_DIRECT goes to a position that it has to find first: nobody else may lengthen the file
   const leave = await file.lock.hold(...LENGTH_GATE, file.append && file.direct);
   try {
     return file.append
-      ? await append(file, source)
-      : await inParts(source, LARGEST_WRITE, (part, at) => writeDirect(file, part, position + at));
+      ? await append(file, source, rwFlags)
+      : await writeParts(file, source, position, rwFlags);
   } finally {
     leave();
   }
+}
+
+/** A write at a position, which goes where it says. */
+function writeParts(
+  file: OpenFile,
+  source: Uint8Array,
+  position: number,
+  rwFlags: number,
+): Promise<number> {
+  const write = file.direct ? writeDirect : writePart;
+  return inParts(
+    source,
+    LARGEST_WRITE,
+    (part, at) => write(file, part, position + at, rwFlags),
+  );
 }
 
 /** A range that no write has: held alone by what cuts the file, shared by the writes. */
@@ -80,47 +95,55 @@ async function inParts(
 }
 
 /** A write at the end, wherever that is. */
-async function append(file: OpenFile, source: Uint8Array): Promise<number> {
+async function append(file: OpenFile, source: Uint8Array, rwFlags: number): Promise<number> {
   const release = await file.lock.hold(...APPEND_GATE, source.byteLength > LARGEST_WRITE);
   try {
     // The kernel finds the end by itself, but for O_DIRECT, where it would have to be aligned
     const position = file.direct ? (await fstatAsync(file.fd)).size : 0;
-    return await inParts(
-      source,
-      LARGEST_WRITE,
-      (part, at) => file.direct ? writeDirect(file, part, position + at) : writePart(file, part, 0),
-    );
+    return await writeParts(file, source, position, rwFlags);
   } finally {
     release();
   }
 }
 
 /** One write, from memory that the kernel may use where it lies or from a stand-in. */
-async function writePart(file: OpenFile, part: Uint8Array, position: number): Promise<number> {
+async function writePart(
+  file: OpenFile,
+  part: Uint8Array,
+  position: number,
+  rwFlags: number,
+): Promise<number> {
   const { slab } = file.core;
   const length = part.byteLength;
   const base = file.core.addressOf(part.buffer);
   const address = base + part.byteOffset;
   if (base !== 0 && address % file.alignment.memory === 0) {
-    return await transfer(file, IOCB_CMD_PWRITE, address, length, position, part);
+    const piece = { address, bytes: part as Uint8Array<ArrayBuffer> };
+    return await transfer(file, IOCB_CMD_PWRITE, piece, 0, length, position, rwFlags);
   }
   const piece = slab.take(length);
   try {
     piece.bytes.set(part);
-    return await transfer(file, IOCB_CMD_PWRITE, piece.address, length, position, piece);
+    return await transfer(file, IOCB_CMD_PWRITE, piece, 0, length, position, rwFlags);
   } finally {
     slab.give(piece);
   }
 }
 
 /** A write to a file that takes whole blocks only. */
-async function writeDirect(file: OpenFile, part: Uint8Array, position: number): Promise<number> {
+async function writeDirect(
+  file: OpenFile,
+  part: Uint8Array,
+  position: number,
+  rwFlags: number,
+): Promise<number> {
   const { offset } = file.alignment;
   const end = position + part.byteLength;
   const whole = position % offset === 0 && end % offset === 0;
   const release = await holdBlocks(file, position, end, !whole);
   try {
-    return whole ? await writePart(file, part, position) : await merge(file, part, position);
+    const write = whole ? writePart : merge;
+    return await write(file, part, position, rwFlags);
   } finally {
     release();
   }
@@ -153,7 +176,12 @@ async function holdBlocks(
 }
 
 /** Reads the blocks at both ends, merges, writes all, and cuts what went beyond the end. */
-async function merge(file: OpenFile, part: Uint8Array, position: number): Promise<number> {
+async function merge(
+  file: OpenFile,
+  part: Uint8Array,
+  position: number,
+  rwFlags: number,
+): Promise<number> {
   const { offset } = file.alignment;
   const end = position + part.byteLength;
   const start = position - position % offset;
@@ -166,31 +194,27 @@ async function merge(file: OpenFile, part: Uint8Array, position: number): Promis
     const { size } = await fstatAsync(file.fd);
     const head = position > start;
     const tail = end < start + span;
-    if (head) await readBlock(file, piece.address, blocks.subarray(0, offset), start);
-    if (tail && !(head && span === offset)) {
-      const last = span - offset;
-      await readBlock(file, piece.address + last, blocks.subarray(last), start + last);
-    }
+    if (head) await readBlock(file, piece, 0, start);
+    if (tail && !(head && span === offset)) await readBlock(file, piece, span - offset, start);
     blocks.set(part, position - start);
-    const written = await transfer(file, IOCB_CMD_PWRITE, piece.address, span, start, piece);
+    const written = await transfer(file, IOCB_CMD_PWRITE, piece, 0, span, start, rwFlags);
     const length = Math.max(size, Math.min(end, start + written));
-    if (file.isRegular && start + written > length) await ftruncateAsync(file.fd, length);
+    if (file.isRegular && start + written > length) {
+      await ftruncateAsync(file.fd, length);
+      // The bytes are there already; so that the file does not come back longer than it was
+      if (rwFlags !== 0) await transfer(file, IOCB_CMD_FDSYNC, NO_MEMORY, 0, 0, 0);
+    }
     return Math.max(0, Math.min(part.byteLength, start + written - position));
   } finally {
     slab.give(piece);
   }
 }
 
-/** Reads one block; what lies beyond the end of the file is zero. */
-async function readBlock(
-  file: OpenFile,
-  address: number,
-  block: Uint8Array,
-  position: number,
-): Promise<void> {
-  const { length } = block;
-  const got = await transfer(file, IOCB_CMD_PREAD, address, length, position, block);
-  block.fill(0, got);
+/** Reads the block at `at` of a piece that begins at `start` of the file; zeros beyond its end. */
+async function readBlock(file: OpenFile, piece: Piece, at: number, start: number): Promise<void> {
+  const { offset } = file.alignment;
+  const got = await transfer(file, IOCB_CMD_PREAD, piece, at, offset, start + at);
+  piece.bytes.fill(0, at + got, at + offset);
 }
 
 function roundUp(value: number, multiple: number): number {

@@ -33,6 +33,7 @@ export function allocating(): { readonly kernel: Kernel; readonly allocated: num
     kernel: {
       ...kernel,
       ...real.directAlignment && { directAlignment: (fd) => real.directAlignment!(fd) },
+      ...real.inThread && { inThread: true },
       allocate(byteLength) {
         allocated.push(byteLength);
         return kernel.allocate(byteLength);

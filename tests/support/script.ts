@@ -54,7 +54,7 @@ function pollable(fifo, milliseconds) {
 export async function runScript(
   source: string,
   argument: string,
-  reap: string,
+  reap: string = "ring",
   printed: (child: ChildProcess) => void = () => {},
 ): Promise<ScriptResult> {
   using folder = new TempFolder();

@@ -19,6 +19,8 @@ interface Claim {
 export interface Laid {
   readonly number: number;
   readonly poll: boolean;
+  /** Whether it is a write. */
+  readonly writes: boolean;
   readonly claims: readonly Claim[];
   readonly signals: boolean;
   readonly key: number;
@@ -126,6 +128,7 @@ export function layRequest(request: Request, index: number, number: number): Lai
   const laid = {
     number,
     poll: op === "poll" && opcode === OPCODES.poll,
+    writes: op === "write" || op === "writev",
     signals: resfd !== undefined,
     key,
     opcode,
@@ -187,6 +190,8 @@ function excluded(request: Request, laid: Unclaimed): boolean {
   }
   // Devices of bytes have no end, and numbers have
   if (offset > 2n ** 53n - 2n ** 32n && (file === "null" || file === "zero")) return true;
+  // A position that does not count must be a number that there is even so
+  if (offset > 2n ** 52n && file === "a") return true;
   // What is open for appending cannot be made to write elsewhere
   return file === "a" && (rwFlags & 0x20) !== 0;
 }

@@ -1,0 +1,101 @@
+/**
+ * The inside of a process that puts a load on its event loop.
+ *
+ * @module
+ */
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readSync,
+  rmSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { type Load, LOADS } from "./loads.ts";
+import { Meter, type Stalls } from "./meter.ts";
+import { PARTIES, type Party } from "./parties.ts";
+
+/** What a process is started for. */
+export interface StallTask {
+  /** See {@link LOADS}. */
+  readonly load: string;
+  /** See {@link PARTIES}. */
+  readonly party: string;
+  /** Where the files are. */
+  readonly folder: string;
+  /** The measured time. */
+  readonly seconds: number;
+}
+
+const SIZE = 256 << 20;
+const CHUNK = 1 << 20;
+/** Passes that warm up the compiled code, and are not watched. */
+const WARM_UP_MILLISECONDS = 300;
+
+/** Passes, one after the other, until the time is over; what is between them is not watched. */
+export async function measureStalls(task: StallTask): Promise<Stalls> {
+  const load = LOADS.find(({ name }) => name === task.load)!;
+  const party = PARTIES.find(({ name }) => name === task.party)!;
+  await passes(load, party, task.folder, WARM_UP_MILLISECONDS, new Meter());
+  const meter = new Meter();
+  const bytes = await passes(load, party, task.folder, task.seconds * 1000, meter);
+  return meter.result(bytes);
+}
+
+async function passes(
+  load: Load,
+  party: Party,
+  folder: string,
+  milliseconds: number,
+  meter: Meter,
+): Promise<number> {
+  let bytes = 0;
+  while (meter.elapsed < milliseconds) {
+    const path = prepare(load, folder);
+    const file = await party.open(path, load.needs === "new" ? "w+" : "r");
+    // What opening left behind is not the load's
+    await setTimeout(5);
+    const end = performance.now() + milliseconds - meter.elapsed;
+    meter.start();
+    bytes += await load.run({ file, size: SIZE, running: () => performance.now() < end });
+    meter.stop();
+    await file.close();
+    if (load.needs === "new") rmSync(path);
+  }
+  return bytes;
+}
+
+function prepare({ needs }: Load, folder: string): string {
+  if (needs === "new") return join(folder, "written");
+  const path = join(folder, "read");
+  if (!existsSync(path)) make(path);
+  if (needs === "cold") evict();
+  if (needs === "hot") warm(path);
+  return path;
+}
+
+function make(path: string): void {
+  const chunk = new Uint32Array(CHUNK / 4);
+  // Not zeros: a disk may store those without storing them
+  for (let word = 0; word < chunk.length; word++) chunk[word] = Math.imul(word + 1, 0x9e3779b1);
+  const fd = openSync(path, "wx");
+  for (let at = 0; at < SIZE; at += CHUNK) writeSync(fd, chunk, 0, CHUNK, at);
+  fsyncSync(fd);
+  closeSync(fd);
+}
+
+/** Empties the page cache of all that is clean; root may. See drop_caches in proc(5). */
+function evict(): void {
+  writeFileSync("/proc/sys/vm/drop_caches", "1");
+}
+
+function warm(path: string): void {
+  const chunk = new Uint8Array(CHUNK);
+  const fd = openSync(path, "r");
+  for (let at = 0; at < SIZE; at += CHUNK) readSync(fd, chunk, 0, CHUNK, at);
+  closeSync(fd);
+}

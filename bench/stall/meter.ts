@@ -1,0 +1,94 @@
+import { clearImmediate, setImmediate } from "node:timers";
+import { runDelay } from "./run_delay.ts";
+
+/** What came out, in milliseconds. */
+export interface Stalls {
+  /** Half of what happens at any moment waits no longer until the loop turns to it. */
+  readonly p50: number;
+  /** 999 of 1000 wait no longer. */
+  readonly p999: number;
+  /** The longest gap between two turns. */
+  readonly longest: number;
+  /** MiB that the load moved in a second. */
+  readonly rate: number;
+}
+
+/** The most turns that are noted. */
+const CAPACITY = 1 << 23;
+
+/**
+ * Measures the gaps between the turns of the event loop, by a callback in each of them.
+ *
+ * Counting gaps would flatter: a loop that turns a thousand times while nothing happens and then
+ * stands still for 50 ms has a fine p99.9 of gaps. So the gaps are weighed by what one who comes
+ * at a random moment meets: within a gap he waits for the rest of it.
+ *
+ * What other threads and programs take of the thread's time is no stall of the loop's making: the
+ * kernel counts it, and it is taken off.
+ */
+export class Meter {
+  readonly #gaps = new Float64Array(CAPACITY);
+  #count = 0;
+  #last = 0;
+  #elapsed = 0;
+  #lastDelay = 0;
+  #immediate: ReturnType<typeof setImmediate> | undefined;
+
+  /** The loop's turns count from now on. */
+  start(): void {
+    this.#last = performance.now();
+    this.#lastDelay = runDelay();
+    this.#immediate = setImmediate(this.#turn);
+  }
+
+  /** Until now; what happens in between does not count. */
+  stop(): void {
+    clearImmediate(this.#immediate);
+    this.#note();
+  }
+
+  readonly #turn = (): void => {
+    this.#note();
+    this.#immediate = setImmediate(this.#turn);
+  };
+
+  #note(): void {
+    const now = performance.now();
+    const delay = runDelay();
+    const gap = Math.max(0, now - this.#last - (delay - this.#lastDelay));
+    if (this.#count < CAPACITY) this.#gaps[this.#count++] = gap;
+    this.#elapsed += now - this.#last;
+    this.#last = now;
+    this.#lastDelay = delay;
+  }
+
+  /** The time that was watched so far, in milliseconds. */
+  get elapsed(): number {
+    return this.#elapsed;
+  }
+
+  /** What one waits who comes at a random moment. */
+  result(bytes: number): Stalls {
+    const sorted = this.#gaps.slice(0, this.#count).sort();
+    const total = sorted.reduce((sum, gap) => sum + gap, 0);
+    /** The wait that only this share of the moments exceeds: the gaps' rests beyond it. */
+    const exceededBy = (share: number): number => {
+      let beyond = 0;
+      for (let index = sorted.length - 1, more = 1; index >= 0; index--, more++) {
+        const next = index === 0 ? 0 : sorted[index - 1]!;
+        const layer = more * (sorted[index]! - next);
+        if (beyond + layer >= share * total) {
+          return sorted[index]! - (share * total - beyond) / more;
+        }
+        beyond += layer;
+      }
+      return 0;
+    };
+    return {
+      p50: exceededBy(0.5),
+      p999: exceededBy(0.001),
+      longest: sorted.at(-1) ?? 0,
+      rate: bytes / 2 ** 20 / (this.#elapsed / 1000),
+    };
+  }
+}

@@ -1,0 +1,150 @@
+/**
+ * Transfers that must not hold the thread, whatever the file system makes of them.
+ *
+ * @module
+ */
+import { fdatasync, read, write } from "node:fs";
+import { constants } from "node:os";
+import { EAGAIN, EIO, EOPNOTSUPP } from "../abi/errno.ts";
+import { IOCB_CMD_PREAD } from "../abi/opcodes.ts";
+import { RWF_DSYNC, RWF_NOWAIT } from "../abi/rw_flags.ts";
+import type { Sink } from "../context/request.ts";
+import type { Piece } from "../memory/slab.ts";
+import type { OpenFile } from "./open_file.ts";
+
+/** Those that are over, to be used again. */
+const idle: Detour[] = [];
+
+/**
+ * One transfer: tried with RWF_NOWAIT, and made by the threads of `node:fs` if it would have had
+ * to wait; or made there at once. The sink learns nothing of it but the result.
+ */
+export class Detour implements Sink {
+  #file!: OpenFile;
+  #opcode = 0;
+  #piece: Piece | undefined;
+  #offset = 0;
+  #length = 0;
+  #position = 0;
+  #rwFlags = 0;
+  #sink: Sink | undefined;
+  /** Bytes written so far. */
+  #written = 0;
+
+  /** Takes one that is idle, or makes one. */
+  static of(
+    file: OpenFile,
+    opcode: number,
+    piece: Piece,
+    offset: number,
+    length: number,
+    position: number,
+    rwFlags: number,
+    sink: Sink,
+  ): Detour {
+    const detour = idle.pop() ?? new Detour();
+    detour.#file = file;
+    detour.#opcode = opcode;
+    detour.#piece = piece;
+    detour.#offset = offset;
+    detour.#length = length;
+    detour.#position = position;
+    detour.#rwFlags = rwFlags;
+    detour.#sink = sink;
+    detour.#written = 0;
+    return detour;
+  }
+
+  /**
+   * Tries it in the kernel.
+   *
+   * @returns A ticket
+   */
+  attempt(): number {
+    const address = this.#piece!.address + this.#offset;
+    const rwFlags = this.#rwFlags | RWF_NOWAIT;
+    // What is copied inside io_submit is what the page cache has
+    const copied = this.#file.direct ? 0 : this.#length;
+    return this.#file.send(
+      this.#opcode,
+      address,
+      this.#length,
+      this.#position,
+      this,
+      rwFlags,
+      copied,
+    );
+  }
+
+  /** What came of the attempt; see {@link Sink}. */
+  complete(res: number): void {
+    const refused = res === -EAGAIN || res === -EOPNOTSUPP;
+    if (res === -EOPNOTSUPP) this.#file.waitsAlways(this.#opcode);
+    if (this.#opcode !== IOCB_CMD_PREAD && res > 0) this.#written = res;
+    // A short read is the sink's to go on with; a short write is no end but a need to wait
+    const cut = this.#written > 0 && this.#written < this.#length;
+    if (refused || cut) this.walk();
+    else this.#end(res);
+  }
+
+  /** Has it made by other threads. */
+  walk(): void {
+    const { fd, core: { kernel } } = this.#file;
+    if (this.#opcode === IOCB_CMD_PREAD || kernel.pwrite === undefined) return this.#walk();
+    const done = this.#written;
+    const address = this.#piece!.address + this.#offset + done;
+    kernel.pwrite(fd, address, this.#length - done, this.#position + done)
+      // What went wrong is what the second attempt says
+      .then((count) => count < 0 ? this.#walk() : this.#moved(null, count));
+  }
+
+  /** Has it made by the threads of `node:fs`. */
+  #walk(): void {
+    const { fd } = this.#file;
+    const { bytes } = this.#piece!;
+    const offset = this.#offset + this.#written;
+    const length = this.#length - this.#written;
+    const position = this.#position + this.#written;
+    try {
+      if (this.#opcode === IOCB_CMD_PREAD) {
+        read(fd, bytes, offset, length, position, this.#moved);
+      } else write(fd, bytes, offset, length, position, this.#moved);
+    } catch (error) {
+      // Arguments that the runtime refuses. Nobody is told before he knows that it has begun
+      queueMicrotask(() => this.#moved(error as Error, 0));
+    }
+  }
+
+  readonly #moved = (error: Error | null, count: number): void => {
+    if (error !== null) return this.#arrive(this.#written > 0 ? this.#written : errnoOf(error));
+    if (this.#opcode === IOCB_CMD_PREAD) return this.#arrive(count);
+    this.#written += count;
+    if ((this.#rwFlags & RWF_DSYNC) === 0) this.#arrive(this.#written);
+    else fdatasync(this.#file.fd, this.#synced);
+  };
+
+  readonly #synced = (error: Error | null): void => {
+    this.#arrive(error === null ? this.#written : errnoOf(error));
+  };
+
+  #arrive(res: number): void {
+    const { pump } = this.#file;
+    this.#end(res);
+    // The sink may have asked for more
+    pump.flushSoon();
+  }
+
+  #end(res: number): void {
+    const sink = this.#sink!;
+    this.#sink = this.#piece = undefined;
+    idle.push(this);
+    sink.complete(res);
+  }
+}
+
+/** `-errno` of an error of `node:fs`: not every runtime has the number in all of them. */
+function errnoOf(error: NodeJS.ErrnoException): number {
+  if (typeof error.errno === "number") return -Math.abs(error.errno);
+  const numbers: Readonly<Record<string, number | undefined>> = constants.errno;
+  return -(numbers[error.code ?? ""] ?? EIO);
+}

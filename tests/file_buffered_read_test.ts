@@ -1,0 +1,254 @@
+import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
+import { setImmediate as nextTurn } from "node:timers/promises";
+import { AioContext, type AioFile, allocate, open } from "../mod.ts";
+import { IOCB_CMD_PREAD } from "../src/abi/opcodes.ts";
+import { RWF_NOWAIT } from "../src/abi/rw_flags.ts";
+import { pattern, sameBytes } from "./support/bytes.ts";
+import { type Cached, ColdKernel } from "./support/file_cold_kernel.ts";
+import { type Ground, GROUNDS, Scene, testWithin } from "./support/file_grounds.ts";
+import { linuxOnly } from "./support/real_kernel.ts";
+import { runFileScript } from "./support/file_script.ts";
+import { TempFile } from "./support/temp.ts";
+
+const [BUFFERED] = GROUNDS as [Ground];
+const LINUX = linuxOnly("never waits in io_submit");
+const MIB = 1 << 20;
+const CONTENT = pattern(3 * MIB + 37);
+
+/** A file on a kernel whose page cache the test decides on. */
+async function onCold(
+  cached: (nth: number) => Cached,
+  body: (file: AioFile, cold: ColdKernel, context: AioContext) => Promise<void>,
+  content: Uint8Array = CONTENT,
+): Promise<void> {
+  using cold = new ColdKernel(cached);
+  await using scene = new Scene(BUFFERED);
+  await using context = new AioContext({ kernel: cold.kernel, entries: 16 });
+  await body(await scene.holding(content, "r+", { context }), cold, context);
+}
+
+const READS: Record<string, (file: AioFile) => Promise<Uint8Array[]>> = {
+  "readAt": async (
+    file,
+  ) => [await file.readAt(5, 70_000), await file.readAt(CONTENT.length - 9, 99)],
+  "a long readAt": async (file) => [await file.readAt(1, 3 * MIB)],
+  "read": async (file) => {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(1000), 0, 1000, 77);
+    return [buffer.subarray(0, bytesRead)];
+  },
+  "read into memory from allocate": async (file) => {
+    const memory = allocate(8192);
+    const { bytesRead } = await file.read(memory.subarray(100, 8000), 0, 7900, 4321);
+    return [memory.slice(100, 100 + bytesRead), memory.slice(0, 100)];
+  },
+  "readMany": async (file) => {
+    const requests = Array.from({ length: 100 }, (_, i) => ({ position: i * 7919, length: 5000 }));
+    const parts: Uint8Array[] = [];
+    for await (const { bytes } of file.readMany(requests, { order: "request", depth: 32 })) {
+      parts.push(bytes.slice());
+    }
+    return parts;
+  },
+  "scan": async (file) => {
+    const parts: Uint8Array[] = [];
+    for await (const { bytes } of file.scan({ order: "request" })) parts.push(bytes.slice());
+    return parts;
+  },
+  "readFile": async (file) => [await file.readFile()],
+};
+
+const CACHES: Record<string, (nth: number) => Cached> = {
+  "nothing is cached": () => "nothing",
+  "half of each is cached": () => "half",
+  "some are cached": (nth) => (["all", "nothing", "half"] as const)[nth % 3]!,
+  "the file system has no RWF_NOWAIT": () => "unsupported",
+};
+
+for (const [name, read] of Object.entries(READS)) {
+  for (const [state, cached] of Object.entries(CACHES)) {
+    testWithin(`${name} brings the same bytes where ${state}`, async () => {
+      let expected: Uint8Array[] = [];
+      await onCold(() => "all", async (file) => {
+        expected = await read(file);
+      });
+      await onCold(cached, async (file, cold) => {
+        const actual = await read(file);
+        assert.equal(actual.length, expected.length);
+        for (const [i, bytes] of actual.entries()) sameBytes(bytes, expected[i]!);
+        assert.ok(cold.attempts > 0);
+      });
+    }, LINUX);
+  }
+}
+
+testWithin("no read of a buffered file is ever submitted that could wait", async () => {
+  for (const cached of Object.values(CACHES)) {
+    await onCold(cached, async (file, cold) => {
+      for (const read of Object.values(READS)) await read(file);
+      const reads = cold.seen.filter(({ opcode }) => opcode === IOCB_CMD_PREAD);
+      assert.ok(reads.length > 0);
+      for (const { rwFlags } of reads) assert.equal(rwFlags & RWF_NOWAIT, RWF_NOWAIT);
+    });
+  }
+}, LINUX);
+
+testWithin("what is cached comes with one request, what is not with one attempt", async () => {
+  for (const cached of ["all", "nothing"] as const) {
+    await onCold(() => cached, async (file, cold) => {
+      await Promise.all(Array.from({ length: 8 }, (_, i) => file.readAt(i * 4096, 4096)));
+      assert.equal(cold.attempts, 8);
+      assert.equal(cold.batches[0], 8);
+    });
+  }
+}, LINUX);
+
+testWithin("a file system without RWF_NOWAIT is not asked again", async () => {
+  await onCold(() => "unsupported", async (file, cold) => {
+    await file.readAt(0, 10);
+    assert.equal(cold.attempts, 1);
+    for (let i = 0; i < 5; i++) sameBytes(await file.readAt(i, 10), CONTENT.subarray(i, i + 10));
+    assert.equal(cold.attempts, 1);
+  });
+}, LINUX);
+
+testWithin("a thousand cold reads at once all come back", async () => {
+  await onCold(() => "nothing", async (file) => {
+    const reads = Array.from({ length: 1000 }, (_, i) => file.readAt(i * 3001, 2000));
+    for (const [i, read] of reads.entries()) {
+      sameBytes(await read, CONTENT.subarray(i * 3001, i * 3001 + 2000));
+    }
+  });
+}, LINUX);
+
+testWithin("an abort ends a cold read at once, and the file closes when it is over", async () => {
+  await onCold(() => "nothing", async (file, cold) => {
+    const reason = new Error("enough");
+    // So short that no read is kept for the next turn of the event loop
+    for (let round = 0; round < 20; round++) {
+      const controller = new AbortController();
+      const { signal } = controller;
+      const before = cold.attempts;
+      const reads = Array.from({ length: 8 }, (_, i) => file.readAt(i * 50_000, 1000, { signal }));
+      for (let turn = 0; turn < 10 && cold.attempts === before; turn++) await Promise.resolve();
+      assert.equal(cold.attempts, before + 8, "the kernel has refused them");
+      controller.abort(reason);
+      for (const read of reads) await assert.rejects(read, (error) => error === reason);
+      // Their memory is not this one's yet
+      sameBytes(await file.readAt(round, 1000), CONTENT.subarray(round, round + 1000));
+    }
+    const last = file.readAt(0, MIB);
+    await file.close();
+    sameBytes(await last, CONTENT.subarray(0, MIB));
+  });
+}, LINUX);
+
+testWithin("closing the context waits for cold reads", async () => {
+  using cold = new ColdKernel(() => "nothing");
+  await using scene = new Scene(BUFFERED);
+  const context = new AioContext({ kernel: cold.kernel, entries: 4 });
+  const file = await scene.holding(CONTENT, "r", { context });
+  let ended = 0;
+  const reads = Array.from({ length: 20 }, async (_, i) => {
+    sameBytes(await file.readAt(i, 100_000), CONTENT.subarray(i, i + 100_000));
+    ended++;
+  });
+  for (let turn = 0; turn < 10; turn++) await Promise.resolve();
+  assert.equal(cold.attempts, 4);
+  await context[Symbol.asyncDispose]();
+  assert.equal(ended, 20);
+  await Promise.all(reads);
+}, LINUX);
+
+testWithin("a failure elsewhere has the code, the number, the call, the place", async () => {
+  // Nothing is mapped at 0
+  await using file = await open("/proc/self/mem");
+  await assert.rejects(file.readAt(0, 16), {
+    name: "AioError",
+    code: "EIO",
+    errno: -5,
+    syscall: "pread",
+    path: "/proc/self/mem",
+    position: 0,
+    length: 16,
+  });
+}, LINUX);
+
+testWithin("large cached reads leave the event loop its turns", async () => {
+  await onCold(() => "all", async (file, cold) => {
+    const target = allocate(64 * MIB / 4);
+    let turns = 0;
+    let on = true;
+    const count = async () => {
+      while (on) {
+        await nextTurn();
+        turns++;
+      }
+    };
+    const counting = count();
+    await Promise.all(
+      Array.from(
+        { length: 64 },
+        (_, i) => file.read(target.subarray(i * MIB / 4, (i + 1) * MIB / 4), 0, MIB / 4, i * 4096),
+      ),
+    );
+    on = false;
+    await counting;
+    assert.equal(cold.attempts, 64);
+    // 256 KiB each: what begins within half a MiB goes out
+    assert.ok(Math.max(...cold.batches) <= 3, String(cold.batches));
+    assert.ok(turns >= 16, `${turns} turns`);
+    for (let i = 0; i < 64; i++) {
+      sameBytes(
+        target.subarray(i * MIB / 4, (i + 1) * MIB / 4),
+        CONTENT.subarray(i * 4096, i * 4096 + MIB / 4),
+      );
+    }
+  });
+}, LINUX);
+
+testWithin("a context's own requests behind large reads of a file come, too", async () => {
+  await onCold(() => "all", async (file, _, context) => {
+    using other = new TempFile(CONTENT.subarray(0, 4096));
+    const large = Array.from({ length: 8 }, () => file.readAt(0, MIB));
+    const aio = context as AioContext<number>;
+    for (let i = 0; i < 4; i++) aio.read(other.fd, new Uint8Array(100), { data: i });
+    assert.equal(aio.wait(4, { timeout: 5000 }).length, 4);
+    const looped = Array.from({ length: 8 }, () => file.readAt(1, MIB));
+    for (let i = 0; i < 4; i++) aio.read(other.fd, new Uint8Array(100), { data: i });
+    let count = 0;
+    for await (const { res } of aio) count += res;
+    assert.equal(count, 400);
+    for (const read of large) sameBytes(await read, CONTENT.subarray(0, MIB));
+    for (const read of looped) sameBytes(await read, CONTENT.subarray(1, MIB + 1));
+  });
+}, LINUX);
+
+/** Kernels on which nothing has to be tried: what they say, and whether RWF_NOWAIT is used. */
+const NEVER_WAITING = { inMemory: () => true, inThread: true } as const;
+
+for (const name of ["inMemory", "inThread"] as const) {
+  testWithin(`where ${name} says that nothing waits, requests are plain`, async () => {
+    using cold = new ColdKernel(() => "nothing", { [name]: NEVER_WAITING[name] });
+    await using scene = new Scene(BUFFERED);
+    await using context = new AioContext({ kernel: cold.kernel, entries: 16 });
+    const file = await scene.holding(CONTENT, "r+", { context });
+    sameBytes(await file.readAt(7, 5000), CONTENT.subarray(7, 5007));
+    await file.write(Buffer.from("plain"), 0, 5, 3);
+    sameBytes(await file.readAt(3, 5), Buffer.from("plain"));
+    assert.deepEqual(cold.seen.map(({ rwFlags }) => rwFlags), [0, 0, 0]);
+  }, LINUX);
+}
+
+testWithin("a process stays for what is under way elsewhere, and then ends", async () => {
+  using file = new TempFile(CONTENT);
+  const { code, stdout, stderr, milliseconds } = await runFileScript(
+    `
+      const file = await open(argument, "r+");
+      file.write("under way", 0).then(({ bytesWritten }) => console.log(bytesWritten));
+    `,
+    { argument: file.path },
+  );
+  assert.deepEqual([code, stdout], [0, "9"], stderr);
+  assert.ok(milliseconds < 5000, `${milliseconds} ms`);
+}, LINUX);
