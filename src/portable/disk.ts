@@ -10,6 +10,8 @@ export type OperationKind = "read" | "write" | "fsync" | "fdatasync";
 
 /** One piece of work of a request. */
 export interface Operation {
+  /** Whose it is: one object a context; none: the synchronous path. */
+  readonly context: object | undefined;
   readonly kind: OperationKind;
   /** The file descriptor of `node:fs`. */
   readonly fd: number;
@@ -64,8 +66,13 @@ export interface Disk {
    * Calls `action` when the clock says `time`, from the event loop or from a thread that waits.
    */
   at(time: number, action: () => void): void;
-  /** A fault for the next request of an io_submit: `-errno`, or 0 for none. */
-  submitFault(): number;
+  /**
+   * A fault for the next request of an io_submit.
+   *
+   * @param context Whose request it is
+   * @returns `-errno`, or 0 for none
+   */
+  submitFault(context: object): number;
   /** Whether a signal ends the wait that begins now. */
   waitFault(): boolean;
 }

@@ -42,7 +42,7 @@ export class Eventfd implements PortableFile {
   /** Adds to it. */
   signal(count: number = 1): void {
     this.#count = Math.min(MOST, this.#count + count);
-    this.#waiting.wake();
+    this.#waiting.wake(POLLIN);
   }
 
   /** Takes the count, or one of it for a semaphore; 0 where there is nothing. */

@@ -5,8 +5,8 @@
  */
 import type { Kiocb } from "./kiocb.ts";
 
-/** One who is told when a file may have become ready. */
-export type Waiter = () => void;
+/** One who is told when a file may have become ready, and for what: a mask, or 0 for anything. */
+export type Waiter = (mask: number) => void;
 
 /** An open file, as struct file with its operations. */
 export interface PortableFile {
@@ -41,15 +41,15 @@ export class WaitQueue {
   /** Adds one; the result takes it away again. */
   add(waiter: Waiter): () => void {
     // An object of its own, so that one waiter may wait twice
-    const entry: Waiter = () => waiter();
+    const entry: Waiter = (mask) => waiter(mask);
     this.#waiters.add(entry);
     return () => this.#waiters.delete(entry);
   }
 
-  /** Tells all. */
-  wake(): void {
+  /** Tells all what it is ready for now; 0: they must look. */
+  wake(mask: number = 0): void {
     // Nobody comes back while it is told: a request runs again in its turn
-    for (const waiter of this.#waiters) waiter();
+    for (const waiter of this.#waiters) waiter(mask);
   }
 }
 

@@ -16,8 +16,6 @@ const { O_RDONLY } = constants;
 const FIRST_OWN = 0x40000000;
 const NOTHING: readonly Uint8Array[] = [new Uint8Array(0)];
 const O_ACCMODE = 3;
-/** No process has as many. */
-const NO_DESCRIPTOR = 0x3fffffff;
 /** What is always ready; see DEFAULT_POLLMASK. */
 const READY = POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
 
@@ -91,6 +89,7 @@ class SystemFile implements PortableFile {
 export class Files {
   readonly #disk: Disk;
   readonly #appendTurn = new AppendTurn();
+  readonly #fdinfo: boolean;
   readonly #own = new Map<number, PortableFile>();
   #nextOwn = FIRST_OWN;
   /** What was found out in the io_submit that is under way. */
@@ -98,8 +97,10 @@ export class Files {
   /** Descriptors with requests in flight: they stay what they are until these are over. */
   readonly #inUse = new Map<number, SystemFile>();
 
-  constructor(disk: Disk) {
+  /** @param fdinfo Whether /proc may be read to find out how a descriptor was opened */
+  constructor(disk: Disk, fdinfo: boolean) {
     this.#disk = disk;
+    this.#fdinfo = fdinfo;
   }
 
   /** Gives a file of the kernel's own a descriptor. */
@@ -150,7 +151,8 @@ export class Files {
       return undefined;
     }
     const readable = attempt(() => readvSync(fd, NOTHING)) !== "EBADF";
-    const writable = isWritable(fd);
+    // A directory never is, and what the runtimes say of a write to one differs
+    const writable = !stats.isDirectory() && isWritable(fd, this.#fdinfo);
     // O_PATH: a place in the tree, and no file
     if (!readable && !writable) return undefined;
     return new SystemFile(kindOf(fd, stats), readable, writable, this.#disk, this.#appendTurn);
@@ -164,12 +166,18 @@ function kindOf(fd: number, stats: Stats): Kind {
   return stats.isCharacterDevice() ? "device" : "file";
 }
 
-/** Whether the runtime asks the system for a write of nothing; some return before. */
-let passesEmptyWrites: boolean | undefined;
+/**
+ * Whether the runtime was seen to ask the system for a write of nothing, which an open file refused.
+ * Some return before.
+ */
+let passesEmptyWrites = false;
 
-function isWritable(fd: number): boolean {
-  passesEmptyWrites ??= attempt(() => writevSync(NO_DESCRIPTOR, NOTHING)) === "EBADF";
-  if (passesEmptyWrites) return attempt(() => writevSync(fd, NOTHING)) !== "EBADF";
+function isWritable(fd: number, fdinfo: boolean): boolean {
+  if (attempt(() => writevSync(fd, NOTHING)) === "EBADF") {
+    passesEmptyWrites = true;
+    return false;
+  }
+  if (passesEmptyWrites || !fdinfo) return true;
   try {
     const flags = /^flags:\s*0?([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"));
     return flags === null || (parseInt(flags[1]!, 8) & O_ACCMODE) !== O_RDONLY;

@@ -87,7 +87,9 @@ export class Kiocb implements Operation {
 
   /** See {@link Operation.position}. */
   get position(): number | null {
-    return this.file.positional ? this.start + this.moved : null;
+    if (!this.file.positional) return null;
+    // That of the end counts, and this one may be none that a disk could take
+    return this.append ? 0 : this.start + this.moved;
   }
 
   /** See {@link Operation.append}. */

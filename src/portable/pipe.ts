@@ -15,7 +15,10 @@ const PIPE_BUF = 4096;
 
 /** The bytes between the two ends. */
 export class Pipe {
-  readonly waiting: WaitQueue = new WaitQueue();
+  /** Those who wait for bytes. */
+  readonly readersWaiting: WaitQueue = new WaitQueue();
+  /** Those who wait for room. */
+  readonly writersWaiting: WaitQueue = new WaitQueue();
   readonly blocking: boolean;
   #bytes = new Uint8Array(0);
   /** Whether there is one who reads. */
@@ -41,15 +44,21 @@ export class Pipe {
     joined.set(this.#bytes);
     joined.set(bytes, this.#bytes.length);
     this.#bytes = joined;
-    this.waiting.wake();
+    if (bytes.length > 0) this.readersWaiting.wake(POLLIN | POLLRDNORM);
   }
 
   /** The oldest bytes, at most `count`. */
   take(count: number): Uint8Array {
     const taken = this.#bytes.slice(0, count);
     this.#bytes = this.#bytes.slice(taken.length);
-    if (taken.length > 0) this.waiting.wake();
+    if (taken.length > 0) this.writersWaiting.wake(POLLOUT | POLLWRNORM);
     return taken;
+  }
+
+  /** One end was closed. */
+  hungUp(): void {
+    this.readersWaiting.wake(0);
+    this.writersWaiting.wake(0);
   }
 }
 
@@ -86,7 +95,7 @@ export class PipeReader implements PortableFile {
   }
 
   wait(waiter: Waiter): () => void {
-    return this.#pipe.waiting.add(waiter);
+    return this.#pipe.readersWaiting.add(waiter);
   }
 }
 
@@ -107,6 +116,7 @@ export class PipeWriter implements PortableFile {
 
   write(request: Kiocb): number {
     const pipe = this.#pipe;
+    if (request.length === 0) return 0;
     if (!pipe.readers) return -EPIPE;
     const least = request.total <= PIPE_BUF ? request.length : 1;
     if (pipe.room < least) {
@@ -125,6 +135,6 @@ export class PipeWriter implements PortableFile {
   }
 
   wait(waiter: Waiter): () => void {
-    return this.#pipe.waiting.add(waiter);
+    return this.#pipe.writersWaiting.add(waiter);
   }
 }

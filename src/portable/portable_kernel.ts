@@ -25,7 +25,7 @@ import { IO_EVENT_SIZE } from "../abi/io_event.ts";
 import { IOCB_KEY } from "../abi/iocb.ts";
 import { TIMESPEC_NSEC, TIMESPEC_SEC, TIMESPEC_SIZE } from "../abi/timespec.ts";
 import { readInt64, readUint64 } from "../abi/words.ts";
-import { checkInteger } from "../check.ts";
+import { checkInteger, checkWord, rangeError } from "../check.ts";
 import type { Address, Allocation, Kernel, Limits, Wakeup } from "../kernel.ts";
 import { slabOf } from "../memory/slab.ts";
 import { AddressSpace } from "./address_space.ts";
@@ -64,6 +64,14 @@ export interface PortableKernelOptions {
    * @default {"6.18"}
    */
   release?: KernelRelease;
+  /**
+   * Whether /proc/self/fdinfo may be read where the runtime has no other way to tell how a
+   * descriptor was opened: Deno, which asks the person at the terminal where it was not told. Without
+   * it a write to what was opened for reading fails in its event, not in io_submit.
+   *
+   * @default {true}
+   */
+  fdinfo?: boolean;
   /**
    * Simulates the disk: requests complete in an order, and after times, that this number decides
    * on, by a virtual clock. The same seed and the same program give the same run, in every runtime.
@@ -193,7 +201,7 @@ export class PortableKernel implements Kernel {
     const seed = options.seed ?? (options.faults && 0);
     const simulation = seed === undefined ? undefined : this.#simulate(seed, options.faults ?? {});
     const disk = simulation ?? new SystemDisk(this);
-    const files = new Files(disk);
+    const files = new Files(disk, options.fdinfo ?? true);
     const processes = new Set<() => void>();
     return { disk, seed, simulation, processes, files, behaviour, cpus: count, aioMaxNr, aioNr: 0 };
   }
@@ -217,7 +225,8 @@ export class PortableKernel implements Kernel {
 
   /** See {@link Kernel.io_setup}. */
   io_setup(nr_events: number, ctxp: BigUint64Array): number {
-    if (ctxp.length === 0) return -EFAULT;
+    checkWord("io_setup", "nr_events", nr_events);
+    if (ctxp.length === 0) throw rangeError("call io_setup", "ctxp", "not empty", "[]");
     if (ctxp[0] !== 0n) return -EINVAL;
     const id = this.#setup(nr_events, false);
     if (id > 0) ctxp[0] = BigInt(id);
@@ -267,6 +276,7 @@ export class PortableKernel implements Kernel {
    * of the runtime has already goes on behind it.
    */
   io_destroy(ctx_id: number): number {
+    checkWord("io_destroy", "ctx_id", ctx_id);
     const context = this.#contexts.get(ctx_id);
     // Also where the program has detached the ring, or its memory would never be given back
     if (context === undefined || (this.#find(ctx_id) === undefined && !context.ring.detached)) {
@@ -299,6 +309,9 @@ export class PortableKernel implements Kernel {
 
   /** See {@link Kernel.io_submit}. */
   io_submit(ctx_id: number, nr: number, iocbpp: Address): number {
+    checkWord("io_submit", "ctx_id", ctx_id);
+    checkWord("io_submit", "nr", nr);
+    checkWord("io_submit", "iocbpp", iocbpp);
     if (nr < 0) return -EINVAL;
     return this.#submit(ctx_id, nr, (index) => {
       const space = this.#space;
@@ -316,7 +329,7 @@ export class PortableKernel implements Kernel {
     if (nr < 0) return -EINVAL;
     const context = this.#find(ctx_id);
     if (context === undefined) return -EINVAL;
-    const count = Math.min(Math.trunc(nr), context.ring.nr);
+    const count = Math.min(nr, context.ring.nr);
     const { credits } = context;
     this.#machine.files.begin();
     credits.begin(count);
@@ -338,7 +351,7 @@ export class PortableKernel implements Kernel {
     let errno = importer.take(iocb);
     if (errno === 0 && behaviour.fileFirst) errno = importer.openFile();
     if (errno !== 0) return errno;
-    errno = disk.submitFault();
+    errno = disk.submitFault(context);
     if (errno !== 0) return errno;
     if (!context.credits.take()) return -EAGAIN;
     const request = new Kiocb(context, iocb);
@@ -364,6 +377,9 @@ export class PortableKernel implements Kernel {
 
   /** See {@link Kernel.io_cancel}. */
   io_cancel(ctx_id: number, iocb: Address, result: Address): number {
+    checkWord("io_cancel", "ctx_id", ctx_id);
+    checkWord("io_cancel", "iocb", iocb);
+    checkWord("io_cancel", "result", result);
     const space = this.#space;
     const { cancelReturnsEvent } = this.#machine.behaviour;
     if (!space.locate(iocb + IOCB_KEY, 4)) return -EFAULT;
@@ -413,6 +429,11 @@ export class PortableKernel implements Kernel {
     events: Address,
     timeout: Address | 0,
   ): number {
+    checkWord("io_getevents", "ctx_id", ctx_id);
+    checkWord("io_getevents", "min_nr", min_nr);
+    checkWord("io_getevents", "nr", nr);
+    checkWord("io_getevents", "events", events);
+    checkWord("io_getevents", "timeout", timeout);
     const read = () => this.#readTimeout(timeout);
     return this.#getevents(ctx_id, min_nr, nr, events, read);
   }
@@ -426,6 +447,12 @@ export class PortableKernel implements Kernel {
     timeout: Address | 0,
     sigmask: Address | 0,
   ): number {
+    checkWord("io_pgetevents", "ctx_id", ctx_id);
+    checkWord("io_pgetevents", "min_nr", min_nr);
+    checkWord("io_pgetevents", "nr", nr);
+    checkWord("io_pgetevents", "events", events);
+    checkWord("io_pgetevents", "timeout", timeout);
+    checkWord("io_pgetevents", "sigmask", sigmask);
     const space = this.#space;
     if (!this.#machine.behaviour.pollAndFlags) return -ENOSYS;
     const span = this.#readTimeout(timeout);
@@ -642,7 +669,7 @@ export class PortableKernel implements Kernel {
       if (end === "read") pipe.readers = false;
       else pipe.writers = false;
       files.close(end === "read" ? readFd : writeFd);
-      pipe.waiting.wake();
+      pipe.hungUp();
     };
     return {
       readFd,

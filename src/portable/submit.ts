@@ -49,7 +49,7 @@ import { readInt64, readUint64 } from "../abi/words.ts";
 import type { Address } from "../kernel.ts";
 import { type AddressSpace, PAGE_SIZE, USER_END } from "./address_space.ts";
 import { Eventfd } from "./eventfd.ts";
-import { retryAfter } from "./file.ts";
+import { retryAfter, type Waiter } from "./file.ts";
 import type { Files } from "./files.ts";
 import { EIOCBQUEUED, EIOCBRETRY, type Kiocb } from "./kiocb.ts";
 import type { Behaviour } from "./release.ts";
@@ -268,15 +268,17 @@ export class Importer {
     const wanted = mask | POLLERR | POLLHUP;
     // What has no wait queue can only be ready at once. See aio_poll
     if (file.wait === undefined && (file.poll() & wanted) === 0) return -EINVAL;
-    let woken = false;
+    // What a waker says is the result as it is, also what was not asked for. See aio_poll_wake
+    let said = 0;
+    const wait = (waiter: Waiter) =>
+      file.wait!((mask) => {
+        if (mask !== 0 && (mask & wanted) === 0) return;
+        said = mask;
+        waiter(mask);
+      });
     request.retry = () => {
-      const ready = file.poll!();
-      // A waker says what it did, and nobody takes from that what was not asked for; at the end
-      // of the other side it says nothing. See aio_poll_wake
-      const plain = !woken || (ready & (POLLERR | POLLHUP)) !== 0;
-      if ((ready & wanted) !== 0) return plain ? ready & wanted : ready;
-      woken = true;
-      return retryAfter(request, (waiter) => file.wait!(waiter), -EIOCBRETRY);
+      const ready = said || file.poll!() & wanted;
+      return ready !== 0 ? ready : retryAfter(request, wait, -EIOCBRETRY);
     };
     return 0;
   }

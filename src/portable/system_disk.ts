@@ -92,7 +92,13 @@ export class SystemDisk implements Disk {
       operation.done(trivialResult(operation) ?? this.#perform(operation));
       return true;
     }
-    if (workers().busy === 0) return false;
+    if (workers().busy === 0) {
+      const { next } = this.#alarms;
+      if (next === Infinity || next > until) return false;
+      // What happens then may be what the thread waits for
+      this.sleep(next);
+      return true;
+    }
     workers().sleep(Math.min(until, this.#alarms.next) - this.now());
     return true;
   }

@@ -249,6 +249,8 @@ export class WorkerPool {
     try {
       const worker = new Worker(WORKER_PROGRAM, {
         eval: true,
+        // A copy of the environment would be one more permission to ask for
+        env: {},
         workerData: { ...this.#shared, errnos, fd },
       });
       this.#workers++;

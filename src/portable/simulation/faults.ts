@@ -47,8 +47,8 @@ export interface Faults {
    */
   syncError?: number;
   /**
-   * io_submit refuses a request, and all that come after it for a while, with EAGAIN: the machine
-   * is short of memory. The request is never refused twice in a row.
+   * io_submit refuses a request with EAGAIN, and all that this context sends for a while, as if
+   * there were no memory for it. After that the request is not refused again.
    */
   refusedSubmit?: number;
   /** A signal ends a wait in io_getevents with EINTR; never two in a row. */

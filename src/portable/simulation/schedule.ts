@@ -27,6 +27,12 @@ const RETRY_MILLISECONDS = 3;
 /** A call takes time as well: who asks without waiting gets to the next completion some day. */
 const CALL_MICROSECONDS = 1;
 
+/** Something that the program asked for. */
+interface Arrival {
+  readonly rank: number;
+  readonly arrive: () => void;
+}
+
 /** Something that will happen. */
 export interface Coming {
   /** In microseconds. */
@@ -40,9 +46,12 @@ export class Schedule {
   #now = 0;
   /** Soonest first; those of the same time in the order in which they were added. */
   readonly #coming: Coming[] = [];
+  #arrivals: Arrival[] = [];
   #quiet = 0;
   #turning = false;
-  #holds = 0;
+  /** The next thing is to wait for timers of the program. */
+  #patient = false;
+  #waiting = false;
 
   /** In milliseconds. */
   get now(): number {
@@ -65,6 +74,27 @@ export class Schedule {
     this.after(Math.max(0, microseconds(time) - this.#now), happen);
   }
 
+  /**
+   * Takes note of what the program asks for, until it has asked for all that it wants now. Which of
+   * several contexts sends first may depend on the real clock, so that their ranks decide.
+   *
+   * @param rank Of the context
+   * @param arrive What follows from it
+   */
+  ask(rank: number, arrive: () => void): void {
+    this.#arrivals.push({ rank, arrive });
+    this.touch();
+  }
+
+  /** The program has asked for all that it wants now. */
+  settle(): void {
+    const arrivals = this.#arrivals;
+    if (arrivals.length === 0) return;
+    this.#arrivals = [];
+    arrivals.sort((a, b) => a.rank - b.rank);
+    for (const { arrive } of arrivals) arrive();
+  }
+
   /** Has something not happen after all. */
   remove(coming: Coming): void {
     const place = this.#coming.indexOf(coming);
@@ -77,13 +107,13 @@ export class Schedule {
     this.#turn();
   }
 
-  /** Holds the event loop back until those who were refused have tried again. */
+  /**
+   * Lets contexts that were refused try again before the next thing happens. Their timers are set
+   * when the program is quiet, so one that is set then comes after them, however slow it was.
+   */
   hold(): void {
-    this.#holds++;
-    setTimeout(() => {
-      this.#holds--;
-      this.touch();
-    }, RETRY_MILLISECONDS);
+    this.#patient = true;
+    this.touch();
   }
 
   /**
@@ -93,6 +123,7 @@ export class Schedule {
    * @returns `false`: nothing happens until then
    */
   advance(until: number): boolean {
+    this.settle();
     const limit = Math.max(microseconds(until), this.#now + CALL_MICROSECONDS);
     const next = this.#coming[0];
     if (next !== undefined && next.time <= limit) {
@@ -110,26 +141,42 @@ export class Schedule {
   }
 
   #step(): void {
-    const next = this.#coming.shift()!;
+    const next = this.#coming.shift();
+    if (next === undefined) return;
     this.#now = Math.max(this.#now, next.time);
     next.happen();
   }
 
+  get #idle(): boolean {
+    return this.#coming.length === 0 && this.#arrivals.length === 0;
+  }
+
   #turn(): void {
-    if (this.#turning || this.#holds > 0 || this.#coming.length === 0) return;
+    if (this.#turning || this.#waiting || this.#idle) return;
     this.#turning = true;
     setImmediate(this.#turned);
   }
 
   readonly #turned = (): void => {
     this.#turning = false;
-    if (this.#holds > 0 || this.#coming.length === 0) return;
+    if (this.#waiting || this.#idle) return;
     if (++this.#quiet >= QUIET_TURNS) {
       this.#quiet = 0;
+      if (this.#patient) return this.#wait();
+      this.settle();
       this.#step();
     }
     this.#turn();
   };
+
+  #wait(): void {
+    this.#patient = false;
+    this.#waiting = true;
+    setTimeout(() => {
+      this.#waiting = false;
+      this.touch();
+    }, RETRY_MILLISECONDS);
+  }
 }
 
 /** Never less than was asked for, or who waits until then would wait again and again. */

@@ -19,9 +19,9 @@ import { Random } from "./random.ts";
 import { type Coming, Schedule } from "./schedule.ts";
 import { cut } from "./sectors.ts";
 import { decide, type Remains, type StoredFile, type StoredWrite } from "./stored_file.ts";
-import { StoredFiles } from "./stored_files.ts";
+import { keyOf, StoredFiles } from "./stored_files.ts";
 
-/** How often in a row memory is asked for in vain: who only asks again would ask for ever. */
+/** How often a context asks in vain: who only asks again would do so for ever. */
 const MOST_REFUSALS = 100;
 
 /** What a {@link SimulatedDisk} is made of. */
@@ -43,6 +43,24 @@ interface InFlight {
   /** What a sync covers. */
   readonly covers: readonly StoredWrite[];
   coming: Coming | undefined;
+}
+
+/** What belongs to a context. */
+interface Sender {
+  /** Which one, in the order in which they were first used. */
+  readonly rank: number;
+  /** Its requests meet the same, whatever other contexts do. */
+  readonly requests: Random;
+  readonly submits: Random;
+  refusal: Refusal | undefined;
+}
+
+/** No memory for a context. */
+interface Refusal {
+  /** Whether there is some again. */
+  over: boolean;
+  /** How often the context has asked. */
+  asked: number;
 }
 
 /** What came of an operation. */
@@ -67,15 +85,11 @@ export class SimulatedDisk implements Disk {
   readonly #files: StoredFiles = new StoredFiles();
   readonly #inFlight = new Set<InFlight>();
   #requests = 0;
-  readonly #requestsRandom: Random;
-  readonly #submitsRandom: Random;
+  readonly #senders = new WeakMap<object, Sender>();
+  #ranks = 0;
+  readonly #sendersRandom: Random;
   readonly #waitsRandom: Random;
   readonly #crashesRandom: Random;
-  /** Memory is short until this happens. */
-  #relief: Coming | undefined;
-  #refusals = 0;
-  /** The next request was refused before. */
-  #excused = false;
   #interrupted = false;
 
   /** @throws {RangeError | TypeError} What {@link allFaults} throws */
@@ -84,8 +98,7 @@ export class SimulatedDisk implements Disk {
     this.#slab = slab;
     this.#streams = streams;
     const random = new Random(seed);
-    this.#requestsRandom = random.fork();
-    this.#submitsRandom = random.fork();
+    this.#sendersRandom = random.fork();
     this.#waitsRandom = random.fork();
     this.#crashesRandom = random.fork();
   }
@@ -97,14 +110,32 @@ export class SimulatedDisk implements Disk {
       this.#streaming = true;
       return this.#streams.queue(operation);
     }
-    const random = this.#requestsRandom.fork();
-    const file = this.#files.of(fd);
+    // Now, as the program may close the descriptor
+    const key = keyOf(fd);
+    const { rank, requests } = this.#sender(operation.context ?? this);
+    const random = requests.fork();
+    this.#schedule.ask(rank, () => this.#begin(operation, this.#files.of(key), random));
+  }
+
+  #sender(context: object): Sender {
+    let sender = this.#senders.get(context);
+    if (sender === undefined) {
+      const random = this.#sendersRandom;
+      const [requests, submits] = [random.fork(), random.fork()];
+      sender = { rank: this.#ranks++, requests, submits, refusal: undefined };
+      this.#senders.set(context, sender);
+    }
+    return sender;
+  }
+
+  #begin(operation: Operation, file: StoredFile | undefined, random: Random): void {
+    const { kind } = operation;
     const request: InFlight = {
       number: ++this.#requests,
       operation,
       file,
       random,
-      covers: transfers ? [] : file?.unsynced() ?? [],
+      covers: kind === "read" || kind === "write" ? [] : file?.atRisk() ?? [],
       coming: undefined,
     };
     this.#inFlight.add(request);
@@ -240,9 +271,9 @@ export class SimulatedDisk implements Disk {
    * files are then as they will be found.
    */
   crash(): void {
+    this.#schedule.settle();
     const random = this.#crashesRandom.fork();
     this.log.push({ ...NO_REQUEST, time: this.now(), operation: "crash", what: "crashed" });
-    this.#relieve();
     for (const request of this.#inFlight) {
       this.#schedule.remove(request.coming!);
       if (request.operation.kind === "write") this.#storeInFlight(request);
@@ -310,36 +341,34 @@ export class SimulatedDisk implements Disk {
 
   // Faults of the calls
 
-  submitFault(): number {
+  submitFault(context: object): number {
     this.#schedule.touch();
-    if (this.#relief !== undefined) {
-      if (++this.#refusals < MOST_REFUSALS) return -EAGAIN;
-      this.#relieve();
-    }
-    if (this.#excused) {
-      this.#excused = false;
+    const sender = this.#sender(context);
+    const { refusal } = sender;
+    if (refusal !== undefined) {
+      if (!refusal.over && ++refusal.asked < MOST_REFUSALS) return -EAGAIN;
+      sender.refusal = undefined;
       return 0;
     }
-    const random = this.#submitsRandom.fork();
+    const random = sender.submits.fork();
     if (!random.chance(this.#faults.refusedSubmit)) return 0;
-    this.#tellCall("submit", "EAGAIN", -EAGAIN);
-    this.#excused = true;
-    this.#refusals = 1;
-    this.#relief = this.#schedule.after(this.#delay(random), () => {
-      this.#relief = undefined;
-      this.#schedule.hold();
-    });
+    // Timers that are set by now, and by the refusal, must not depend on what comes first
+    this.#schedule.hold();
+    const begun = sender.refusal = { over: false, asked: 1 };
+    this.#schedule.ask(sender.rank, () => this.#refuse(begun, this.#delay(random)));
     return -EAGAIN;
   }
 
-  /** There is memory again. */
-  #relieve(): void {
-    if (this.#relief !== undefined) this.#schedule.remove(this.#relief);
-    this.#relief = undefined;
+  #refuse(refusal: Refusal, microseconds: number): void {
+    this.#tellCall("submit", "EAGAIN", -EAGAIN);
+    this.#schedule.after(microseconds, () => {
+      refusal.over = true;
+      this.#schedule.hold();
+    });
   }
 
   waitFault(): boolean {
-    this.#schedule.touch();
+    this.#schedule.settle();
     const drawn = this.#waitsRandom.chance(this.#faults.interruptedWait);
     this.#interrupted = drawn && !this.#interrupted;
     if (this.#interrupted) this.#tellCall("wait", "EINTR", -EINTR);
@@ -347,8 +376,7 @@ export class SimulatedDisk implements Disk {
   }
 
   #tellCall(operation: "submit" | "wait", what: Happening, res: number): void {
-    const request = operation === "submit" ? this.#requests + 1 : 0;
-    this.log.push({ ...NO_REQUEST, time: this.now(), request, operation, what, res });
+    this.log.push({ ...NO_REQUEST, time: this.now(), operation, what, res });
   }
 }
 

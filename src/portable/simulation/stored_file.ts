@@ -99,8 +99,8 @@ export class StoredFile {
   }
 
   /** What a sync that begins now covers; for `synced` and `forsake`. */
-  unsynced(): readonly StoredWrite[] {
-    return this.#writes.filter(({ state }) => state === "unsynced");
+  atRisk(): readonly StoredWrite[] {
+    return this.#writes.slice();
   }
 
   /** What the last write wrote, as what a sync of that alone covers. */

@@ -10,9 +10,8 @@ import { StoredFile } from "./stored_file.ts";
 export class StoredFiles {
   readonly #files = new Map<string, StoredFile>();
 
-  /** The file; `undefined` if the descriptor is closed. */
-  of(fd: number): StoredFile | undefined {
-    const key = keyOf(fd);
+  /** The file with a key; `undefined` if the descriptor had none. */
+  of(key: string | undefined): StoredFile | undefined {
     if (key === undefined) return undefined;
     let file = this.#files.get(key);
     if (file === undefined) this.#files.set(key, file = new StoredFile(this.#files.size + 1, key));
@@ -30,7 +29,8 @@ export class StoredFiles {
   }
 }
 
-function keyOf(fd: number): string | undefined {
+/** What the file of a descriptor is known by; `undefined` if it is closed. */
+export function keyOf(fd: number): string | undefined {
   try {
     const { dev, ino } = fstatSync(fd, { bigint: true });
     return `${dev}:${ino}`;
