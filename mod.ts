@@ -24,6 +24,7 @@ export {
 } from "./src/context.ts";
 export type { Completion } from "./src/context/completion.ts";
 export type { Reap } from "./src/context/core.ts";
+export type { KernelName } from "./src/choose_kernel.ts";
 export { AioError, type AioErrorDetails } from "./src/error.ts";
 export { allocate } from "./src/memory/allocate.ts";
 export type { Address, Allocation, DirectAlignment, Kernel, Limits, Wakeup } from "./src/kernel.ts";
@@ -37,7 +38,7 @@ export {
   type WriteFileOptions,
 } from "./src/file.ts";
 export type { Chunk, Chunks } from "./src/file/chunks.ts";
-export type { ReadOptions, WriteOptions } from "./src/file/arguments.ts";
+export type { DurableOptions, ReadOptions, WriteOptions } from "./src/file/arguments.ts";
 export type { ReadStreamOptions } from "./src/file/streams.ts";
 export type { RangeOrder, RangeRequest, RangeRequests, RangeResult } from "./src/file/ranges.ts";
 export { type Probe, probe } from "./src/probe.ts";

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { isPermitted } from "./permission.ts";
 import { type LibcCall, openLibc, type Runtime, type Watch } from "./runtime.ts";
 
 /** Opaque to us. */
@@ -30,6 +31,10 @@ interface DenoGlobal {
 
 /** Binds to `Deno.dlopen`; needs `--allow-ffi` without a list of paths. */
 export function deno(): Runtime {
+  // Asked first: Deno would put the question for each name of libc
+  if (!isPermitted({ name: "ffi" })) {
+    throw new Error("Cannot use FFI: Deno needs --allow-ffi, without a list of paths");
+  }
   const { Deno } = globalThis as unknown as { Deno: DenoGlobal };
   const bind = (symbol: string, words: number, result: string, nonblocking = false) => {
     const definition: Definition = {

@@ -14,6 +14,7 @@ import {
 } from "./abi/opcodes.ts";
 import { UIO_MAXIOV } from "./abi/iovec.ts";
 import { checkInteger, checkNumber, typeError } from "./check.ts";
+import { chooseKernel, type KernelName } from "./choose_kernel.ts";
 import { Batch } from "./context/batch.ts";
 import type { Completion } from "./context/completion.ts";
 import { Core, type Reap } from "./context/core.ts";
@@ -21,7 +22,6 @@ import { BatchLoop, CompletionLoop, Turnstile } from "./context/loops.ts";
 import { Pump } from "./context/pump.ts";
 import { blankRequest, type Request } from "./context/request.ts";
 import type { Kernel } from "./kernel.ts";
-import { requireLinux } from "./linux/load.ts";
 
 /** How an {@link AioContext} is made. */
 export interface AioContextOptions {
@@ -31,8 +31,11 @@ export interface AioContextOptions {
    * @default {64}
    */
   entries?: number;
-  /** The kernel to use; by default that of this machine. */
-  kernel?: Kernel;
+  /**
+   * The kernel to use, or its name. By default the one that the environment variable `KAIO_KERNEL`
+   * names, else that of this machine where it can be called, else the portable one.
+   */
+  kernel?: Kernel | KernelName;
   /**
    * For how many microseconds of a turn of the event loop the thread may sleep in the kernel for
    * completions. 0 suits servers whose other work must not wait: completions are then always
@@ -148,7 +151,10 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
    * @throws {RangeError} If `entries` is not an integer from 1 to 4194304, or `maxWait` not from 0
    * to a second
    * @throws {AioError} What io_setup(2) answered: EAGAIN where fs.aio-max-nr is used up
-   * @throws {Error} Where the system calls or the FFI of the runtime are missing
+   * @throws {TypeError} If `reap`, or `kernel` or the environment variable `KAIO_KERNEL`, is none
+   * of the above
+   * @throws {Error} If the kernel of this machine is asked for and cannot be called: the FFI or the
+   * system calls are missing
    */
   constructor(options: AioContextOptions = {}) {
     const { entries = 64, maxWait = 100, reap = "ring" } = options;
@@ -159,7 +165,7 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
         `Cannot make context: \`reap\` must be "ring" or "syscall": current value is "${reap}"`,
       );
     }
-    this.#core = new Core(options.kernel ?? requireLinux(), entries, reap);
+    this.#core = new Core(chooseKernel(options.kernel), entries, reap);
     this.#pump = new Pump(this.#core, maxWait);
   }
 

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { constants } from "node:os";
-import { getSystemErrorMap } from "node:util";
+import { describeErrno } from "./errno.ts";
 
 /** Where a failed call stood; each member is given where it applies. */
 export interface AioErrorDetails {
@@ -41,7 +40,7 @@ export class AioError extends Error {
   override readonly name: string = "AioError";
   /** The symbolic name: `"EINVAL"`. See errno(3). */
   readonly code: string;
-  /** The number, negative: `-22`. */
+  /** The number that Linux has for it on every system, negative: `-22`. */
   readonly errno: number;
   /** What failed: `"io_setup"`, `"pread"`, … */
   readonly syscall: string;
@@ -62,7 +61,7 @@ export class AioError extends Error {
    * @param details Where it stood
    */
   constructor(errno: number, syscall: string, details: AioErrorDetails = {}) {
-    const [code, description] = describe(errno);
+    const [code, description] = describeErrno(errno);
     const { message = `${description}, ${syscall}${locate(details)}`, hint } = details;
     super(`${code}: ${message}${hint === undefined ? "" : `: ${hint}`}`);
     this.code = code;
@@ -73,14 +72,6 @@ export class AioError extends Error {
     if (details.position !== undefined) this.position = details.position;
     if (details.length !== undefined) this.length = details.length;
   }
-}
-
-function describe(errno: number): [string, string] {
-  const known = getSystemErrorMap().get(errno);
-  if (known !== undefined) return known;
-  // Runtimes have names for more errors than they have texts for
-  const name = Object.entries(constants.errno).find(([, number]) => number === -errno)?.[0];
-  return [name ?? `E${-errno}`, `system error ${-errno}`];
 }
 
 function locate({ path, fd, position, length }: AioErrorDetails): string {

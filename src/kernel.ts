@@ -131,4 +131,11 @@ export interface Kernel {
    * Without it such a file counts as one on a disk that knows no RWF_NOWAIT.
    */
   inMemory?(fd: number): boolean;
+  /**
+   * Writes by another thread; see pwrite(2). Only there where the asynchronous writes of `node:fs`
+   * hold this one. The memory must be kept until the promise resolves.
+   *
+   * @returns The number of bytes; -1 for any error
+   */
+  pwrite?(fd: number, address: Address, byteLength: number, position: number): Promise<number>;
 }

@@ -3,16 +3,19 @@
  *
  * @module
  */
-import { loadLinux } from "./linux/load.ts";
+import { choose, type KernelName } from "./choose_kernel.ts";
 import type { Limits } from "./kernel.ts";
 
 /** What {@link probe} found. */
 export interface Probe {
-  /** The kernel that `open` and `AioContext` use: that of the machine, or none. */
-  kernel: "linux" | undefined;
-  /** Why there is none, in one sentence. */
+  /**
+   * The kernel that `open` and `AioContext` use; `undefined` where the environment asks for one
+   * that cannot be had.
+   */
+  kernel: KernelName | undefined;
+  /** Why it is not that of the machine, in one sentence. */
   reason: string | undefined;
-  /** How much of the machine's account of requests is used, where that can be read. */
+  /** How much of the kernel's account of requests is used, where that can be read. */
   limits: Limits | undefined;
 }
 
@@ -24,14 +27,16 @@ export interface Probe {
  * import { probe } from "kaio";
  *
  * const { kernel, reason } = probe();
- * console.log(kernel ?? reason);
+ * if (kernel !== "linux") console.log(reason);
  * ```
  *
  * @returns What was found; it never throws
  */
 export function probe(): Probe {
-  const kernel = loadLinux();
-  return kernel instanceof Error
-    ? { kernel: undefined, reason: kernel.message, limits: undefined }
-    : { kernel: "linux", reason: undefined, limits: kernel.limits?.() };
+  try {
+    const { name, kernel, reason } = choose();
+    return { kernel: name, reason, limits: kernel.limits?.() };
+  } catch (error) {
+    return { kernel: undefined, reason: (error as Error).message, limits: undefined };
+  }
 }

@@ -6,7 +6,7 @@ import { allocate } from "../src/memory/allocate.ts";
 import { bothWays } from "./support/both_ways.ts";
 import { pattern, sameBytes } from "./support/bytes.ts";
 import { bare } from "./support/decorated_kernel.ts";
-import { Fifo } from "./support/fifo.ts";
+import { Pollable } from "./support/pollable.ts";
 import { TempFile } from "./support/temp.ts";
 
 const BYTES = pattern(4 * 4096);
@@ -32,7 +32,7 @@ bothWays("without addresses allocated memory is copied like any other", async (w
 });
 
 bothWays("without an eventfd a loop looks by timer for what comes late", async (way) => {
-  using fifo = new Fifo();
+  using fifo = new Pollable();
   await using aio = new AioContext({ ...way, kernel: bare(), entries: 4 });
   aio.poll(fifo.fd, POLLIN);
   setTimeout(() => fifo.fill(), 30);
@@ -42,7 +42,7 @@ bothWays("without an eventfd a loop looks by timer for what comes late", async (
 bothWays("without figures and alignments errors are told all the same", async (way) => {
   using file = new TempFile(BYTES);
   await using aio = new AioContext({ ...way, kernel: bare(), entries: 4 });
-  using fifo = new Fifo();
+  using fifo = new Pollable();
   aio.fsync(fifo.fd);
   assert.equal(aio.wait(1)[0]!.error?.code, "EINVAL");
   assert.throws(() => new AioContext({ kernel: { ...bare(), io_setup: () => -11 } }), {

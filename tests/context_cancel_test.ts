@@ -5,7 +5,7 @@ import { AioContext } from "../src/context.ts";
 import { allocate } from "../src/memory/allocate.ts";
 import { bothWays } from "./support/both_ways.ts";
 import { pattern, sameBytes } from "./support/bytes.ts";
-import { Fifo } from "./support/fifo.ts";
+import { Pollable } from "./support/pollable.ts";
 import { O_DIRECT, SHM, TempFile } from "./support/temp.ts";
 
 const BYTES = pattern(1 << 20);
@@ -135,7 +135,7 @@ bothWays("all can be cancelled, queued and waiting", async (way) => {
 });
 
 bothWays("a submitted poll is cancelled, and its slot serves again", async (way) => {
-  using fifo = new Fifo();
+  using fifo = new Pollable();
   using file = new TempFile(BYTES);
   await using aio = new AioContext<string>({ ...way, entries: 1 });
   for (let round = 0; round < 10; round++) {
@@ -150,7 +150,7 @@ bothWays("a submitted poll is cancelled, and its slot serves again", async (way)
 });
 
 bothWays("a poll that is cancelled while a loop waits for it ends the loop", async (way) => {
-  using fifo = new Fifo();
+  using fifo = new Pollable();
   await using aio = new AioContext<string>({ ...way, entries: 4 });
   const ticket = aio.poll(fifo.fd, POLLIN, { data: "poll" });
   setTimeout(() => assert.equal(aio.cancel(ticket), true), 20);
@@ -158,7 +158,7 @@ bothWays("a poll that is cancelled while a loop waits for it ends the loop", asy
 });
 
 bothWays("a poll that became ready is not cancelled", async (way) => {
-  using fifo = new Fifo();
+  using fifo = new Pollable();
   await using aio = new AioContext<string>({ ...way, entries: 4 });
   const ticket = aio.poll(fifo.fd, POLLIN, { data: "poll" });
   aio.submit();

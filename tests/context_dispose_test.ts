@@ -6,7 +6,7 @@ import { AioContext } from "../src/context.ts";
 import { allocate } from "../src/memory/allocate.ts";
 import { bothWays } from "./support/both_ways.ts";
 import { pattern, sameBytes } from "./support/bytes.ts";
-import { Fifo } from "./support/fifo.ts";
+import { Pollable } from "./support/pollable.ts";
 import { O_DIRECT, TempFile } from "./support/temp.ts";
 
 const BYTES = pattern(1 << 20);
@@ -38,7 +38,7 @@ bothWays("closing sends what is queued, and what waits for a slot", async (way) 
 });
 
 bothWays("closing cancels polls: in flight, queued, and waiting for a slot", async (way) => {
-  using fifo = new Fifo();
+  using fifo = new Pollable();
   for (const submitted of [true, false]) {
     const aio = new AioContext({ ...way, entries: 2 });
     for (let i = 0; i < 5; i++) aio.poll(fifo.fd, POLLIN);
@@ -49,7 +49,7 @@ bothWays("closing cancels polls: in flight, queued, and waiting for a slot", asy
 });
 
 bothWays("closing ends polls between which reads wait for a slot", async (way) => {
-  using fifo = new Fifo();
+  using fifo = new Pollable();
   using file = new TempFile(BYTES);
   const aio = new AioContext({ ...way, entries: 2 });
   const buffers = Array.from({ length: 6 }, () => new Uint8Array(16));
@@ -63,7 +63,7 @@ bothWays("closing ends polls between which reads wait for a slot", async (way) =
 });
 
 bothWays("closing ends a loop that waits for a poll", async (way) => {
-  using fifo = new Fifo();
+  using fifo = new Pollable();
   const aio = new AioContext({ ...way, entries: 2 });
   aio.poll(fifo.fd, POLLIN);
   const codes: (string | undefined)[] = [];
@@ -115,7 +115,7 @@ bothWays("a closed context takes nothing more, and says so", async (way) => {
 });
 
 bothWays("a context takes nothing more from the moment that closing begins", async (way) => {
-  using fifo = new Fifo();
+  using fifo = new Pollable();
   const aio = new AioContext({ ...way, entries: 2 });
   aio.poll(fifo.fd, POLLIN);
   aio.submit();

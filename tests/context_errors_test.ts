@@ -8,8 +8,8 @@ import { AioError } from "../src/error.ts";
 import { allocate } from "../src/memory/allocate.ts";
 import { bothWays, type Way } from "./support/both_ways.ts";
 import { pattern } from "./support/bytes.ts";
-import { Fifo } from "./support/fifo.ts";
-import { linux } from "./support/real_kernel.ts";
+import { Pollable } from "./support/pollable.ts";
+import { real } from "./support/real_kernel.ts";
 import { DISK, O_DIRECT, TempFile } from "./support/temp.ts";
 
 const BYTES = pattern(8192);
@@ -80,7 +80,7 @@ bothWays("each operation has the name of its system call in its error", async (w
 
 {
   using probe = new TempFile(BYTES, { flags: constants.O_RDONLY | O_DIRECT });
-  const alignment = linux.directAlignment(probe.fd);
+  const alignment = real.directAlignment?.(probe.fd);
   const unaligned = alignment === undefined ? `${DISK} accepts any alignment` : false;
 
   for (const reap of ["ring", "syscall"] as const) {
@@ -113,7 +113,7 @@ bothWays("each operation has the name of its system call in its error", async (w
 
 bothWays("errors of the event come like those of io_submit", async (way) => {
   using file = new TempFile(BYTES);
-  using fifo = new Fifo();
+  using fifo = new Pollable();
   const tooFar = await completionOf(way, (aio) => {
     aio.write(file.fd, new Uint8Array(1), { position: Number.MAX_SAFE_INTEGER });
   });
@@ -130,7 +130,7 @@ bothWays("errors of the event come like those of io_submit", async (way) => {
 });
 
 bothWays("a file that cannot do it is EINVAL", async (way) => {
-  using fifo = new Fifo();
+  using fifo = new Pollable();
   const directory = openSync(DISK, "r");
   const sync = await completionOf(way, (aio) => aio.fsync(fifo.fd));
   assert.equal(sync.error?.code, "EINVAL");

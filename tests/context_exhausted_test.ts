@@ -3,9 +3,9 @@ import { test } from "node:test";
 import { AioContext } from "../src/context.ts";
 import { AioError } from "../src/error.ts";
 import { decorate } from "./support/decorated_kernel.ts";
-import { linux } from "./support/real_kernel.ts";
+import { real } from "./support/real_kernel.ts";
 
-const aioMaxNr = linux.limits()?.aioMaxNr ?? Infinity;
+const aioMaxNr = real.limits()?.aioMaxNr ?? Infinity;
 
 test(
   "more entries than fs.aio-max-nr is EAGAIN, and the message says what helps",

@@ -32,7 +32,7 @@ bothWays("a process whose loop had to wait for long ends by itself after it", as
   const { lingered, ...result } = await runScript(
     `
     const aio = new AioContext({ entries: 4, reap });
-    const fd = fs.openSync(argument, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+    const fd = pollable(argument, 300);
     aio.poll(fd, abi.POLLIN);
     console.log("waiting");
     for await (const { res } of aio) console.log(res & abi.POLLIN);
@@ -111,7 +111,7 @@ bothWays("a process with a poll in flight stays until it is ready", async ({ rea
   const { lingered, ...result } = await runScript(
     `
     const aio = new AioContext({ entries: 4, reap });
-    const fd = fs.openSync(argument, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+    const fd = pollable(argument, 300);
     aio.poll(fd, abi.POLLIN);
     process.on("exit", () => console.log(aio.inFlight));
     console.log(aio.submit());
@@ -130,7 +130,7 @@ bothWays("a process that left its loop stays until what is in flight is done", a
   const { lingered, ...result } = await runScript(
     `
     const aio = new AioContext({ entries: 4, reap });
-    const fd = fs.openSync(argument, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+    const fd = pollable(argument, 300);
     const file = fs.openSync(${JSON.stringify(file.path)}, "r");
     process.on("exit", () => console.log(aio.inFlight));
     aio.read(file, new Uint8Array(8), { data: 1 });
@@ -154,7 +154,7 @@ bothWays("a process whose wait gave up stays until what is in flight is done", a
   const { lingered, ...result } = await runScript(
     `
     const aio = new AioContext({ entries: 4, reap });
-    const fd = fs.openSync(argument, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+    const fd = pollable(argument, 300);
     aio.poll(fd, abi.POLLIN);
     process.on("exit", () => console.log(aio.inFlight));
     console.log(aio.wait(1, { timeout: 5 }).length);
@@ -172,7 +172,7 @@ bothWays("a process that cancels its poll ends by itself", async ({ reap }) => {
   const { lingered, ...result } = await runScript(
     `
     const aio = new AioContext({ entries: 4, reap });
-    const fd = fs.openSync(argument, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+    const fd = pollable(argument, 300);
     const ticket = aio.poll(fd, abi.POLLIN);
     aio.submit();
     setTimeout(() => console.log(aio.cancel(ticket)), 20);
@@ -188,7 +188,7 @@ bothWays("a process that closes its context ends by itself", async ({ reap }) =>
   using fifo = new Fifo();
   const { lingered, ...result } = await runScript(
     `
-    const fd = fs.openSync(argument, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
+    const fd = pollable(argument, 300);
     for (let round = 0; round < 3; round++) {
       await using aio = new AioContext({ entries: 4, reap });
       aio.poll(fd, abi.POLLIN);

@@ -8,8 +8,8 @@ import type { Completion } from "../src/context/completion.ts";
 import { bothWays } from "./support/both_ways.ts";
 import { pattern } from "./support/bytes.ts";
 import { decorate } from "./support/decorated_kernel.ts";
-import { Fifo } from "./support/fifo.ts";
-import { linux } from "./support/real_kernel.ts";
+import { Pollable } from "./support/pollable.ts";
+import { real } from "./support/real_kernel.ts";
 import { DISK, O_DIRECT, SHM, TempFile } from "./support/temp.ts";
 
 const BYTES = pattern(64 * 4096);
@@ -98,7 +98,7 @@ bothWays("a second loop gets a clear error at once, and the first goes on", asyn
 });
 
 bothWays("a second loop gets its error while the first waits", async (way) => {
-  using fifo = new Fifo();
+  using fifo = new Pollable();
   await using aio = new AioContext({ ...way, entries: 4 });
   aio.poll(fifo.fd, POLLIN);
   const first = aio[Symbol.asyncIterator]();
@@ -126,7 +126,7 @@ bothWays("each completion of a loop is an object of its own", async (way) => {
 });
 
 bothWays("a loop waits for what comes late, while timers run", async (way) => {
-  using fifo = new Fifo();
+  using fifo = new Pollable();
   await using aio = new AioContext({ ...way, entries: 4 });
   aio.poll(fifo.fd, POLLIN);
   let ticks = 0;
@@ -141,7 +141,7 @@ bothWays("a loop waits for what comes late, while timers run", async (way) => {
 });
 
 bothWays("requests queued and sent from elsewhere reach a loop that waits", async (way) => {
-  using fifo = new Fifo();
+  using fifo = new Pollable();
   using file = new TempFile(BYTES);
   await using aio = new AioContext<string>({ ...way, entries: 4 });
   aio.poll(fifo.fd, POLLIN, { data: "poll" });
@@ -171,13 +171,15 @@ bothWays("an iterator that is asked by hand gives one completion for each next",
 });
 
 bothWays("a loop that fails does not lock out the next one", async (way) => {
+  // Then nothing is asked for that could fail
+  if (way.reap === "ring" && real.inThread) return;
   let failing = true;
   const kernel = decorate({
     io_getevents(...args) {
-      return failing ? -EINVAL : linux.io_getevents(...args);
+      return failing ? -EINVAL : real.io_getevents(...args);
     },
   });
-  using fifo = new Fifo();
+  using fifo = new Pollable();
   await using aio = new AioContext({ ...way, kernel, entries: 2, maxWait: 50 });
   fifo.fill();
   const iterator = aio[Symbol.asyncIterator]();

@@ -19,7 +19,7 @@ import { allocate } from "../src/memory/allocate.ts";
 import { bothWays } from "./support/both_ways.ts";
 import { pattern, sameBytes } from "./support/bytes.ts";
 import { decorate, submittedWords } from "./support/decorated_kernel.ts";
-import { linux } from "./support/real_kernel.ts";
+import { real } from "./support/real_kernel.ts";
 import { DISK, O_DIRECT, SHM, TempFile } from "./support/temp.ts";
 
 const PAGE = 4096;
@@ -106,7 +106,7 @@ bothWays("each request reaches the kernel as the operation of its name", async (
     io_submit(ctx_id, nr, iocbpp) {
       const words = submittedWords(nr, iocbpp, IOCB_LIO_OPCODE - IOCB_LIO_OPCODE % 8);
       opcodes.push(...words.map((word) => word % 65536));
-      return linux.io_submit(ctx_id, nr, iocbpp);
+      return real.io_submit(ctx_id, nr, iocbpp);
     },
   });
   using file = new TempFile(BYTES);

@@ -4,10 +4,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDNORM } from "../src/abi/poll.ts";
 import { AioContext } from "../src/context.ts";
 import { bothWays } from "./support/both_ways.ts";
-import { Fifo } from "./support/fifo.ts";
+import { Pollable } from "./support/pollable.ts";
 
 bothWays("a poll completes with the mask of what is ready", async (way) => {
-  using fifo = new Fifo();
+  using fifo = new Pollable();
   await using aio = new AioContext<string>({ ...way, entries: 4 });
   aio.poll(fifo.writeFd, POLLOUT | POLLIN, { data: "write end" });
   fifo.fill();
@@ -22,7 +22,7 @@ bothWays("a poll completes with the mask of what is ready", async (way) => {
 });
 
 bothWays("a poll waits until it is ready, and completes once", async (way) => {
-  using fifo = new Fifo();
+  using fifo = new Pollable();
   await using aio = new AioContext({ ...way, entries: 4 });
   aio.poll(fifo.fd, POLLIN);
   assert.equal(aio.wait(1, { timeout: 20 }).length, 0);
@@ -36,7 +36,7 @@ bothWays("a poll waits until it is ready, and completes once", async (way) => {
 });
 
 bothWays("a poll tells of a hang-up without being asked", async (way) => {
-  using fifo = new Fifo();
+  using fifo = new Pollable();
   await using aio = new AioContext({ ...way, entries: 4 });
   aio.poll(fifo.fd, 0);
   assert.equal(aio.wait(1, { timeout: 20 }).length, 0);
@@ -47,7 +47,7 @@ bothWays("a poll tells of a hang-up without being asked", async (way) => {
 });
 
 bothWays("many polls wait beside each other", async (way) => {
-  const fifos = Array.from({ length: 8 }, () => new Fifo());
+  const fifos = Array.from({ length: 8 }, () => new Pollable());
   {
     await using aio = new AioContext<number>({ ...way, entries: 8 });
     fifos.forEach(({ fd }, index) => aio.poll(fd, POLLIN, { data: index }));
@@ -66,7 +66,7 @@ bothWays("many polls wait beside each other", async (way) => {
 });
 
 bothWays("a loop that waits for a poll costs no processor time", async (way) => {
-  using fifo = new Fifo();
+  using fifo = new Pollable();
   for (const maxWait of [0, 100]) {
     await using aio = new AioContext({ ...way, entries: 4, maxWait });
     aio.poll(fifo.fd, POLLIN);

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { constants } from "node:fs";
 import { bothWays } from "./support/both_ways.ts";
-import { Fifo } from "./support/fifo.ts";
+import { Pollable } from "./support/pollable.ts";
 import { Machine, programs } from "./support/program.ts";
 import { DISK, O_DIRECT, SHM } from "./support/temp.ts";
 import { within } from "./support/within.ts";
@@ -18,7 +18,7 @@ const PLACES = [
 
 for (const { name, unit, options } of PLACES) {
   bothWays(`random programs over ${name} agree with the model`, async (way) => {
-    using fifo = new Fifo();
+    using fifo = new Pollable();
     await fc.assert(
       fc.asyncProperty(programs, async (program) => {
         const machine = new Machine(way, program, unit, options, fifo);

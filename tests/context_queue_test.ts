@@ -9,8 +9,8 @@ import { allocate } from "../src/memory/allocate.ts";
 import { bothWays } from "./support/both_ways.ts";
 import { pattern, sameBytes } from "./support/bytes.ts";
 import { decorate } from "./support/decorated_kernel.ts";
-import { Fifo } from "./support/fifo.ts";
-import { linux } from "./support/real_kernel.ts";
+import { Pollable } from "./support/pollable.ts";
+import { real } from "./support/real_kernel.ts";
 import { O_DIRECT, SHM, TempFile } from "./support/temp.ts";
 
 const BYTES = pattern(40_000);
@@ -48,7 +48,7 @@ bothWays("the kernel never has more than the entries, even from the disk", async
   let most = 0;
   const kernel = decorate({
     io_submit(ctx_id, nr, iocbpp) {
-      const accepted = linux.io_submit(ctx_id, nr, iocbpp);
+      const accepted = real.io_submit(ctx_id, nr, iocbpp);
       outstanding += Math.max(0, accepted);
       most = Math.max(most, outstanding);
       return accepted;
@@ -77,7 +77,7 @@ bothWays("submit sends what is queued with one io_submit, and says how many", as
   const kernel = decorate({
     io_submit(...args) {
       calls++;
-      return linux.io_submit(...args);
+      return real.io_submit(...args);
     },
   });
   using file = new TempFile(BYTES);
@@ -97,7 +97,7 @@ bothWays("what the kernel accepts only in parts is sent in parts", async (way) =
   const kernel = decorate({
     io_submit(ctx_id, nr, iocbpp) {
       sizes.push(nr);
-      return linux.io_submit(ctx_id, Math.min(nr, 3), iocbpp);
+      return real.io_submit(ctx_id, Math.min(nr, 3), iocbpp);
     },
   });
   using file = new TempFile(BYTES);
@@ -119,10 +119,10 @@ bothWays("a request is not lost while the kernel has no room or is interrupted",
   const kernel = decorate({
     io_submit(ctx_id, nr, iocbpp) {
       const mood = moods[call++ % moods.length]!;
-      return mood < 0 ? mood : linux.io_submit(ctx_id, Math.min(nr, 1 + mood), iocbpp);
+      return mood < 0 ? mood : real.io_submit(ctx_id, Math.min(nr, 1 + mood), iocbpp);
     },
     io_getevents(...args) {
-      return call++ % 2 === 0 ? -EINTR : linux.io_getevents(...args);
+      return call++ % 2 === 0 ? -EINTR : real.io_getevents(...args);
     },
   });
   using file = new TempFile(BYTES, { parent: SHM });
@@ -143,7 +143,7 @@ bothWays("a request is not lost while the kernel has no room or is interrupted",
 });
 
 bothWays("those who wait for a slot get it oldest first, as slots come free", async (way) => {
-  using fifo = new Fifo();
+  using fifo = new Pollable();
   using file = new TempFile(BYTES, { parent: SHM });
   await using aio = new AioContext<string>({ ...way, entries: 2 });
   aio.poll(fifo.fd, POLLIN, { data: "poll" });

@@ -7,8 +7,8 @@ import type { Kernel } from "../src/kernel.ts";
 import { bothWays } from "./support/both_ways.ts";
 import { pattern, sameBytes } from "./support/bytes.ts";
 import { decorate } from "./support/decorated_kernel.ts";
-import { Fifo } from "./support/fifo.ts";
-import { linux } from "./support/real_kernel.ts";
+import { Pollable } from "./support/pollable.ts";
+import { real } from "./support/real_kernel.ts";
 import { SHM, TempFile } from "./support/temp.ts";
 
 const BYTES = pattern(4096);
@@ -18,17 +18,17 @@ interface Counts {
   destroy: number;
 }
 
-function counting(more: Partial<Kernel> = {}): [Required<Kernel>, Counts] {
+function counting(more: Partial<Kernel> = {}): [Kernel, Counts] {
   const counts = { setup: 0, destroy: 0 };
   const kernel = decorate({
     io_setup(nr_events, ctxp) {
-      const errno = linux.io_setup(nr_events, ctxp);
+      const errno = real.io_setup(nr_events, ctxp);
       if (errno === 0) counts.setup++;
       return errno;
     },
     io_destroy(ctx_id) {
       counts.destroy++;
-      return linux.io_destroy(ctx_id);
+      return real.io_destroy(ctx_id);
     },
     ...more,
   });
@@ -49,7 +49,7 @@ bothWays("100 contexts of one size, one after the other, are one of the kernel",
 });
 
 test("fs.aio-nr and the open descriptors do not grow with contexts that are closed", async () => {
-  const account = () => linux.limits()?.aioNr ?? 0;
+  const account = () => real.limits()?.aioNr ?? 0;
   const descriptors = () => readdirSync("/proc/self/fd").length;
   await new AioContext({ entries: 97 })[Symbol.asyncDispose]();
   const [aioNr, open] = [account(), descriptors()];
@@ -101,7 +101,7 @@ bothWays("a context used again is not disturbed by its last owner", async (way) 
 });
 
 bothWays("a context used again after a poll was cancelled starts with nothing", async (way) => {
-  using fifo = new Fifo();
+  using fifo = new Pollable();
   const [kernel, counts] = counting();
   for (let round = 0; round < 5; round++) {
     const aio = new AioContext({ ...way, kernel, entries: 2 });
@@ -124,7 +124,7 @@ test("closed contexts of other sizes make room when the account is full", async 
   const [kernel, counts] = counting({
     io_setup(nr_events, ctxp) {
       if (nr_events > room) return -11;
-      const errno = linux.io_setup(nr_events, ctxp);
+      const errno = real.io_setup(nr_events, ctxp);
       sizes.set(ctxp[0]!, nr_events);
       room -= nr_events;
       return errno;
@@ -132,7 +132,7 @@ test("closed contexts of other sizes make room when the account is full", async 
     io_destroy(ctx_id) {
       counts.destroy++;
       room += sizes.get(BigInt(ctx_id)) ?? 0;
-      return linux.io_destroy(ctx_id);
+      return real.io_destroy(ctx_id);
     },
   });
   await new AioContext({ kernel, entries: 60 })[Symbol.asyncDispose]();

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { AioContext, type AioContextOptions } from "../src/context.ts";
 import { pattern } from "./support/bytes.ts";
-import { linux } from "./support/real_kernel.ts";
+import { real } from "./support/real_kernel.ts";
 import { TempFile } from "./support/temp.ts";
 
 /** What the compiler would not let through. */
@@ -173,7 +173,7 @@ test("the array of buffers may be changed after the call", async () => {
 });
 
 test("the largest entries that are in range get the kernel's own answer", {
-  skip: (linux.limits()?.aioMaxNr ?? Infinity) >= 2 ** 22 && "the kernel would make that context",
+  skip: (real.limits()?.aioMaxNr ?? Infinity) >= 2 ** 22 && "the kernel would make that context",
 }, () => {
   assert.throws(() => new AioContext({ entries: 2 ** 22 }), { code: "EAGAIN" });
 });

@@ -4,7 +4,8 @@ import { POLLIN } from "../src/abi/poll.ts";
 import { AioContext } from "../src/context.ts";
 import { bothWays } from "./support/both_ways.ts";
 import { pattern, sameBytes } from "./support/bytes.ts";
-import { Fifo } from "./support/fifo.ts";
+import { Pollable } from "./support/pollable.ts";
+import { real } from "./support/real_kernel.ts";
 import { DISK, O_DIRECT, SHM, TempFile } from "./support/temp.ts";
 
 const BYTES = pattern(64 * 512);
@@ -62,17 +63,19 @@ bothWays("wait waits for one where nothing is said", async (way) => {
 
 bothWays("wait for none sends what is queued and takes what is there", async (way) => {
   using file = new TempFile(BYTES, { parent: SHM });
-  using fifo = new Fifo();
+  using fifo = new Pollable();
   await using aio = new AioContext<number>({ ...way, entries: 8 });
   aio.poll(fifo.fd, POLLIN);
   queueReads(aio, file.fd, 3);
-  assert.equal(aio.wait(0).length, 3);
+  // What is in memory has come when the submit returns, unless this thread has to do it
+  assert.equal(aio.wait(0).length, real.inThread ? 0 : 3);
+  if (real.inThread) assert.equal(aio.wait(3).length, 3);
   assert.equal(aio.wait(0).length, 0);
   assert.equal(aio.inFlight, 1);
 });
 
 bothWays("wait gives up after its timeout, and the request goes on", async (way) => {
-  using fifo = new Fifo();
+  using fifo = new Pollable();
   await using aio = new AioContext({ ...way, entries: 4 });
   aio.poll(fifo.fd, POLLIN, { data: "poll" });
   for (const timeout of [0, 1, 60]) {
@@ -88,7 +91,7 @@ bothWays("wait gives up after its timeout, and the request goes on", async (way)
 });
 
 bothWays("wait returns fewer than asked for after its timeout", async (way) => {
-  using fifo = new Fifo();
+  using fifo = new Pollable();
   using file = new TempFile(BYTES, { parent: SHM });
   await using aio = new AioContext<number>({ ...way, entries: 8 });
   aio.poll(fifo.fd, POLLIN);
@@ -98,7 +101,7 @@ bothWays("wait returns fewer than asked for after its timeout", async (way) => {
 
 for (const [name, options] of Object.entries(FILES)) {
   bothWays(`wait goes on over ${name} while a poll holds one of the slots`, async (way) => {
-    using fifo = new Fifo();
+    using fifo = new Pollable();
     using file = new TempFile(BYTES, options);
     await using aio = new AioContext<number>({ ...way, entries: 3 });
     aio.poll(fifo.fd, POLLIN);

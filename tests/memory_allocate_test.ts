@@ -6,8 +6,8 @@ import { AioContext } from "../src/context.ts";
 import { allocate } from "../src/memory/allocate.ts";
 import { bothWays } from "./support/both_ways.ts";
 import { pattern, sameBytes } from "./support/bytes.ts";
-import { decorate, submittedWords } from "./support/decorated_kernel.ts";
-import { linux } from "./support/real_kernel.ts";
+import { decorate, submittedWords, wordsAt } from "./support/decorated_kernel.ts";
+import { real } from "./support/real_kernel.ts";
 import { O_DIRECT, TempFile } from "./support/temp.ts";
 
 const PAGE = 4096;
@@ -17,7 +17,7 @@ test("allocated memory begins at a page, is zeroed, and exactly as long as was a
   for (const byteLength of [1, 100, PAGE, 65536, 65537, 3 << 20]) {
     const memory = allocate(byteLength);
     assert.equal(memory.length, byteLength);
-    assert.equal((linux.addressOf(memory.buffer) + memory.byteOffset) % PAGE, 0);
+    assert.equal((real.addressOf(memory.buffer) + memory.byteOffset) % PAGE, 0);
     assert.ok(memory.every((byte) => byte === 0));
   }
 });
@@ -60,13 +60,13 @@ bothWays("requests use allocated memory where it lies", async (way) => {
   const kernel = decorate({
     io_submit(ctx_id, nr, iocbpp) {
       addresses.push(...submittedWords(nr, iocbpp, IOCB_BUF));
-      return linux.io_submit(ctx_id, nr, iocbpp);
+      return real.io_submit(ctx_id, nr, iocbpp);
     },
   });
   using file = new TempFile(BYTES, { flags: constants.O_RDWR | O_DIRECT });
   await using aio = new AioContext({ ...way, kernel, entries: 4 });
   const memory = allocate(4 * PAGE);
-  const base = linux.addressOf(memory.buffer);
+  const base = real.addressOf(memory.buffer);
   aio.read(file.fd, memory.subarray(PAGE, 2 * PAGE), { position: 0 });
   aio.write(file.fd, memory.subarray(3 * PAGE), { position: 3 * PAGE });
   aio.read(file.fd, new Uint8Array(PAGE), { position: PAGE });
@@ -82,15 +82,15 @@ bothWays("a vector of allocated memory is used where it lies", async (way) => {
   const kernel = decorate({
     io_submit(ctx_id, nr, iocbpp) {
       const [vector] = submittedWords(nr, iocbpp, IOCB_BUF);
-      const words = new BigUint64Array(linux.view(vector!, 32));
+      const words = wordsAt(vector!, 4);
       counts.push(...[...words].map(Number));
-      return linux.io_submit(ctx_id, nr, iocbpp);
+      return real.io_submit(ctx_id, nr, iocbpp);
     },
   });
   using file = new TempFile(BYTES, { flags: constants.O_RDONLY | O_DIRECT });
   await using aio = new AioContext({ ...way, kernel, entries: 4 });
   const memory = allocate(4 * PAGE);
-  const base = linux.addressOf(memory.buffer);
+  const base = real.addressOf(memory.buffer);
   aio.readv(file.fd, [memory.subarray(2 * PAGE, 3 * PAGE), memory.subarray(0, PAGE)]);
   assert.equal(aio.wait(1)[0]!.res, 2 * PAGE);
   assert.deepEqual(counts, [base + 2 * PAGE, PAGE, base, PAGE]);

@@ -3,17 +3,17 @@ import { test } from "node:test";
 import { EFAULT, EINPROGRESS, EINVAL } from "../src/abi/errno.ts";
 import { IOCB_CMD_FSYNC, IOCB_CMD_POLL } from "../src/abi/opcodes.ts";
 import { POLLIN } from "../src/abi/poll.ts";
-import { Fifo } from "./support/fifo.ts";
+import { Pollable } from "./support/pollable.ts";
 import { RawContext } from "./support/raw_context.ts";
-import { linux } from "./support/real_kernel.ts";
+import { real } from "./support/real_kernel.ts";
 import { TempFile } from "./support/temp.ts";
 
 test("io_cancel of a poll is EINPROGRESS, and its event comes by the ring", () => {
-  using fifo = new Fifo();
+  using fifo = new Pollable();
   using context = new RawContext(2);
   context.iocb(1, { opcode: IOCB_CMD_POLL, fildes: fifo.fd, buf: POLLIN, data: 42 });
   assert.equal(context.submit(1), 1);
-  const cancel = () => linux.io_cancel(context.id, context.iocbAddress(1), context.eventsAddress);
+  const cancel = () => real.io_cancel(context.id, context.iocbAddress(1), context.eventsAddress);
   assert.equal(cancel(), -EINPROGRESS);
   assert.equal(cancel(), -EINVAL);
   assert.deepEqual(context.events(1), [
@@ -30,18 +30,18 @@ test("io_cancel of what has completed, or never was submitted, is EINVAL", () =>
   context.events(1);
   for (const index of [0, 1]) {
     assert.equal(
-      linux.io_cancel(context.id, context.iocbAddress(index), context.eventsAddress),
+      real.io_cancel(context.id, context.iocbAddress(index), context.eventsAddress),
       -EINVAL,
     );
   }
 });
 
 test("io_cancel wants aio_key to be 0", () => {
-  using fifo = new Fifo();
+  using fifo = new Pollable();
   using context = new RawContext(1);
   const iocb = context.iocb(0, { opcode: IOCB_CMD_POLL, fildes: fifo.fd, buf: POLLIN });
   assert.equal(context.submit(0), 1);
-  const cancel = () => linux.io_cancel(context.id, context.iocbAddress(0), context.eventsAddress);
+  const cancel = () => real.io_cancel(context.id, context.iocbAddress(0), context.eventsAddress);
   iocb.key = 1;
   assert.equal(cancel(), -EINVAL);
   iocb.key = 0;
@@ -52,12 +52,12 @@ test("io_cancel wants aio_key to be 0", () => {
 test("io_cancel of an iocb that is not there is EFAULT, in no context EINVAL", () => {
   using context = new RawContext(1);
   context.iocb(0, {});
-  assert.equal(linux.io_cancel(context.id, 0, context.eventsAddress), -EFAULT);
-  assert.equal(linux.io_cancel(0, context.iocbAddress(0), context.eventsAddress), -EINVAL);
+  assert.equal(real.io_cancel(context.id, 0, context.eventsAddress), -EFAULT);
+  assert.equal(real.io_cancel(0, context.iocbAddress(0), context.eventsAddress), -EINVAL);
 });
 
 test("io_destroy ends a poll that nothing else would end", () => {
-  using fifo = new Fifo();
+  using fifo = new Pollable();
   const context = new RawContext(1);
   context.iocb(0, { opcode: IOCB_CMD_POLL, fildes: fifo.fd, buf: POLLIN });
   assert.equal(context.submit(0), 1);

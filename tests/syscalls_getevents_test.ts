@@ -4,9 +4,9 @@ import { AIO_SIGSET_SIGSETSIZE, AIO_SIGSET_SIZE, writeAioSigset } from "../src/a
 import { EFAULT, EINVAL } from "../src/abi/errno.ts";
 import { IOCB_CMD_FSYNC, IOCB_CMD_POLL } from "../src/abi/opcodes.ts";
 import { POLLIN, POLLRDNORM } from "../src/abi/poll.ts";
-import { Fifo } from "./support/fifo.ts";
+import { Pollable } from "./support/pollable.ts";
 import { RawContext } from "./support/raw_context.ts";
-import { linux } from "./support/real_kernel.ts";
+import { real } from "./support/real_kernel.ts";
 import { TempFile } from "./support/temp.ts";
 
 function timed(call: () => number): [result: number, milliseconds: number] {
@@ -16,7 +16,7 @@ function timed(call: () => number): [result: number, milliseconds: number] {
 }
 
 test("io_getevents takes no more events than there is room for, oldest first", () => {
-  using fifo = new Fifo();
+  using fifo = new Pollable();
   using context = new RawContext(8);
   const poll = { opcode: IOCB_CMD_POLL, fildes: fifo.fd, buf: POLLIN };
   fifo.fill();
@@ -30,7 +30,7 @@ test("io_getevents takes no more events than there is room for, oldest first", (
 });
 
 test("io_getevents returns what came when its time is up", () => {
-  using fifo = new Fifo();
+  using fifo = new Pollable();
   using context = new RawContext(4);
   context.iocb(0, { opcode: IOCB_CMD_POLL, fildes: fifo.fd, buf: POLLIN });
   assert.equal(context.submit(0), 1);
@@ -46,7 +46,7 @@ test("io_getevents returns what came when its time is up", () => {
 test("io_getevents with a timeout of zero never waits", () => {
   using context = new RawContext(1);
   const [result, milliseconds] = timed(() =>
-    linux.io_getevents(context.id, 1, 1, context.eventsAddress, context.timeout(0))
+    real.io_getevents(context.id, 1, 1, context.eventsAddress, context.timeout(0))
   );
   assert.equal(result, 0);
   assert.ok(milliseconds < 500, `${milliseconds} ms`);
@@ -59,18 +59,18 @@ test("io_getevents without a timeout waits for as many as it was asked for", () 
     context.iocb(index, { opcode: IOCB_CMD_FSYNC, fildes: file.fd });
   }
   assert.equal(context.submit(0, 1, 2), 3);
-  assert.equal(linux.io_getevents(context.id, 3, 3, context.eventsAddress, 0), 3);
+  assert.equal(real.io_getevents(context.id, 3, 3, context.eventsAddress, 0), 3);
 });
 
 test("io_getevents refuses a minimum below 0 or above the room, and no context", () => {
   using context = new RawContext(1);
   const { id, eventsAddress } = context;
   const now = context.timeout(0);
-  assert.equal(linux.io_getevents(id, -1, 1, eventsAddress, now), -EINVAL);
-  assert.equal(linux.io_getevents(id, 2, 1, eventsAddress, now), -EINVAL);
-  assert.equal(linux.io_getevents(id, 0, -1, eventsAddress, now), -EINVAL);
-  assert.equal(linux.io_getevents(0, 0, 1, eventsAddress, now), -EINVAL);
-  assert.equal(linux.io_getevents(id, 0, 0, eventsAddress, now), 0);
+  assert.equal(real.io_getevents(id, -1, 1, eventsAddress, now), -EINVAL);
+  assert.equal(real.io_getevents(id, 2, 1, eventsAddress, now), -EINVAL);
+  assert.equal(real.io_getevents(id, 0, -1, eventsAddress, now), -EINVAL);
+  assert.equal(real.io_getevents(0, 0, 1, eventsAddress, now), -EINVAL);
+  assert.equal(real.io_getevents(id, 0, 0, eventsAddress, now), 0);
 });
 
 test("io_getevents to memory that is not there is EFAULT and loses nothing", () => {
@@ -78,12 +78,12 @@ test("io_getevents to memory that is not there is EFAULT and loses nothing", () 
   using context = new RawContext(1);
   context.iocb(0, { opcode: IOCB_CMD_FSYNC, fildes: file.fd });
   assert.equal(context.submit(0), 1);
-  assert.equal(linux.io_getevents(context.id, 1, 1, 0, context.timeout(10e6)), -EFAULT);
+  assert.equal(real.io_getevents(context.id, 1, 1, 0, context.timeout(10e6)), -EFAULT);
   assert.equal(context.events(1).length, 1);
 });
 
 test("io_pgetevents takes events as io_getevents does, with and without a signal mask", () => {
-  using fifo = new Fifo();
+  using fifo = new Pollable();
   using context = new RawContext(2);
   const { id, eventsAddress, data, dataAddress } = context;
   fifo.fill();
@@ -92,12 +92,12 @@ test("io_pgetevents takes events as io_getevents does, with and without a signal
   }
   assert.equal(context.submit(0, 1), 2);
   const timeout = context.timeout(10e6);
-  assert.equal(linux.io_pgetevents(id, 1, 1, eventsAddress, timeout, 0), 1);
+  assert.equal(real.io_pgetevents(id, 1, 1, eventsAddress, timeout, 0), 1);
   // All signals blocked while it waits
   data.fill(0xff, AIO_SIGSET_SIZE, AIO_SIGSET_SIZE + 8);
   const sigset = new DataView(data.buffer, data.byteOffset);
   writeAioSigset(sigset, 0, dataAddress + AIO_SIGSET_SIZE);
-  assert.equal(linux.io_pgetevents(id, 1, 1, eventsAddress, timeout, dataAddress), 1);
+  assert.equal(real.io_pgetevents(id, 1, 1, eventsAddress, timeout, dataAddress), 1);
   const [event] = context.eventsTaken(1);
   assert.equal(event!.data, 1);
   assert.equal(event!.res & ~POLLRDNORM, POLLIN);
@@ -110,7 +110,7 @@ test("io_pgetevents refuses a mask of another size, and one that is not there", 
   writeAioSigset(sigset, 0, dataAddress + AIO_SIGSET_SIZE);
   sigset.setUint32(AIO_SIGSET_SIGSETSIZE, 7, true);
   const now = context.timeout(0);
-  assert.equal(linux.io_pgetevents(id, 0, 1, eventsAddress, now, dataAddress), -EINVAL);
-  assert.equal(linux.io_pgetevents(id, 0, 1, eventsAddress, now, 8), -EFAULT);
-  assert.equal(linux.io_pgetevents(id, -1, 1, eventsAddress, now, 0), -EINVAL);
+  assert.equal(real.io_pgetevents(id, 0, 1, eventsAddress, now, dataAddress), -EINVAL);
+  assert.equal(real.io_pgetevents(id, 0, 1, eventsAddress, now, 8), -EFAULT);
+  assert.equal(real.io_pgetevents(id, -1, 1, eventsAddress, now, 0), -EINVAL);
 });

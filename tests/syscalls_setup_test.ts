@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { EAGAIN, EINVAL } from "../src/abi/errno.ts";
 import type { Limits } from "../src/kernel.ts";
 import { RawContext } from "./support/raw_context.ts";
-import { linux } from "./support/real_kernel.ts";
+import { real } from "./support/real_kernel.ts";
 
 const { aioNr, aioMaxNr } = limits();
 
@@ -11,29 +11,29 @@ const { aioNr, aioMaxNr } = limits();
 const ABSOLUTE_MAXIMUM = 4194304;
 
 function limits(): Limits {
-  return linux.limits() ?? { aioNr: 0, aioMaxNr: Infinity };
+  return real.limits() ?? { aioNr: 0, aioMaxNr: Infinity };
 }
 
 function setup(entries: number, id = new BigUint64Array(1)): number {
-  const errno = linux.io_setup(entries, id);
-  if (errno === 0) linux.io_destroy(Number(id[0]));
+  const errno = real.io_setup(entries, id);
+  if (errno === 0) real.io_destroy(Number(id[0]));
   return errno;
 }
 
 test("io_setup gives a context id that is an address", () => {
   const id = new BigUint64Array(1);
-  assert.equal(linux.io_setup(8, id), 0);
+  assert.equal(real.io_setup(8, id), 0);
   const address = Number(id[0]);
   assert.ok(Number.isSafeInteger(address) && address > 0);
   assert.equal(address % 4096, 0);
-  assert.equal(linux.io_destroy(address), 0);
+  assert.equal(real.io_destroy(address), 0);
 });
 
 test("io_setup writes the id to the word it is given, wherever that lies in its buffer", () => {
   const words = new BigUint64Array([1n, 0n, 3n]);
-  assert.equal(linux.io_setup(8, words.subarray(1, 2)), 0);
+  assert.equal(real.io_setup(8, words.subarray(1, 2)), 0);
   assert.deepEqual([words[0], words[2]], [1n, 3n]);
-  assert.equal(linux.io_destroy(Number(words[1])), 0);
+  assert.equal(real.io_destroy(Number(words[1])), 0);
 });
 
 test("io_setup of a word that is not 0 is EINVAL and leaves the word alone", () => {
@@ -68,10 +68,10 @@ test("io_destroy twice is EINVAL", () => {
 });
 
 test("io_destroy of what never was a context is EINVAL", () => {
-  assert.equal(linux.io_destroy(0), -EINVAL);
-  assert.equal(linux.io_destroy(-1), -EINVAL);
-  const { address, free } = linux.allocate(4096);
-  assert.equal(linux.io_destroy(address), -EINVAL);
+  assert.equal(real.io_destroy(0), -EINVAL);
+  assert.equal(real.io_destroy(-1), -EINVAL);
+  const { address, free } = real.allocate(4096);
+  assert.equal(real.io_destroy(address), -EINVAL);
   free();
 });
 

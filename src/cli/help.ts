@@ -2,11 +2,12 @@
 export const HELP: string = `Usage: kaio <command> [options]
 
 Commands:
-  scan FILE    read every block of a file; census of the pages of a SQLite database
+  scan FILE      read every block of a file; census of the pages of a SQLite database
+  probe [PATH]   say what works here and what does not, and why
 
 Options:
-  --help       show this text, or that of a command
-  --version    show the version
+  --help         show this text, or that of a command
+  --version      show the version
 
 Exit code: 0 done, 1 failed, 2 called wrongly, 130 interrupted
 `;
@@ -29,4 +30,19 @@ Options:
   --help           show this text
 
 CPU per read is that of the whole process, the census included.
+`;
+
+/** What `kaio probe --help` prints. */
+export const PROBE_HELP: string = `Usage: kaio probe [PATH] [options]
+
+Says which kernel kaio uses here, and why; what that can do; and with PATH, a file or a block
+device, how it can be read. Everything is tried, on a small file that is made for it and removed;
+PATH is only read.
+
+Options:
+  --json           print one JSON object
+  --help           show this text
+
+Environment:
+  KAIO_KERNEL      linux or portable: use this one, or fail
 `;

@@ -1,6 +1,9 @@
 import process from "node:process";
 import { VERSION } from "../version.ts";
-import { HELP, SCAN_HELP } from "./help.ts";
+import { HELP, PROBE_HELP, SCAN_HELP } from "./help.ts";
+import { probe } from "./probe.ts";
+import { parseProbeOptions } from "./probe_options.ts";
+import { probeReport } from "./probe_report.ts";
 import { scan } from "./scan.ts";
 import { parseScanOptions } from "./scan_options.ts";
 import { scanReport } from "./scan_report.ts";
@@ -41,6 +44,12 @@ async function run(args: readonly string[], signal: AbortSignal): Promise<string
       const options = parseScanOptions(rest);
       const result = await scan(options, signal);
       return options.json ? `${JSON.stringify(result)}\n` : scanReport(result);
+    }
+    case "probe": {
+      if (asksForHelp(rest)) return PROBE_HELP;
+      const options = parseProbeOptions(rest);
+      const result = await probe(options);
+      return options.json ? `${JSON.stringify(result)}\n` : probeReport(result);
     }
     case "--help":
       return HELP;

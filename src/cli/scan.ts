@@ -1,5 +1,6 @@
 import { stat } from "node:fs/promises";
 import process from "node:process";
+import { choose } from "../choose_kernel.ts";
 import { AioContext } from "../context.ts";
 import type { AioFile } from "../file.ts";
 import { open } from "../open.ts";
@@ -25,18 +26,21 @@ const DEFAULT_BLOCK = 4096;
  */
 export async function scan(options: ScanOptions, signal: AbortSignal): Promise<ScanResult> {
   await checkRegular(options.file);
+  const { name: kernel, reason, asked } = choose();
   // One of its own: the context that files share would not let every depth be in flight
-  await using context = new AioContext({ entries: options.depth });
+  await using context = new AioContext({ entries: options.depth, kernel });
   const direct = options.direct ? "try" : false;
   await using file = await open(options.file, "r", { direct, context });
-  return await scanFile(file, options, signal);
+  const result = await scanFile(file, options, signal);
+  const notes = reason === undefined || asked ? [] : [`Linux AIO was not used: ${reason}`];
+  return { ...result, kernel, notes: [...notes, ...result.notes] };
 }
 
 async function scanFile(
   file: AioFile,
   options: ScanOptions,
   signal: AbortSignal,
-): Promise<ScanResult> {
+): Promise<Omit<ScanResult, "kernel">> {
   const { size } = await file.stat();
   const notes: string[] = [];
   const survey = await Survey.begin(file, size, notes, signal);

@@ -22,7 +22,7 @@ export function scanReport(result: ScanResult): string {
 }
 
 function figures(result: ScanResult): string[] {
-  const { bytes, reads, block, depth, seconds, direct, runtime } = result;
+  const { bytes, reads, block, depth, seconds, direct, kernel, runtime } = result;
   const rows = [
     ["File", result.file],
     ["Read", `${grouped(bytes)} bytes in ${counted(reads, "read")} of ${grouped(block)}`],
@@ -32,6 +32,7 @@ function figures(result: ScanResult): string[] {
     ["Speed", `${grouped(result.megabytesPerSecond, 1)} MB/s`],
     ["", `${grouped(result.readsPerSecond)} reads/s`],
     ["CPU", `${grouped(result.cpuMicrosecondsPerRead, 2)} µs per read`],
+    ["Kernel", kernel],
     ["Runtime", runtime],
   ];
   return rows.map(([label, text]) => `${label!.padEnd(12)}${text}`);

@@ -1,3 +1,4 @@
+import type { KernelName } from "../choose_kernel.ts";
 import type { PageKind } from "./sqlite/page_kind.ts";
 
 /** What `kaio scan --json` prints. */
@@ -25,6 +26,8 @@ export interface ScanResult {
   readonly block: number;
   /** The reads in flight at most. */
   readonly depth: number;
+  /** The kernel whose requests the reads were. */
+  readonly kernel: KernelName;
   /** The runtime and its version. */
   readonly runtime: string;
   /** What the reader of the figures should know. */

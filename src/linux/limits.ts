@@ -4,12 +4,15 @@
  * @module
  */
 import { readFileSync } from "node:fs";
+import { isPermitted } from "../../ffi/permission.ts";
 import type { Limits } from "../kernel.ts";
 
 /** Reads fs.aio-nr and fs.aio-max-nr; `undefined` where /proc cannot be read. See proc(5). */
 export function readLimits(): Limits | undefined {
   try {
-    return { aioNr: read("/proc/sys/fs/aio-nr"), aioMaxNr: read("/proc/sys/fs/aio-max-nr") };
+    const paths = ["/proc/sys/fs/aio-nr", "/proc/sys/fs/aio-max-nr"] as const;
+    if (!paths.every((path) => isPermitted({ name: "read", path }))) return undefined;
+    return { aioNr: read(paths[0]), aioMaxNr: read(paths[1]) };
   } catch {
     // A sandbox or a missing permission: the figures only explain, nothing depends on them
     return undefined;

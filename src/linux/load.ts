@@ -41,14 +41,3 @@ function tryLoad(): Kernel | Error {
     return error instanceof Error ? error : new Error(String(error));
   }
 }
-
-/**
- * The kernel of this machine.
- *
- * @throws {Error} Where the calls or the FFI are missing, in one sentence that says what and why
- */
-export function requireLinux(): Kernel {
-  const kernel = loadLinux();
-  if (kernel instanceof Error) throw kernel;
-  return kernel;
-}

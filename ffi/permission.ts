@@ -1,0 +1,25 @@
+/**
+ * Permissions of the runtime.
+ *
+ * @module
+ */
+
+/** What may need a permission. */
+export type Permission =
+  | { name: "ffi" }
+  | { name: "env"; variable: string }
+  | { name: "read"; path: string };
+
+interface DenoPermissions {
+  permissions: { querySync(permission: Permission): { state: string } };
+}
+
+/**
+ * Whether something can be tried without a question to the person at the terminal, which Deno puts
+ * before it throws. Other runtimes put none: they do it or throw.
+ */
+export function isPermitted(permission: Permission): boolean {
+  const { Deno } = globalThis as unknown as { Deno?: DenoPermissions };
+  return Deno?.permissions === undefined ||
+    Deno.permissions.querySync(permission).state === "granted";
+}

@@ -1,0 +1,93 @@
+/**
+ * Which kernel is used: that of the machine where it can be called, else the portable one.
+ *
+ * @module
+ */
+import process from "node:process";
+import { isPermitted } from "../ffi/permission.ts";
+import type { Kernel } from "./kernel.ts";
+import { loadLinux } from "./linux/load.ts";
+import { PortableKernel } from "./portable/portable_kernel.ts";
+
+/**
+ * A kernel by name: `"linux"`, the one of this machine by its system calls; `"portable"`, the same
+ * in TypeScript over `node:fs`.
+ */
+export type KernelName = "linux" | "portable";
+
+/** A kernel, and how it came to be chosen. */
+export interface Choice {
+  readonly name: KernelName;
+  readonly kernel: Kernel;
+  /** Why it is not that of the machine, in one sentence. */
+  readonly reason: string | undefined;
+  /** Whether it was asked for by name. */
+  readonly asked: boolean;
+}
+
+const VARIABLE = "KAIO_KERNEL";
+
+let portable: PortableKernel | undefined;
+let warned = false;
+
+/**
+ * Chooses a kernel. That it is the portable one although nobody asked for that is said once, by a
+ * warning of the process.
+ *
+ * @param wanted A kernel, or its name; else the environment is asked
+ * @throws {TypeError} If there is no kernel of that name
+ * @throws {Error} If the one that was asked for cannot be had, in one sentence that says why
+ */
+export function chooseKernel(wanted?: Kernel | KernelName): Kernel {
+  if (wanted && typeof wanted !== "string") return wanted;
+  const { name, kernel, reason, asked } = choose(wanted);
+  if (name === "portable" && !asked && !warned) {
+    warned = true;
+    const message = `kaio uses its portable kernel in place of Linux AIO. ${reason}`;
+    process.emitWarning(message, { code: "KAIO_PORTABLE" });
+  }
+  return kernel;
+}
+
+/** As {@link chooseKernel}, without the warning. */
+export function choose(wanted?: KernelName): Choice {
+  const name = wanted ?? fromEnvironment();
+  const by = wanted === undefined ? `${VARIABLE}=${name}` : `\`kernel: "${name}"\``;
+  switch (name) {
+    case "portable":
+      return portableChoice(`${by} asks for the portable kernel`, true);
+    case "linux":
+    case undefined: {
+      const kernel = loadLinux();
+      const asked = name !== undefined;
+      if (!(kernel instanceof Error)) return { name: "linux", kernel, reason: undefined, asked };
+      if (!asked) return portableChoice(kernel.message, false);
+      throw new Error(`Cannot use the kernel that ${by} asks for: ${kernel.message}`, {
+        cause: kernel,
+      });
+    }
+    default:
+      throw new TypeError(
+        `Cannot choose kernel: ${
+          wanted === undefined ? VARIABLE : "`kernel`"
+        } must be "linux" or "portable": current value is ${JSON.stringify(name)}`,
+      );
+  }
+}
+
+function portableChoice(reason: string, asked: boolean): Choice {
+  portable ??= new PortableKernel({
+    fdinfo: isPermitted({ name: "read", path: "/proc/self/fdinfo" }),
+  });
+  return { name: "portable", kernel: portable, reason, asked };
+}
+
+/** An empty variable counts as none, and one that may not be read, too. */
+function fromEnvironment(): KernelName | undefined {
+  try {
+    if (!isPermitted({ name: "env", variable: VARIABLE })) return undefined;
+    return (process.env[VARIABLE] || undefined) as KernelName | undefined;
+  } catch {
+    return undefined;
+  }
+}

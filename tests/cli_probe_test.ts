@@ -1,0 +1,129 @@
+import assert from "node:assert/strict";
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+import { after, test } from "node:test";
+import { CALLS, type ProbeResult } from "../src/cli/probe_result.ts";
+import { CLI, runCli, runProgram } from "./support/run_cli.ts";
+import { kernelName, real } from "./support/real_kernel.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "kaio-cli-"));
+after(() => rmSync(folder, { recursive: true }));
+
+const slow = { timeout: 60_000 };
+
+/** A file of this many bytes. */
+function makeFile(name: string, length: number): string {
+  const path = join(folder, name);
+  writeFileSync(path, new Uint8Array(length).fill(0xa5));
+  return path;
+}
+
+async function probeJson(...args: string[]): Promise<ProbeResult> {
+  const { code, stdout, stderr } = await runCli(["probe", "--json", ...args]);
+  assert.equal(stderr, "");
+  assert.equal(code, 0);
+  assert.match(stdout, /^[^\n]+\n$/);
+  return JSON.parse(stdout) as ProbeResult;
+}
+
+test("--json prints one object with what works", slow, async () => {
+  const result = await probeJson();
+  assert.equal(result.kernel, kernelName);
+  assert.match(result.runtime, /^(Bun|Deno|Node\.js) \d+\.\d+\.\d+/);
+  assert.match(result.system, /^\w+ \S+ \w+$/);
+  assert.equal(result.limits?.aioMaxNr, real.limits()?.aioMaxNr);
+  assert.deepEqual(Object.keys(result.calls), [...CALLS]);
+  for (const call of CALLS) {
+    // The file system of the temporary folder may not know it
+    if (call === "RWF_NOWAIT") continue;
+    assert.deepEqual(result.calls[call], { works: true }, call);
+  }
+  assert.equal(result.file, undefined);
+});
+
+test("why it is not the kernel of the machine is said", slow, async () => {
+  const { kernel, reason, calls } = await probeJson();
+  assert.equal(reason === undefined, kernel === "linux");
+  if (kernel === "linux") return;
+  assert.match(reason!, /KAIO_KERNEL/);
+  assert.match(calls.RWF_NOWAIT.note!, /not needed/);
+});
+
+test("of a file, its size and how it can be read are said", slow, async () => {
+  const path = makeFile("plain", 10_001);
+  const before = statSync(path);
+  const { file } = await probeJson(path);
+  assert.equal(file?.path, path);
+  assert.equal(file.size, 10_001);
+  assert.equal(typeof file.direct.works, "boolean");
+  assert.equal(typeof file.nowait.works, "boolean");
+  for (const alignment of Object.values(file.alignment ?? {})) {
+    assert.ok(alignment >= 1 && Number.isInteger(Math.log2(alignment)), `${alignment}`);
+  }
+  assert.ok(readFileSync(path).every((byte) => byte === 0xa5));
+  assert.equal(statSync(path).mtimeMs, before.mtimeMs);
+});
+
+test("where there is no O_DIRECT, it is said why", slow, async () => {
+  const { file } = await probeJson("/proc/version");
+  assert.equal(file?.direct.works, false);
+  assert.match(file.direct.note!, /^EINVAL: .*O_DIRECT/);
+  assert.equal(file.alignment, undefined);
+});
+
+test("the table has a line for each thing, set under each other", slow, async () => {
+  const path = makeFile("table", 1_234_567);
+  const { code, stdout, stderr } = await runCli(["probe", path]);
+  assert.deepEqual([code, stderr], [0, ""]);
+  const rows = stdout.split("\n").filter((line) => line !== "");
+  const column = /^Kernel +/.exec(rows[0]!)![0].length;
+  for (const row of rows) {
+    assert.ok(row[column - 1] === " " && row[column] !== " ", row);
+    assert.equal(row, row.trimEnd());
+  }
+  assert.ok(rows[0]!.slice(column).startsWith(kernelName));
+  for (
+    const label of ["Runtime", "System", "io_setup", "Ring in memory", "RWF_NOWAIT", "O_DIRECT"]
+  ) {
+    assert.ok(rows.some((row) => row.startsWith(label)), label);
+  }
+  assert.ok(rows.some((row) => row === "Size".padEnd(column) + "1,234,567 bytes"));
+  assert.ok([...stdout].every((character) => character >= " " || character === "\n"));
+});
+
+test("a kernel that was asked for and is not there ends it", slow, async () => {
+  const { code, stdout, stderr } = await runProgram(["env", "KAIO_KERNEL=other", ...CLI, "probe"]);
+  assert.deepEqual([code, stdout], [1, ""]);
+  assert.match(stderr, /^kaio: Cannot choose kernel: KAIO_KERNEL .*"linux" or "portable".*\n$/);
+});
+
+test("what is no file is refused, and what is not there", slow, async () => {
+  const directory = await runCli(["probe", folder]);
+  assert.deepEqual([directory.code, directory.stdout], [1, ""]);
+  assert.match(directory.stderr, /^kaio: Cannot probe a directory.*\n$/);
+  const missing = await runCli(["probe", join(folder, "missing")]);
+  assert.deepEqual([missing.code, missing.stdout], [1, ""]);
+  assert.match(missing.stderr, /^kaio: ENOENT: .*missing.*\n$/);
+  if (process.platform !== "linux") return;
+  const device = await runCli(["probe", "/dev/null"]);
+  assert.match(device.stderr, /^kaio: Cannot probe what is no file: "\/dev\/null"\n$/);
+});
+
+test("wrong arguments are told, with exit code 2", slow, async () => {
+  for (const args of [["a", "b"], ["--depth", "1"], [""]]) {
+    const { code, stdout, stderr } = await runCli(["probe", ...args]);
+    assert.deepEqual([code, stdout], [2, ""], args.join(" "));
+    assert.match(stderr, /^kaio: .+\n$/);
+  }
+});
+
+test("--help shows what it can do, and where it is found", slow, async () => {
+  const help = await runCli(["probe", "--help"]);
+  assert.equal(help.code, 0);
+  assert.match(help.stdout, /^Usage: kaio probe \[PATH\] \[options\]\n/);
+  assert.match(help.stdout, /KAIO_KERNEL/);
+  const all = await runCli(["--help"]);
+  assert.match(all.stdout, /^ {2}probe \[PATH\] /m);
+});
