@@ -30,7 +30,7 @@ interface NodeFfi {
 
 /** Binds to `node:ffi`; under `--permission` it needs `--allow-ffi`. */
 export function node(): Runtime {
-  const ffi = process.getBuiltinModule("node:ffi") as unknown as NodeFfi | undefined;
+  const ffi = process.getBuiltinModule?.("node:ffi") as unknown as NodeFfi | undefined;
   if (ffi === undefined) {
     throw new Error(
       `Cannot use FFI: node:ffi comes with Node 26 and is not switched off there: this is Node ${process.versions.node}`,

@@ -22,6 +22,7 @@ import { BatchLoop, CompletionLoop, Turnstile } from "./context/loops.ts";
 import { Pump } from "./context/pump.ts";
 import { blankRequest, type Request } from "./context/request.ts";
 import type { Kernel } from "./kernel.ts";
+import { isDetached } from "./memory/detached.ts";
 
 /** How an {@link AioContext} is made. */
 export interface AioContextOptions {
@@ -438,7 +439,7 @@ export function innardsOf(aio: AioContext): Innards {
 function checkMemory(buffer: Uint8Array): void {
   if (!(buffer instanceof Uint8Array)) throw typeError("queue request", "buffer", "a Uint8Array");
   // Only an empty view can be of a detached buffer, so the look at the buffer is rare
-  if (buffer.byteLength === 0 && (buffer.buffer as ArrayBuffer).detached) {
+  if (buffer.byteLength === 0 && isDetached(buffer.buffer)) {
     throw typeError("queue request", "buffer", "memory that is not detached");
   }
 }

@@ -76,6 +76,7 @@ testWithin(
     await change(expected);
     sameBytes(readFileSync(file.path), readFileSync(expected.path));
   },
+  LINUX,
 );
 
 for (const cached of ["nothing", "half", "unsupported"] as const) {

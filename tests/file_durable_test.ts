@@ -49,7 +49,7 @@ testWithin("a durable buffered write is synced before its promise resolves", asy
   await assert.rejects(file.write(bytes, { position: 0, durable: true }), { code: "EINVAL" });
   await assert.rejects(file.write("gone", { position: 0, durable: true }), { code: "EINVAL" });
   await assert.rejects(file.writev([bytes], 0, { durable: true }), { code: "EINVAL" });
-});
+}, LINUX);
 
 testWithin("a durable direct write carries RWF_DSYNC, and a sync after a cut", async () => {
   using cold = new ColdKernel(() => "all");

@@ -38,7 +38,11 @@ export function __callDispose(stack, error, failed) {
   let thrown = failed ? { error } : undefined;
   /** @param {unknown} next */
   const fail = (next) => {
-    thrown = { error: thrown ? Object.assign(new Error(`${next}`), { error: next, suppressed: thrown.error }) : next };
+    thrown = {
+      error: thrown
+        ? Object.assign(new Error(`${next}`), { error: next, suppressed: thrown.error })
+        : next,
+    };
   };
   /** @returns {Promise<void> | void} */
   const goOn = () => {

@@ -64,7 +64,9 @@ export class Pump {
     core.submit();
     const found = core.reap() > 0 || core.readyCount > 0 || this.#sleep() > 0;
     // Whatever the loop does next, also if it never asks again, the process is to stay alive
-    if (core.inFlight > 0 || core.heldBack || this.#waiters.length > 0) this.schedule();
+    // A short read that goes on is queued by its own completion, and nobody else asks for it
+    const unsent = core.queued > 0 && core.sinks > 0;
+    if (core.inFlight > 0 || core.heldBack || unsent || this.#waiters.length > 0) this.schedule();
     else this.#relax();
     return found;
   }
@@ -179,7 +181,11 @@ export class Pump {
     else if (core.inFlight === 0) {
       this.#relax();
       // The kernel refuses for want of memory, and no completion will tell when it has some
-      if (core.queued > 0 && (wanted || this.#asked)) this.#retryLater();
+      if (core.queued > 0 && (wanted || this.#asked)) {
+        // What follows from a completion is sent at once, what the kernel refused a little later
+        if (found) this.schedule();
+        else this.#retryLater();
+      }
     } else if (found || (wanted && this.#fruitless < PATIENCE && this.#maxWait > 0)) {
       this.schedule();
     } else this.#arm();

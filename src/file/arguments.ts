@@ -6,6 +6,7 @@
 import { Buffer } from "node:buffer";
 import { RWF_DSYNC } from "../abi/rw_flags.ts";
 import { checkInteger, rangeError, typeError } from "../check.ts";
+import { isDetached } from "../memory/detached.ts";
 
 /** Where in its buffer and in the file a read goes. */
 export interface ReadOptions {
@@ -128,7 +129,7 @@ function part(
   offset: number,
   length: number = byteLength - offset,
 ): Uint8Array {
-  if (byteLength === 0 && (buffer as ArrayBuffer).detached) {
+  if (byteLength === 0 && isDetached(buffer)) {
     throw typeError(action, "buffer", "memory that is not detached");
   }
   checkInteger(action, "offset", offset, byteLength);

@@ -5,6 +5,7 @@
  *
  * @module
  */
+import process from "node:process";
 import { setImmediate, setInterval } from "node:timers";
 import { Worker } from "node:worker_threads";
 import { EFAULT, EIO } from "../abi/errno.ts";
@@ -45,7 +46,10 @@ const KINDS = { read: READ, write: WRITE, fsync: FSYNC, fdatasync: FDATASYNC };
 const MOST_WORKERS = 4;
 const NO_POSITION = -1;
 const END_OF_FILE = -2;
-const KEEP_ALIVE_MILLISECONDS = 2 ** 30;
+/** V8 loses a wake-up by Atomics.waitAsync once in some ten thousand, up to Node 20. */
+const LOSES_WAKE_UPS = parseInt(process.versions["v8"] ?? "99") < 12;
+/** How often it is looked whether something is done nevertheless. */
+const LOOK_MILLISECONDS = LOSES_WAKE_UPS ? 5 : 2 ** 30;
 
 /** An operation, of which one piece after the other is a job. */
 interface Task {
@@ -74,7 +78,7 @@ export class WorkerPool {
   #submitted = 0;
   #taken = 0;
   #watching = false;
-  readonly #alive = setInterval(() => {}, KEEP_ALIVE_MILLISECONDS);
+  readonly #alive = setInterval(() => this.#look(), LOOK_MILLISECONDS);
   /** A thread could not be started, or has ended: nothing more is given to them. */
   #broken = false;
 
@@ -233,6 +237,10 @@ export class WorkerPool {
     this.harvest();
     this.#watch();
   };
+
+  #look(): void {
+    if (this.busy > 0 && this.harvest()) this.#woken();
+  }
 
   /**
    * Holds the thread until something is done.
