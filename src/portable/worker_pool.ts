@@ -149,7 +149,7 @@ export class WorkerPool {
     if (Atomics.load(control, SLEEPING) === this.#workers) {
       Atomics.sub(control, SLEEPING, Atomics.notify(control, SUBMITTED, 1));
     }
-    if (Atomics.exchange(control, WANTED, 0) === 1) this.#grow(this.#jobs[JOB_FD]!);
+    if (Atomics.exchange(control, WANTED, 0) === 1) this.#grow();
   }
 
   /** Writes the job of the next piece. */
@@ -234,6 +234,7 @@ export class WorkerPool {
 
   readonly #woken = (): void => {
     this.#watching = false;
+    Atomics.store(this.#control, WATCHED, 0);
     this.harvest();
     this.#watch();
   };
@@ -250,9 +251,11 @@ export class WorkerPool {
   sleep(milliseconds: number): void {
     Atomics.store(this.#control, WATCHED, 1);
     Atomics.wait(this.#control, COMPLETED, this.#taken, milliseconds);
+    Atomics.store(this.#control, WATCHED, this.#watching ? 1 : 0);
   }
 
-  #grow(fd: number): void {
+  /** @param fd What the first thread is to try; the others are as the first */
+  #grow(fd?: number): void {
     if (this.#broken || this.#workers === MOST_WORKERS) return;
     try {
       const worker = new Worker(WORKER_PROGRAM, {

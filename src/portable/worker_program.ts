@@ -23,7 +23,7 @@ export const STARTED = 5;
 export const LOOKING = 6;
 /** Set by a thread that had to wait for the disk while more was to do, and nobody else was there. */
 export const WANTED = 7;
-/** Set by the owner who wants to be told of the next completion. */
+/** 1 while the owner wants to be told of completions. */
 export const WATCHED = 8;
 /** Where the list of jobs to be taken begins. */
 export const QUEUE = 64;
@@ -139,6 +139,7 @@ function callForHelp() {
 }
 
 function descriptorsAreShared() {
+  if (workerData.fd === undefined) return true;
   try {
     fs.fstatSync(workerData.fd);
     return true;
@@ -175,7 +176,7 @@ while (suitable) {
   // A release: the result is written before the place that tells of it
   Atomics.store(control, ${DONE} + (place & ${SLOTS - 1}), slot + 1);
   Atomics.add(control, ${COMPLETED}, 1);
-  // Whoever sets it looks at the count afterwards, so nobody who waits is passed over
-  if (Atomics.exchange(control, ${WATCHED}, 0) === 1) Atomics.notify(control, ${COMPLETED});
+  // The owner sets it before it compares the count, so it is never passed over
+  if (Atomics.load(control, ${WATCHED}) === 1) Atomics.notify(control, ${COMPLETED});
 }
 `;
