@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { allocate } from "../mod.ts";
+import { allocate, type KernelName } from "../mod.ts";
 import type { Kernel } from "../src/kernel.ts";
 import { linux } from "../src/syscalls.ts";
 import type { Pass } from "./pass.ts";
@@ -47,11 +47,13 @@ export function makeBuffers(depth: number): Uint8Array[] {
 }
 
 /**
- * The kernel by system call.
+ * The kernel to be measured.
  *
- * @throws {Unavailable} Where only the portable one could run
+ * @param name That of the machine, unless the portable one is asked for
+ * @throws {Unavailable} Where the machine's cannot be called
  */
-export function requireKernel(): Kernel {
+export function requireKernel(name: KernelName = "linux"): Kernel | KernelName {
+  if (name === "portable") return name;
   if (linux === undefined) throw new Unavailable("no Linux AIO in this runtime or on this machine");
   return linux;
 }

@@ -4,14 +4,14 @@
  * @module
  */
 import { closeSync, openSync } from "node:fs";
-import { AioContext } from "../../mod.ts";
+import { AioContext, type KernelName } from "../../mod.ts";
 import { makeBuffers, type Participant, requireKernel, type Work } from "../participant.ts";
 import type { Pass } from "../pass.ts";
 import { openFlags } from "./open_flags.ts";
 
 /** `for await (const batch of aio.batches())` */
-export function openBatches(work: Work): Promise<Participant> {
-  return openContext(work, async (aio, pass, request) => {
+export function openBatches(work: Work, kernel?: KernelName): Promise<Participant> {
+  return openContext(work, kernel, async (aio, pass, request) => {
     for await (const batch of aio.batches()) {
       for (const { data, res } of batch) if (pass.end(data, res)) request(data);
     }
@@ -19,17 +19,18 @@ export function openBatches(work: Work): Promise<Participant> {
 }
 
 /** `for await (const completion of aio)` */
-export function openLoop(work: Work): Promise<Participant> {
-  return openContext(work, async (aio, pass, request) => {
+export function openLoop(work: Work, kernel?: KernelName): Promise<Participant> {
+  return openContext(work, kernel, async (aio, pass, request) => {
     for await (const { data, res } of aio) if (pass.end(data, res)) request(data);
   });
 }
 
 function openContext(
   work: Work,
+  kernel: KernelName | undefined,
   loop: (aio: AioContext<number>, pass: Pass, request: (slot: number) => void) => Promise<void>,
 ): Promise<Participant> {
-  const aio = new AioContext<number>({ entries: work.depth, kernel: requireKernel() });
+  const aio = new AioContext<number>({ entries: work.depth, kernel: requireKernel(kernel) });
   const fd = openSync(work.path, openFlags(work));
   const buffers = makeBuffers(work.depth);
 

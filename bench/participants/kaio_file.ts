@@ -3,14 +3,14 @@
  *
  * @module
  */
-import { AioContext, type AioFile, open } from "../../mod.ts";
+import { AioContext, type AioFile, type KernelName, open } from "../../mod.ts";
 import { makeBuffers, type Participant, requireKernel, type Work } from "../participant.ts";
 import { BLOCK } from "../positions.ts";
 import { runWorkers } from "./workers.ts";
 
 /** `file.read` and `file.write`, with memory of the caller's. */
-export function openFile(work: Work): Promise<Participant> {
-  return openWith(work, (file, buffers) => {
+export function openFile(work: Work, kernel?: KernelName): Promise<Participant> {
+  return openWith(work, kernel, (file, buffers) => {
     async function read(slot: number, position: number): Promise<number> {
       return (await file.read(buffers[slot]!, 0, BLOCK, position)).bytesRead;
     }
@@ -23,7 +23,7 @@ export function openFile(work: Work): Promise<Participant> {
 
 /** `file.readAt`, which gives each time new memory. */
 export function openFileReadAt(work: Work): Promise<Participant> {
-  return openWith(work, (file, buffers) => async (slot, position) => {
+  return openWith(work, undefined, (file, buffers) => async (slot, position) => {
     const bytes = await file.readAt(position, BLOCK);
     buffers[slot] = bytes;
     return bytes.byteLength;
@@ -32,12 +32,13 @@ export function openFileReadAt(work: Work): Promise<Participant> {
 
 async function openWith(
   work: Work,
+  kernel: KernelName | undefined,
   requestOf: (
     file: AioFile,
     buffers: Uint8Array[],
   ) => (slot: number, position: number) => Promise<number>,
 ): Promise<Participant> {
-  const context = new AioContext({ entries: work.depth, kernel: requireKernel() });
+  const context = new AioContext({ entries: work.depth, kernel: requireKernel(kernel) });
   const file = await open(work.path, work.write ? "r+" : "r", { direct: work.direct, context });
   const buffers = makeBuffers(work.depth);
   const request = requestOf(file, buffers);
