@@ -14,6 +14,7 @@ import { after, test } from "node:test";
 import type { Census } from "../src/cli/sqlite/census.ts";
 import type { PageKind } from "../src/cli/sqlite/page_kind.ts";
 import { type Dbstat, readDbstat } from "./support/dbstat.ts";
+import { withoutSqlite } from "./support/sqlite.ts";
 import { type DatabaseOptions, makeDatabase } from "./support/sqlite_fixture.ts";
 import { takeCensus } from "./support/take_census.ts";
 
@@ -68,7 +69,10 @@ const cases: Case[] = [
 
 for (const options of cases) {
   const name = Object.entries(options).map(([key, value]) => `${key} ${value}`).join(", ");
-  test(`the census agrees with dbstat on every page: ${name}`, { timeout: 120_000 }, async () => {
+  test(`the census agrees with dbstat on every page: ${name}`, {
+    timeout: 120_000,
+    ...withoutSqlite,
+  }, async () => {
     const path = join(folder, "agrees.db");
     rmSync(path, { force: true });
     makeDatabase(path, options);
@@ -117,23 +121,27 @@ function total(census: Census): number {
   return Object.values(census.map.counts()).reduce((sum, count) => sum + count, 0);
 }
 
-test("pages that nothing points to are unreferenced, whatever they hold", async () => {
-  const { before, after } = await censusAfter((file) => {
-    file.setUint32(32, 0);
-    file.setUint32(36, 0);
-  });
-  const { freelistTrunk, freelistLeaf, unreferenced, ...others } = before.map.counts();
-  assert.equal(unreferenced, 0);
-  assert.deepEqual(after.problems.texts, []);
-  assert.deepEqual(after.map.counts(), {
-    ...others,
-    freelistTrunk: 0,
-    freelistLeaf: 0,
-    unreferenced: freelistTrunk + freelistLeaf,
-  });
-});
+test(
+  "pages that nothing points to are unreferenced, whatever they hold",
+  withoutSqlite,
+  async () => {
+    const { before, after } = await censusAfter((file) => {
+      file.setUint32(32, 0);
+      file.setUint32(36, 0);
+    });
+    const { freelistTrunk, freelistLeaf, unreferenced, ...others } = before.map.counts();
+    assert.equal(unreferenced, 0);
+    assert.deepEqual(after.problems.texts, []);
+    assert.deepEqual(after.map.counts(), {
+      ...others,
+      freelistTrunk: 0,
+      freelistLeaf: 0,
+      unreferenced: freelistTrunk + freelistLeaf,
+    });
+  },
+);
 
-test("a freelist that goes in circles ends, with a problem", async () => {
+test("a freelist that goes in circles ends, with a problem", withoutSqlite, async () => {
   const { after } = await censusAfter((file, census) => {
     const trunks = pagesOf(census, "freelistTrunk");
     for (const trunk of trunks) file.setUint32(offsetOf(trunk), trunks[0]!);
@@ -142,14 +150,14 @@ test("a freelist that goes in circles ends, with a problem", async () => {
   assert.match(after.problems.texts.join("\n"), /The header says \d+ free pages, the freelist has/);
 });
 
-test("a freelist trunk that cannot be one is a problem", async () => {
+test("a freelist trunk that cannot be one is a problem", withoutSqlite, async () => {
   const { after } = await censusAfter((file, census) => {
     file.setUint32(offsetOf(pagesOf(census, "freelistTrunk")[0]!) + 4, 0xffffffff);
   });
   assert.match(after.problems.texts[0]!, /freelist trunk lists more pages than it can hold$/);
 });
 
-test("an overflow chain that goes in circles ends, with a problem", async () => {
+test("an overflow chain that goes in circles ends, with a problem", withoutSqlite, async () => {
   const { before, after } = await censusAfter((file, census) => {
     for (const page of pagesOf(census, "overflow")) {
       if (file.getUint32(offsetOf(page)) !== 0) return file.setUint32(offsetOf(page), page);
@@ -163,7 +171,7 @@ test("an overflow chain that goes in circles ends, with a problem", async () => 
   assert.ok(after.map.counts().unreferenced > 0);
 });
 
-test("an overflow chain that is too short or too long is a problem", async () => {
+test("an overflow chain that is too short or too long is a problem", withoutSqlite, async () => {
   const short = await censusAfter((file, census) => {
     for (const page of pagesOf(census, "overflow")) file.setUint32(offsetOf(page), 0);
   });
@@ -179,7 +187,7 @@ test("an overflow chain that is too short or too long is a problem", async () =>
   assert.match(long.after.problems.texts[0]!, /goes on after \d+ pages$/);
 });
 
-test("a tree that goes in circles ends, with a problem", async () => {
+test("a tree that goes in circles ends, with a problem", withoutSqlite, async () => {
   const { after } = await censusAfter((file, census) => {
     for (const page of pagesOf(census, "tableInterior")) {
       if (page !== 1) file.setUint32(offsetOf(page) + 8, page);
@@ -188,36 +196,44 @@ test("a tree that goes in circles ends, with a problem", async () => {
   assert.match(after.problems.texts.join("\n"), /child (\d+) is already in use: table interior/);
 });
 
-test("a child that is no page of a b-tree is damaged, one of the other kind a problem", async () => {
-  const { before, after } = await censusAfter((file, census) => {
-    const [first, second] = pagesOf(census, "tableLeaf").slice(-2);
-    file.setUint8(offsetOf(first!), 0x0c);
-    // A leaf of an index without cells.
-    file.setUint32(offsetOf(second!), 0x0a000000);
-    file.setUint32(offsetOf(second!) + 4, 0x00040000);
-  });
-  const texts = after.problems.texts.join("\n");
-  assert.equal(after.map.counts().damaged, 1);
-  assert.match(texts, /child \d+ is no page of a b-tree/);
-  assert.match(texts, /child \d+ is of the wrong kind: index page in a table/);
-  assert.equal(after.map.counts().tableLeaf, before.map.counts().tableLeaf - 2);
-  assert.equal(after.map.counts().indexLeaf, before.map.counts().indexLeaf + 1);
-});
+test(
+  "a child that is no page of a b-tree is damaged, one of the other kind a problem",
+  withoutSqlite,
+  async () => {
+    const { before, after } = await censusAfter((file, census) => {
+      const [first, second] = pagesOf(census, "tableLeaf").slice(-2);
+      file.setUint8(offsetOf(first!), 0x0c);
+      // A leaf of an index without cells.
+      file.setUint32(offsetOf(second!), 0x0a000000);
+      file.setUint32(offsetOf(second!) + 4, 0x00040000);
+    });
+    const texts = after.problems.texts.join("\n");
+    assert.equal(after.map.counts().damaged, 1);
+    assert.match(texts, /child \d+ is no page of a b-tree/);
+    assert.match(texts, /child \d+ is of the wrong kind: index page in a table/);
+    assert.equal(after.map.counts().tableLeaf, before.map.counts().tableLeaf - 2);
+    assert.equal(after.map.counts().indexLeaf, before.map.counts().indexLeaf + 1);
+  },
+);
 
-test("a root page that is in use already is a problem, and its own page unreferenced", async () => {
-  // In the schema, the number of the root page follows type, name and name of the table.
-  const row = Buffer.from("tablesmall_1small_1");
-  const { after } = await censusAfter((file) => {
-    const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
-    for (let at = bytes.indexOf(row); at >= 0; at = bytes.indexOf(row, at + 1)) {
-      bytes[at + row.length] = 1;
-    }
-  });
-  assert.deepEqual(after.problems.texts, ["Page 1: root 1 is already in use: table interior"]);
-  assert.equal(after.map.counts().unreferenced, 1);
-});
+test(
+  "a root page that is in use already is a problem, and its own page unreferenced",
+  withoutSqlite,
+  async () => {
+    // In the schema, the number of the root page follows type, name and name of the table.
+    const row = Buffer.from("tablesmall_1small_1");
+    const { after } = await censusAfter((file) => {
+      const bytes = Buffer.from(file.buffer, file.byteOffset, file.byteLength);
+      for (let at = bytes.indexOf(row); at >= 0; at = bytes.indexOf(row, at + 1)) {
+        bytes[at + row.length] = 1;
+      }
+    });
+    assert.deepEqual(after.problems.texts, ["Page 1: root 1 is already in use: table interior"]);
+    assert.equal(after.map.counts().unreferenced, 1);
+  },
+);
 
-test("a file cut in two gives problems and the pages that are left", async () => {
+test("a file cut in two gives problems and the pages that are left", withoutSqlite, async () => {
   const { path, census } = await soundDatabase();
   const cut = join(folder, "cut.db");
   copyFileSync(path, cut);
@@ -235,6 +251,7 @@ test("a file cut in two gives problems and the pages that are left", async () =>
 
 test("noise anywhere never breaks the census, and every page is counted once", {
   timeout: 120_000,
+  ...withoutSqlite,
 }, async () => {
   let state = 12345;
   const random = (limit: number): number => {

@@ -10,7 +10,7 @@ import { VERSION } from "../src/version.ts";
 import { readDbstat } from "./support/dbstat.ts";
 import { opened } from "./support/opened.ts";
 import { CLI, runCli, runProgram } from "./support/run_cli.ts";
-import { openSqlite } from "./support/sqlite.ts";
+import { openSqlite, withoutSqlite } from "./support/sqlite.ts";
 import { makeDatabase } from "./support/sqlite_fixture.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "kaio-cli-"));
@@ -107,42 +107,49 @@ test("an empty file has figures that are all numbers", slow, async () => {
   assert.doesNotMatch(text.stdout, /NaN|Infinity/);
 });
 
-test("a database gets a census that agrees with dbstat", slow, async () => {
-  const path = join(folder, "census.db");
-  makeDatabase(path, { size: 3_000_000, pageSize: 1024, autoVacuum: 2 });
-  const expected: Record<string, number> = {};
-  const dbstat = readDbstat(path);
-  for (const kind of dbstat.kinds.values()) expected[kind] = (expected[kind] ?? 0) + 1;
-  const { sqlite, block, bytes } = await scanJson(path);
-  assert.equal(block, 1024);
-  assert.equal(bytes, dbstat.pageCount * 1024);
-  const { pointerMap, freelistTrunk, freelistLeaf, ...others } = sqlite!.pages;
-  assert.deepEqual(others, { ...expected, unreferenced: 0, damaged: 0, lockByte: 0 });
-  assert.equal(freelistTrunk + freelistLeaf, dbstat.freelistCount);
-  assert.equal(pointerMap, Math.ceil((dbstat.pageCount - 1) / 205));
-  assert.deepEqual([sqlite!.pageSize, sqlite!.pageCount], [1024, dbstat.pageCount]);
-  assert.deepEqual([sqlite!.problemCount, sqlite!.problems], [0, []]);
+test(
+  "a database gets a census that agrees with dbstat",
+  { ...slow, ...withoutSqlite },
+  async () => {
+    const path = join(folder, "census.db");
+    makeDatabase(path, { size: 3_000_000, pageSize: 1024, autoVacuum: 2 });
+    const expected: Record<string, number> = {};
+    const dbstat = readDbstat(path);
+    for (const kind of dbstat.kinds.values()) expected[kind] = (expected[kind] ?? 0) + 1;
+    const { sqlite, block, bytes } = await scanJson(path);
+    assert.equal(block, 1024);
+    assert.equal(bytes, dbstat.pageCount * 1024);
+    const { pointerMap, freelistTrunk, freelistLeaf, ...others } = sqlite!.pages;
+    assert.deepEqual(others, { ...expected, unreferenced: 0, damaged: 0, lockByte: 0 });
+    assert.equal(freelistTrunk + freelistLeaf, dbstat.freelistCount);
+    assert.equal(pointerMap, Math.ceil((dbstat.pageCount - 1) / 205));
+    assert.deepEqual([sqlite!.pageSize, sqlite!.pageCount], [1024, dbstat.pageCount]);
+    assert.deepEqual([sqlite!.problemCount, sqlite!.problems], [0, []]);
 
-  const larger = await scanJson(path, "--block", "10240");
-  assert.deepEqual([larger.block, larger.notes], [10240, []]);
-  assert.deepEqual(larger.sqlite, sqlite);
-  const rounded = await scanJson(path, "--block", "1500");
-  assert.equal(rounded.block, 2048);
-  assert.match(rounded.notes.join(), /The block of 1500 bytes became 2048/);
-  assert.deepEqual(rounded.sqlite, sqlite);
+    const larger = await scanJson(path, "--block", "10240");
+    assert.deepEqual([larger.block, larger.notes], [10240, []]);
+    assert.deepEqual(larger.sqlite, sqlite);
+    const rounded = await scanJson(path, "--block", "1500");
+    assert.equal(rounded.block, 2048);
+    assert.match(rounded.notes.join(), /The block of 1500 bytes became 2048/);
+    assert.deepEqual(rounded.sqlite, sqlite);
 
-  const { stdout } = await runCli(["scan", path]);
-  assert.match(stdout, /^SQLite pages +Pages +Share +Bytes$/m);
-  assert.match(
-    stdout,
-    new RegExp(`^table leaf +${expected.tableLeaf!.toLocaleString("en-US")} `, "m"),
-  );
-  assert.match(stdout, /^total .* 100\.00 % /m);
-  assert.match(stdout, /^No problems found$/m);
-  assert.doesNotMatch(stdout, /lock byte|damaged/);
-});
+    const { stdout } = await runCli(["scan", path]);
+    assert.match(stdout, /^SQLite pages +Pages +Share +Bytes$/m);
+    assert.match(
+      stdout,
+      new RegExp(`^table leaf +${expected.tableLeaf!.toLocaleString("en-US")} `, "m"),
+    );
+    assert.match(stdout, /^total .* 100\.00 % /m);
+    assert.match(stdout, /^No problems found$/m);
+    assert.doesNotMatch(stdout, /lock byte|damaged/);
+  },
+);
 
-test("what is wrong with a database is listed, and the exit code stays 0", slow, async () => {
+test("what is wrong with a database is listed, and the exit code stays 0", {
+  ...slow,
+  ...withoutSqlite,
+}, async () => {
   const path = join(folder, "cut.db");
   makeDatabase(path, { size: 1_000_000, pageSize: 1024 });
   truncateSync(path, 100 * 1024);
@@ -153,21 +160,28 @@ test("what is wrong with a database is listed, and the exit code stays 0", slow,
   assert.match(stdout, /^ {2}and [\d,]+ more$/m);
 });
 
-test("a write-ahead log beside a database is mentioned", slow, async () => {
-  const path = join(folder, "wal.db");
-  const database = openSqlite(path);
-  try {
-    database.all("PRAGMA journal_mode = wal");
-    database.exec("CREATE TABLE t (x); INSERT INTO t VALUES (1)");
-    database.all("PRAGMA wal_checkpoint");
-    const { notes } = await scanJson(path);
-    assert.deepEqual(notes, ["There is a write-ahead log: the census is of the main file only"]);
-  } finally {
-    database.close();
-  }
-});
+test(
+  "a write-ahead log beside a database is mentioned",
+  { ...slow, ...withoutSqlite },
+  async () => {
+    const path = join(folder, "wal.db");
+    const database = openSqlite(path);
+    try {
+      database.all("PRAGMA journal_mode = wal");
+      database.exec("CREATE TABLE t (x); INSERT INTO t VALUES (1)");
+      database.all("PRAGMA wal_checkpoint");
+      const { notes } = await scanJson(path);
+      assert.deepEqual(notes, ["There is a write-ahead log: the census is of the main file only"]);
+    } finally {
+      database.close();
+    }
+  },
+);
 
-test("a header that no database can have is mentioned, and the file read", slow, async () => {
+test("a header that no database can have is mentioned, and the file read", {
+  ...slow,
+  ...withoutSqlite,
+}, async () => {
   const path = join(folder, "header.db");
   makeDatabase(path, { size: 1_000_000, pageSize: 1024 });
   const bytes = readFileSync(path);

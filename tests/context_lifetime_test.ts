@@ -190,10 +190,11 @@ bothWays("a process that closes its context ends by itself", async ({ reap }) =>
     `
     const fd = pollable(argument, 300);
     for (let round = 0; round < 3; round++) {
-      await using aio = new AioContext({ entries: 4, reap });
+      const aio = new AioContext({ entries: 4, reap });
       aio.poll(fd, abi.POLLIN);
       aio.submit();
       await new Promise((resolve) => setTimeout(resolve, 10));
+      await aio[Symbol.asyncDispose]();
     }
     console.log("closed");
     `,

@@ -26,9 +26,10 @@ const { probe } = await import(${JSON.stringify(new URL("../mod.ts", import.meta
 const { kernel, reason } = probe();
 console.log(kernel, "|", reason);
 try {
-  await using file = await open(argument);
-  await using aio = new AioContext({ entries: 1 });
+  const file = await open(argument);
+  new AioContext({ entries: 1 });
   console.log("read", (await file.readAt(0, 5)).length);
+  await file.close();
 } catch (error) {
   console.log(error.name, "|", error.message);
 }

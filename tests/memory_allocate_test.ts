@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { IOCB_BUF } from "../src/abi/iocb.ts";
 import { AioContext } from "../src/context.ts";
 import { allocate } from "../src/memory/allocate.ts";
+import { isDetached } from "../src/memory/detached.ts";
 import { bothWays } from "./support/both_ways.ts";
 import { pattern, sameBytes } from "./support/bytes.ts";
 import { decorate, submittedWords, wordsAt } from "./support/decorated_kernel.ts";
@@ -22,19 +23,27 @@ test("allocated memory begins at a page, is zeroed, and exactly as long as was a
   }
 });
 
+function tries(action: () => void): void {
+  try {
+    action();
+  } catch { /* It was refused */ }
+}
+
 test("allocated memory cannot be transferred, detached or resized", () => {
   const memory = allocate(PAGE);
   memory[7] = 7;
   const { buffer } = memory;
-  assert.throws(() => structuredClone(buffer, { transfer: [buffer] }));
+  // Node 20 clones what it does not transfer
+  tries(() => structuredClone(buffer, { transfer: [buffer] }));
+  // Node 20 has them not, and throws a TypeError for that
   assert.throws(() => buffer.transfer(), TypeError);
   assert.throws(() => buffer.transferToFixedLength(), TypeError);
   assert.throws(() => buffer.resize(1), TypeError);
   const { port1, port2 } = new MessageChannel();
-  assert.throws(() => port1.postMessage(buffer, [buffer]));
+  tries(() => port1.postMessage(buffer, [buffer]));
   port1.close();
   port2.close();
-  assert.equal(buffer.detached, false);
+  assert.equal(isDetached(buffer), false);
   assert.equal(memory[7], 7);
 });
 

@@ -129,9 +129,14 @@ test("a context that ends while one waits is EINVAL with nothing, and its id is 
   }
 });
 
-test("a wait that nothing could end is EDEADLK", () => {
+test("a wait that nothing could end is EDEADLK, also one that is too long to count", () => {
   const context = new PortableContext();
   assert.equal(context.getevents(1, 1), -EDEADLK);
+  const { kernel, id, eventsAddress, dataAddress, data } = context;
+  for (const seconds of [2n ** 62n, -1n]) {
+    new BigInt64Array(data.buffer, data.byteOffset, 2)[0] = seconds;
+    assert.equal(kernel.io_getevents(id, 1, 1, eventsAddress, dataAddress), -EDEADLK);
+  }
 });
 
 test("the event is there before the tail, and the eventfd is signalled after it", () => {

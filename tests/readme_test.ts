@@ -10,6 +10,7 @@ import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { withoutSqlite } from "./support/sqlite.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 const config: { exports: Record<string, string>; compilerOptions: object } = JSON.parse(
@@ -150,7 +151,7 @@ const examples = [
 
 const files = examples.map(({ language }, index) => `example${index}/example.${language}`);
 
-describe("examples", () => {
+describe("examples", withoutSqlite, () => {
   before(async () => {
     await prepare(folder);
     for (const [index, file] of files.entries()) {

@@ -19,7 +19,7 @@ if (details.failed) {
   console.log(programText(program));
   console.log(details.errorInstance);
 } else {
-  const waits = `${twins.deadlocks} waits for writes were EDEADLK`;
+  const waits = `${twins.deadlocks} waits for writes were cut short`;
   console.log(`${details.numRuns} programs, no difference but those listed; ${waits}`);
 }
 process.exit(details.failed ? 1 : 0);

@@ -38,7 +38,8 @@ export function openSqlite(path: string): Sqlite {
       close: () => database.close(),
     };
   }
-  const node = builtin<{ DatabaseSync: new (path: string) => NodeDatabase }>("node:sqlite")!;
+  const node = builtin<{ DatabaseSync: new (path: string) => NodeDatabase }>("node:sqlite");
+  if (node === undefined) throw new Error(`Cannot open database: ${withoutSqlite.skip}`);
   const database = new node.DatabaseSync(path);
   return {
     exec: (sql) => database.exec(sql),
@@ -46,6 +47,12 @@ export function openSqlite(path: string): Sqlite {
     close: () => database.close(),
   };
 }
+
+/** The options of a test that makes a database. */
+export const withoutSqlite: { skip: string | false } = {
+  skip: builtin("bun:sqlite") === undefined && builtin("node:sqlite") === undefined &&
+    "this runtime has no SQLite",
+};
 
 function builtin<Module>(name: string): Module | undefined {
   return (process.getBuiltinModule as (name: string) => unknown)(name) as Module | undefined;

@@ -59,7 +59,8 @@ export function meets(one: Laid, other: Laid): boolean {
 }
 
 /** Whether it touches the last bytes of the memory. */
-export function reachesEnd({ claims }: Laid): boolean {
+export function reachesEnd({ claims, buf }: Laid): boolean {
+  if (typeof buf !== "bigint" && buf.from === "end") return true;
   return claims.some(({ of, to }) => of === "memory" && to > SIZE - 64);
 }
 
