@@ -58,6 +58,8 @@ export function deno(): Runtime {
   return {
     bind: (symbol, words) => bind(symbol, words, "i32") as LibcCall,
     bindAddress,
+    bindElsewhere: (symbol, words) =>
+      bind(symbol, words, "i32", true) as (...words: number[]) => Promise<number>,
     view,
     addressOf: (buffer) =>
       Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(new Uint8Array(buffer)))),

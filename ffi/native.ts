@@ -25,6 +25,13 @@ export interface Native {
   view(address: number, byteLength: number): ArrayBuffer;
   /** Where the bytes of a buffer lie now. */
   addressOf(buffer: ArrayBuffer): number;
+  /**
+   * A write by another thread: the number of bytes, or -1; `undefined` where the asynchronous
+   * writes of `node:fs` are that already. See pwrite(2).
+   */
+  readonly pwrite:
+    | ((fd: number, address: number, byteLength: number, position: number) => Promise<number>)
+    | undefined;
   /** A new eventfd, bound to the event loop. */
   eventfd(wake: () => void): Eventfd;
 }
@@ -72,6 +79,8 @@ function compose(runtime: Runtime): Native {
     unmap: (address, byteLength) => void munmap(address, byteLength),
     view: (address, byteLength) => runtime.view(address, byteLength),
     addressOf: (buffer) => runtime.addressOf(buffer),
+    // Deno's node:fs writes on the thread that asks, even with a callback
+    pwrite: runtime.bindElsewhere?.("pwrite", 4),
     eventfd: (wake) => new Eventfd(runtime, wake),
   };
 }

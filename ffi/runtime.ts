@@ -28,6 +28,11 @@ export interface Runtime {
   bind(symbol: string, words: number): LibcCall;
   /** Binds `symbol` of libc with `words` arguments; the result as an unsigned address. */
   bindAddress(symbol: string, words: number): LibcCall;
+  /**
+   * Binds `symbol` of libc to be called by another thread, where the runtime can: the result's low
+   * 32 bits; errno stays with that thread. A call keeps the process alive.
+   */
+  bindElsewhere?(symbol: string, words: number): (...words: number[]) => Promise<number>;
   /** A view on memory, without a copy and without an owner. */
   view(address: number, byteLength: number): ArrayBuffer;
   /** Where the bytes of a buffer lie now. */

@@ -53,6 +53,13 @@ export const SYS_io_pgetevents: Readonly<Record<Machine, number>> = {
   riscv64: 292,
 };
 
+/** fcntl(2): tells, among much else, whether a file lies in memory. */
+export const SYS_fcntl: Readonly<Record<Machine, number>> = {
+  x86_64: 72,
+  aarch64: 25,
+  riscv64: 25,
+};
+
 /** statx(2): tells, among much else, the alignments that O_DIRECT asks for. */
 export const SYS_statx: Readonly<Record<Machine, number>> = {
   x86_64: 332,

@@ -7,6 +7,7 @@ import type { LibcCall } from "../../ffi/runtime.ts";
 import type { Native } from "../../ffi/native.ts";
 import {
   type Machine,
+  SYS_fcntl,
   SYS_io_cancel,
   SYS_io_destroy,
   SYS_io_getevents,
@@ -20,6 +21,9 @@ import type { Address, Allocation, DirectAlignment, Kernel, Limits, Wakeup } fro
 import { readLimits } from "./limits.ts";
 import { Statx } from "./statx.ts";
 import { Views } from "./views.ts";
+
+/** Asks for the seals of a file: only files in memory can have any. See fcntl(2). */
+const F_GET_SEALS = 1034;
 
 /** Bytes at the start of the scratch page that `io_setup` writes the context id to. */
 const CONTEXT_ID_SIZE = 8;
@@ -38,6 +42,9 @@ export class LinuxKernel implements Kernel {
   readonly #ioCancel: LibcCall;
   readonly #ioGetevents: LibcCall;
   readonly #ioPgetevents: LibcCall;
+  readonly #fcntl: LibcCall;
+  /** See {@link Kernel.pwrite}. */
+  readonly pwrite?: NonNullable<Kernel["pwrite"]>;
 
   /**
    * @param native The runtime's FFI
@@ -56,6 +63,8 @@ export class LinuxKernel implements Kernel {
     this.#ioCancel = native.syscall(SYS_io_cancel[machine], 3);
     this.#ioGetevents = native.syscall(SYS_io_getevents[machine], 5);
     this.#ioPgetevents = native.syscall(SYS_io_pgetevents[machine], 6);
+    this.#fcntl = native.syscall(SYS_fcntl[machine], 3);
+    if (native.pwrite !== undefined) this.pwrite = native.pwrite;
   }
 
   /** See {@link Kernel.io_setup}. */
@@ -185,6 +194,12 @@ export class LinuxKernel implements Kernel {
   directAlignment(fd: number): DirectAlignment | undefined {
     checkWord("statx", "fd", fd);
     return this.#statx.directAlignment(fd);
+  }
+
+  /** See {@link Kernel.inMemory}. */
+  inMemory(fd: number): boolean {
+    // A look at the inode: no other file system is asked, so none can keep us waiting
+    return this.#fcntl(fd, F_GET_SEALS, 0) >= 0;
   }
 
   /** See {@link Kernel.limits}. */

@@ -47,6 +47,7 @@ function optional(): Partial<Kernel> {
     limits: () => real.limits(),
     ...real.directAlignment && { directAlignment: (fd) => real.directAlignment!(fd) },
     ...real.inMemory && { inMemory: (fd) => real.inMemory!(fd) },
+    ...real.pwrite && { pwrite: (...args) => real.pwrite!(...args) },
     ...real.inThread && { inThread: true },
   };
 }
