@@ -39,6 +39,8 @@ export class AddressSpace {
   view: DataView<ArrayBuffer> = new DataView(new ArrayBuffer(0));
   /** The byte of {@link AddressSpace.view} that lies at the address. */
   offset: number = 0;
+  /** The words of {@link AddressSpace.view}, once they were asked for. */
+  #words = new Uint32Array(0);
 
   /**
    * Zeroed memory.
@@ -117,6 +119,13 @@ export class AddressSpace {
   copy(address: Address, target: Uint32Array): boolean {
     if (!this.locate(address, target.byteLength)) return false;
     const { view, offset } = this;
+    if (offset % 4 === 0 && view.byteLength % 4 === 0) {
+      // Four times as fast as a DataView in one of the runtimes
+      if (this.#words.buffer !== view.buffer) this.#words = new Uint32Array(view.buffer);
+      const words = this.#words;
+      for (let word = 0; word < target.length; word++) target[word] = words[offset / 4 + word]!;
+      return true;
+    }
     for (let word = 0; word < target.length; word++) {
       target[word] = view.getUint32(offset + 4 * word, true);
     }

@@ -46,6 +46,8 @@ const KINDS = { read: READ, write: WRITE, fsync: FSYNC, fdatasync: FDATASYNC };
 const MOST_WORKERS = 4;
 const NO_POSITION = -1;
 const END_OF_FILE = -2;
+/** So many turns of the event loop without a completion until the thread sleeps. */
+const PATIENCE = 8;
 /** V8 loses a wake-up by Atomics.waitAsync once in some ten thousand, up to Node 20. */
 const LOSES_WAKE_UPS = parseInt(process.versions["v8"] ?? "99") < 12;
 /** How often it is looked whether something is done nevertheless. */
@@ -78,6 +80,8 @@ export class WorkerPool {
   #submitted = 0;
   #taken = 0;
   #watching = false;
+  /** Turns of the event loop without a completion. */
+  #fruitless = 0;
   readonly #alive = setInterval(() => this.#look(), LOOK_MILLISECONDS);
   /** A thread could not be started, or has ended: nothing more is given to them. */
   #broken = false;
@@ -225,23 +229,35 @@ export class WorkerPool {
     if (this.#watching || this.busy === 0) return;
     this.#watching = true;
     this.#alive.ref();
-    // Those that were taken are known; any other makes the count differ, and the wait is over
+    this.#look();
+  }
+
+  /** Looks in the next turn of the event loop. */
+  #look(): void {
+    this.#fruitless = 0;
+    setImmediate(this.#turn);
+  }
+
+  /** To be woken costs both sides more than a few turns of the loop do. */
+  readonly #turn = (): void => {
+    this.#fruitless = this.harvest() ? 0 : this.#fruitless + 1;
+    if (this.busy === 0) this.#watching = false;
+    else if (this.#fruitless < PATIENCE) setImmediate(this.#turn);
+    else this.#sleep();
+  };
+
+  #sleep(): void {
     Atomics.store(this.#control, WATCHED, 1);
+    // Those that were taken are known; any other makes the count differ, and the wait is over
     const { async, value } = Atomics.waitAsync(this.#control, COMPLETED, this.#taken);
     if (async) value.then(this.#woken);
-    else setImmediate(this.#woken);
+    else this.#woken();
   }
 
   readonly #woken = (): void => {
-    this.#watching = false;
     Atomics.store(this.#control, WATCHED, 0);
-    this.harvest();
-    this.#watch();
+    this.#look();
   };
-
-  #look(): void {
-    if (this.busy > 0 && this.harvest()) this.#woken();
-  }
 
   /**
    * Holds the thread until something is done.
@@ -251,7 +267,8 @@ export class WorkerPool {
   sleep(milliseconds: number): void {
     Atomics.store(this.#control, WATCHED, 1);
     Atomics.wait(this.#control, COMPLETED, this.#taken, milliseconds);
-    Atomics.store(this.#control, WATCHED, this.#watching ? 1 : 0);
+    // Nobody else may be waiting, but one told too often does no harm
+    Atomics.store(this.#control, WATCHED, 1);
   }
 
   /** @param fd What the first thread is to try; the others are as the first */

@@ -72,7 +72,7 @@ export const SLOT_SIZE = 131072;
 const SLOW_MILLISECONDS = 0.03;
 
 /** How long a thread looks for work before it sleeps. */
-const LOOK_MILLISECONDS = 0.05;
+const LOOK_MILLISECONDS = 0.1;
 
 /** The program; `workerData` has the shared memory, and the numbers of errors by name. */
 export const WORKER_PROGRAM = `"use strict";
@@ -82,9 +82,6 @@ const control = new Int32Array(workerData.control);
 const jobs = new Float64Array(workerData.jobs);
 const data = new Uint8Array(workerData.data);
 const errnos = workerData.errnos;
-// Memory of WebAssembly begins at a page, as O_DIRECT wants it; some runtimes copy shared memory
-const pages = ${SLOT_SIZE} / 65536;
-const local = new Uint8Array(new WebAssembly.Memory({ initial: pages, maximum: pages }).buffer);
 
 function perform(job, slot) {
   const kind = jobs[job], fd = jobs[job + ${JOB_FD}];
@@ -95,13 +92,8 @@ function perform(job, slot) {
   let position = jobs[job + ${JOB_POSITION}];
   if (position === -1) position = null;
   else if (position === -2) position = fs.fstatSync(fd).size;
-  if (kind === ${READ}) {
-    const count = fs.readSync(fd, local, skip, length, position);
-    data.set(local.subarray(skip, skip + count), start);
-    return count;
-  }
-  local.set(data.subarray(start, start + length), skip);
-  const count = fs.writeSync(fd, local, skip, length, position);
+  if (kind === ${READ}) return fs.readSync(fd, data, start, length, position);
+  const count = fs.writeSync(fd, data, start, length, position);
   const durable = jobs[job + ${JOB_DURABLE}];
   if (durable === ${FSYNC}) fs.fsyncSync(fd);
   else if (durable === ${FDATASYNC}) fs.fdatasyncSync(fd);
@@ -130,8 +122,8 @@ function look(submitted) {
   return found;
 }
 
-// Only where the disk is waited for are more threads of use
-let slow = false;
+// More threads are of use only where the disk is waited for. Once may be the scheduler's doing
+let slow = 0;
 function callForHelp() {
   const sleeping = Atomics.load(control, ${SLEEPING}) > 0;
   if (sleeping) Atomics.sub(control, ${SLEEPING}, Atomics.notify(control, ${SUBMITTED}, 1));
@@ -168,10 +160,10 @@ while (suitable) {
   const slot = Atomics.load(control, ${QUEUE} + (taken & ${SLOTS - 1}));
   if (Atomics.compareExchange(control, ${TAKEN}, taken, (taken + 1) | 0) !== taken) continue;
   const job = slot * ${JOB_SIZE};
-  if (slow && Atomics.load(control, ${SUBMITTED}) !== Atomics.load(control, ${TAKEN})) callForHelp();
+  if (slow > 1 && Atomics.load(control, ${SUBMITTED}) !== Atomics.load(control, ${TAKEN})) callForHelp();
   const start = performance.now();
   jobs[job + ${JOB_RESULT}] = run(job, slot);
-  slow = performance.now() - start > ${SLOW_MILLISECONDS};
+  slow = performance.now() - start > ${SLOW_MILLISECONDS} ? slow + 1 : 0;
   const place = Atomics.add(control, ${PLACED}, 1);
   // A release: the result is written before the place that tells of it
   Atomics.store(control, ${DONE} + (place & ${SLOTS - 1}), slot + 1);
