@@ -49,7 +49,6 @@ class AppendTurn {
 /** A file of `node:fs`. Its work is done by the disk. */
 class SystemFile implements PortableFile {
   readonly readable: boolean;
-  readonly writable: boolean;
   readonly positional: boolean;
   readonly resumesReads: boolean;
   readonly writesWhole = false;
@@ -60,11 +59,14 @@ class SystemFile implements PortableFile {
   readonly poll?: () => number;
   /** Requests in flight. */
   users = 0;
+  /** Asked when the first write wants to know: to find out takes long, and most only read. */
+  readonly #isWritable: () => boolean;
+  #writable: boolean | undefined;
 
   constructor(
     kind: Kind,
     readable: boolean,
-    writable: boolean,
+    writable: () => boolean,
     disk: Disk,
     appendTurn: AppendTurn,
   ) {
@@ -75,13 +77,18 @@ class SystemFile implements PortableFile {
       return -EIOCBQUEUED;
     };
     this.readable = readable;
-    this.writable = writable;
+    this.#isWritable = writable;
     this.positional = this.resumesReads = kind === "file" || kind === "device";
     this.syncs = kind === "file" || kind === "directory";
     if (kind !== "directory") this.read = this.write = queue;
     if (this.syncs) this.sync = queue;
     // What never makes one wait is always ready. Of a stream node:fs cannot tell
     if (kind !== "stream") this.poll = () => READY;
+  }
+
+  /** See {@link PortableFile.writable}. */
+  get writable(): boolean {
+    return this.#writable ??= this.#isWritable();
   }
 }
 
@@ -152,9 +159,9 @@ export class Files {
     }
     const readable = attempt(() => readvSync(fd, NOTHING)) !== "EBADF";
     // A directory never is, and what the runtimes say of a write to one differs
-    const writable = !stats.isDirectory() && isWritable(fd, this.#fdinfo);
+    const writable = () => !stats.isDirectory() && isWritable(fd, this.#fdinfo);
     // O_PATH: a place in the tree, and no file
-    if (!readable && !writable) return undefined;
+    if (!readable && !writable()) return undefined;
     return new SystemFile(kindOf(fd, stats), readable, writable, this.#disk, this.#appendTurn);
   }
 }
