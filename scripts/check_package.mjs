@@ -1,6 +1,7 @@
 // @ts-check
 /**
- * Installs the package as its users will, and uses it in Bun, Deno and Node.
+ * Installs the package as its users will, and uses it in Bun, Deno and Node, and in the Node of the
+ * PATH if that is an older one.
  *
  *     node scripts/check_package.mjs         packed by `deno pack`
  *     node scripts/check_package.mjs npm     what `deno task build:npm` left in the folder npm/
@@ -11,6 +12,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { install } from "./install.mjs";
+import { olderNode } from "./older_node/lower.mjs";
 import { config, jsrAnswers, root, run, runtimes } from "./run.mjs";
 
 const [built] = process.argv.slice(2);
@@ -78,7 +80,8 @@ function isStray(name) {
  */
 const program = (name) => `
 import { rm, writeFile } from "node:fs/promises";
-import { open } from "${name}";
+import { AioContext, open } from "${name}";
+import { PortableKernel } from "${name}/portable";
 import { Iocb } from "${name}/syscalls";
 
 const expected = Uint8Array.from({ length: 300_001 }, (_, index) => index * 31 % 251);
@@ -105,11 +108,41 @@ function mustBe(bytes: Uint8Array, position: number, length: number): void {
   if (scanned !== expected.length) throw new Error(\`Scanned only \${scanned} bytes\`);
 }
 
+{
+  await using context = new AioContext({ kernel: new PortableKernel(), entries: 4 });
+  await using file = await open(path, "r", { context });
+  mustBe(await file.readAt(1000, 5000), 1000, 5000);
+}
+
 const iocb = new Iocb(new ArrayBuffer(64));
 iocb.nbytes = 4096;
 if (Number(iocb.nbytes) !== 4096) throw new Error("Iocb does not keep nbytes");
 await rm(path);
 `;
+
+/**
+ * The same in short, in the JavaScript of Node 20.
+ *
+ * @param {string} name of the package
+ */
+const olderProgram = (name) => `
+import { AioContext, open, probe } from "${name}";
+import { PortableKernel } from "${name}/portable";
+import { linux } from "${name}/syscalls";
+
+if (linux !== undefined || probe().kernel !== "portable") throw new Error("Not the portable kernel");
+for (const kernel of [undefined, new PortableKernel()]) {
+  const context = new AioContext({ entries: 4, ...kernel && { kernel } });
+  const file = await open("use.ts", "r", { context });
+  const text = new TextDecoder().decode(await file.readAt(0, 6));
+  if (text !== "import") throw new Error(\`Wrong bytes: \${text}\`);
+  await file.close();
+  await context[Symbol.asyncDispose]();
+}
+`;
+
+/** @type {Awaited<ReturnType<typeof olderNode>>} */
+let older;
 
 /** @param {string} tarball */
 async function use(tarball) {
@@ -133,6 +166,12 @@ async function use(tarball) {
     await must(runtimes.deno, ["run", "-A", ...args], project);
     await must(runtimes.node, ["--disable-warning=ExperimentalWarning", ...args], project);
   }
+  older = await olderNode();
+  if (older === undefined) return;
+  writeFileSync(join(project, "older.mjs"), olderProgram(name));
+  for (const args of [["older.mjs"], [cli, "scan", "use.ts"], [cli, "probe", "use.ts"]]) {
+    await must(older.program, args, project);
+  }
 }
 
 async function aboutDnt() {
@@ -146,8 +185,9 @@ try {
   const tarball = await pack();
   await checkContent(tarball);
   await use(tarball);
+  const where = `Bun, Deno, Node 26${older ? `, Node ${older.version}` : ""}`;
   const source = built === undefined ? "deno pack tarball" : "dnt build";
-  console.log(`package: ok (${source} in Bun, Deno, Node 26${await aboutDnt()})`);
+  console.log(`package: ok (${source} in ${where}${await aboutDnt()})`);
 } catch (error) {
   console.log(`package: FAILED\n${error instanceof Error ? error.message : error}`);
   process.exitCode = 1;

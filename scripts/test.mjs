@@ -1,10 +1,14 @@
 // @ts-check
 /**
- * Every check of the project, and the whole test suite in Bun, Deno and Node.
+ * Every check of the project, and the whole test suite in Bun, Deno and Node, over both kernels.
  *
  *     node scripts/test.mjs                              everything
  *     node scripts/test.mjs --only bun,node              the tests, in some of the runtimes
- *     node scripts/test.mjs tests/abi_layout_test.ts     some of the tests, in all three
+ *     node scripts/test.mjs tests/abi_layout_test.ts     some of the tests, in all of them
+ *     KAIO_KERNEL=portable node scripts/test.mjs         everything, over this kernel alone
+ *
+ * The runtimes are `bun`, `deno`, `node` and `older`: the node of the PATH, if it is older than
+ * Node 26 and so has no FFI. It runs translations of the modules.
  *
  * @module
  */
@@ -14,11 +18,15 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { install } from "./install.mjs";
 import { readJunit } from "./junit.mjs";
+import { lower, olderNode } from "./older_node/lower.mjs";
 import { config, jsrAnswers, root, run, runtimes } from "./run.mjs";
 
 // No step may take longer than STEP_SECONDS, nor all of them together longer than ALL_SECONDS.
 const STEP_SECONDS = 240;
 const ALL_SECONDS = 570;
+
+/** What these tests show has nothing to do with the kernel that the others run on. */
+const ALIKE = /^tests\/(abi|census_parts|cli_progress|package|portable)_/;
 
 const { values: { only }, positionals: filters } = parseArgs({
   options: { only: { type: "string" } },
@@ -48,18 +56,22 @@ async function check(name, command, args, accept = () => true) {
   return passed ? output : "";
 }
 
+/** @typedef {{ name: string, program: string, flags: "bun" | "deno" | "node", env?: Record<string, string> }} Runner */
+
 /**
- * Runs the tests in one runtime, and prints a line on them.
+ * Runs the tests in one runtime over one kernel, and prints a line on them.
  *
- * @param {"bun" | "deno" | "node"} runtime
+ * @param {Runner} runner
+ * @param {string} kernel
  * @param {string[]} files
  */
-async function test(runtime, files) {
-  const junit = join(temporary, `${runtime}.xml`);
-  const { ok, output, seconds } = await timed(runtimes[runtime], [
-    ...testFlags(junit)[runtime],
+async function test({ name, program, flags, env }, kernel, files) {
+  const where = `${name}, ${kernel}`;
+  const junit = join(temporary, `${name}-${kernel}.xml`);
+  const { ok, output, seconds } = await timed(program, [
+    ...testFlags(junit)[flags],
     ...files.map((file) => `./${file}`),
-  ]);
+  ], { ...env, KAIO_KERNEL: kernel });
   const cases = existsSync(junit) ? readJunit(readFileSync(junit, "utf8")) : [];
   const skipped = cases.filter((test) => test.skipped);
   let failed = cases.filter((test) => test.failed).length;
@@ -70,9 +82,9 @@ async function test(runtime, files) {
   total.passed += passed;
   total.failed += failed;
   total.skipped += skipped.length;
-  for (const { name, reason } of skipped) skip(name, runtime, reason);
+  for (const { name, reason } of skipped) skip(name, where, reason);
   const counts = `${passed} passed, ${failed} failed, ${skipped.length} skipped`;
-  report(failed === 0, seconds, `${runtime}: ${counts}`, output);
+  report(failed === 0, seconds, `${where}: ${counts}`, output);
 }
 
 /**
@@ -102,11 +114,12 @@ function testFlags(junit) {
 /**
  * @param {string} command
  * @param {string[]} args
+ * @param {Record<string, string>} [env]
  */
-async function timed(command, args) {
+async function timed(command, args, env = {}) {
   const start = performance.now();
   const seconds = Math.max(1, Math.min(STEP_SECONDS, ALL_SECONDS - start / 1000));
-  const result = await run(command, args, { seconds });
+  const result = await run(command, args, { seconds, env });
   return { ...result, seconds: (performance.now() - start) / 1000 };
 }
 
@@ -176,6 +189,40 @@ function sources(extensions) {
   );
 }
 
+/** @param {string[]} files */
+async function suite(files) {
+  const wanted = only === undefined ? undefined : only.split(",");
+  const isWanted = (/** @type {string} */ name) => wanted === undefined || wanted.includes(name);
+  /** @type {Runner[]} */
+  const runners = /** @type {const} */ (["bun", "deno", "node"]).filter(isWanted)
+    .map((name) => ({ name, program: runtimes[name], flags: name }));
+  const older = isWanted("older") ? await olderRunner() : undefined;
+  const asked = process.env.KAIO_KERNEL || undefined;
+  if (asked !== undefined && asked !== "linux" && asked !== "portable") {
+    throw new Error(`KAIO_KERNEL must be linux or portable: current value is ${asked}`);
+  }
+  if (asked !== "portable") { for (const runner of runners) await test(runner, "linux", files); }
+  if (asked === "linux") return;
+  if (older !== undefined) await test(older, "portable", files);
+  // The time that all may take is not enough for all again in each runtime
+  const brief = asked === undefined && only === undefined && filters.length === 0;
+  for (const runner of brief ? runners.slice(0, 1) : runners) {
+    await test(runner, "portable", brief ? files.filter((name) => !ALIKE.test(name)) : files);
+  }
+}
+
+/** @returns {Promise<Runner | undefined>} */
+async function olderRunner() {
+  const older = await olderNode();
+  if (older === undefined) {
+    total.skipped++;
+    skip("the suite in an older Node", "older", "the node of the PATH is none");
+    return undefined;
+  }
+  const env = await lower(sources(["ts"]), join(temporary, "lowered"));
+  return { name: `node ${older.version}`, program: older.program, flags: "node", env };
+}
+
 async function main() {
   await install();
   const everything = only === undefined && filters.length === 0;
@@ -187,9 +234,7 @@ async function main() {
   );
   // Without a name the runtimes would look for tests themselves, each in its own way.
   if (files.length === 0) throw new Error(`No test file matches: ${filters.join(" ")}`);
-  for (const runtime of /** @type {const} */ (["bun", "deno", "node"])) {
-    if (only === undefined || only.split(",").includes(runtime)) await test(runtime, files);
-  }
+  await suite(files);
   if (everything) {
     const script = join(root, "scripts/check_package.mjs");
     process.stdout.write(await check("package check", process.execPath, [script]));

@@ -100,7 +100,7 @@ test("without FFI there is no kernel of the machine to be asked for", withoutFfi
   }
 });
 
-test("Deno asks nothing, on a terminal neither", inDeno, async (t) => {
+test("Deno asks nothing, on a terminal neither", inDeno, (t) => {
   using file = new TempFile(new Uint8Array(100));
   using program = new TempFile(
     new TextEncoder().encode(`

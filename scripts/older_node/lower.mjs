@@ -4,17 +4,24 @@
  *
  * @module
  */
-import { join } from "node:path";
+import { existsSync } from "node:fs";
+import { delimiter, join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { root, run, runtimes } from "../run.mjs";
 
 /**
- * @param {string} program a Node of 20 or newer
- * @returns {Promise<number>} its major version; 0 if it does not run
+ * @returns {Promise<{ program: string, version: number } | undefined>} the node of the PATH, if it
+ *   is from 20 to 25: without FFI
  */
-export async function majorVersion(program) {
+export async function olderNode() {
+  const folder = (process.env.PATH ?? "").split(delimiter).find((folder) =>
+    !folder.endsWith(join("node_modules", ".bin")) && existsSync(join(folder, "node"))
+  );
+  if (folder === undefined) return undefined;
+  const program = join(folder, "node");
   const { ok, output } = await run(program, ["--version"], { seconds: 30 });
-  return ok ? Number(/^v(\d+)/.exec(output)?.[1] ?? 0) : 0;
+  const version = ok ? Number(/^v(\d+)/.exec(output)?.[1] ?? 0) : 0;
+  return version >= 20 && version < 26 ? { program, version } : undefined;
 }
 
 /**

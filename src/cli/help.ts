@@ -2,7 +2,7 @@
 export const HELP: string = `Usage: kaio <command> [options]
 
 Commands:
-  scan FILE      read every block of a file; census of the pages of a SQLite database
+  scan FILE      read every block of a file; census of a SQLite database
   probe [PATH]   say what works here and what does not, and why
 
 Options:

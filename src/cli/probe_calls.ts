@@ -3,12 +3,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AioRing } from "../abi/aio_ring.ts";
 import { POLLOUT } from "../abi/poll.ts";
-import { AioContext, type Ticket } from "../context.ts";
+import type { AioContext, Ticket } from "../context.ts";
 import { AioError } from "../error.ts";
 import type { Kernel } from "../kernel.ts";
 import { find } from "./finding.ts";
 import type { CallName, Finding } from "./probe_result.ts";
 import { probeNowait } from "./probe_nowait.ts";
+import { withContext } from "./with_context.ts";
 
 /**
  * Finds out what a kernel can do, on a small file that is made for it and removed.
@@ -22,10 +23,10 @@ export async function probeCalls(kernel: Kernel): Promise<Record<CallName, Findi
   try {
     writeSync(fd, new Uint8Array(1));
     return {
-      io_setup: await find(() => withContext(kernel, () => {})),
+      io_setup: await find(() => withRawContext(kernel, () => {})),
       io_submit: await find(() => run(kernel, (aio) => aio.read(fd, new Uint8Array(1)))),
-      io_pgetevents: await find(() => withContext(kernel, (id) => callPgetevents(kernel, id))),
-      ring: await find(() => withContext(kernel, (id) => lookAtRing(kernel, id))),
+      io_pgetevents: await find(() => withRawContext(kernel, (id) => callPgetevents(kernel, id))),
+      ring: await find(() => withRawContext(kernel, (id) => lookAtRing(kernel, id))),
       eventfd: await find(() => makeWakeup(kernel).close()),
       FSYNC: await find(() => run(kernel, (aio) => aio.fsync(fd))),
       FDSYNC: await find(() => run(kernel, (aio) => aio.fdatasync(fd))),
@@ -42,7 +43,7 @@ function check(result: number, syscall: string): void {
   if (result < 0) throw new AioError(result, syscall);
 }
 
-function withContext(kernel: Kernel, action: (id: number) => void): void {
+function withRawContext(kernel: Kernel, action: (id: number) => void): void {
   const id = new BigUint64Array(1);
   check(kernel.io_setup(1, id), "io_setup");
   try {
@@ -53,10 +54,11 @@ function withContext(kernel: Kernel, action: (id: number) => void): void {
 }
 
 /** Does one request. */
-async function run(kernel: Kernel, queue: (aio: AioContext) => Ticket): Promise<void> {
-  await using aio = new AioContext({ kernel, entries: 1 });
-  queue(aio);
-  for await (const { error } of aio) if (error) throw error;
+function run(kernel: Kernel, queue: (aio: AioContext) => Ticket): Promise<void> {
+  return withContext(kernel, async (aio) => {
+    queue(aio);
+    for await (const { error } of aio) if (error) throw error;
+  });
 }
 
 function callPgetevents(kernel: Kernel, id: number): void {

@@ -1,10 +1,10 @@
 import { open as openHandle, stat } from "node:fs/promises";
-import { AioContext } from "../context.ts";
-import type { Kernel } from "../kernel.ts";
+import type { DirectAlignment, Kernel } from "../kernel.ts";
 import { open } from "../open.ts";
 import { find } from "./finding.ts";
 import { probeNowait } from "./probe_nowait.ts";
 import type { FileResult } from "./probe_result.ts";
+import { withContext } from "./with_context.ts";
 
 /**
  * Finds out what a kernel can do with a file. It is only read.
@@ -20,15 +20,30 @@ export async function probeFile(kernel: Kernel, path: string): Promise<FileResul
     const what = found.isDirectory() ? "a directory, name a file in it" : "what is no file";
     throw new Error(`Cannot probe ${what}: ${JSON.stringify(path)}`);
   }
-  await using handle = await openHandle(path);
-  const nowait = await probeNowait(kernel, handle.fd, path);
-  await using context = new AioContext({ kernel, entries: 1 });
-  let alignment: FileResult["alignment"];
-  const direct = await find(async () => {
-    await using file = await open(path, "r", { direct: true, context });
-    await file.readAt(0, 1);
-    alignment = kernel.directAlignment?.(file.fd);
-  });
-  const { size } = found;
-  return { path, size, direct, ...alignment && { alignment }, nowait };
+  const handle = await openHandle(path);
+  try {
+    const nowait = await probeNowait(kernel, handle.fd, path);
+    return { path, size: found.size, nowait, ...await probeDirect(kernel, path) };
+  } finally {
+    await handle.close();
+  }
+}
+
+async function probeDirect(
+  kernel: Kernel,
+  path: string,
+): Promise<Pick<FileResult, "direct" | "alignment">> {
+  let alignment: DirectAlignment | undefined;
+  const direct = await find(() =>
+    withContext(kernel, async (context) => {
+      const file = await open(path, "r", { direct: true, context });
+      try {
+        await file.readAt(0, 1);
+        alignment = kernel.directAlignment?.(file.fd);
+      } finally {
+        await file.close();
+      }
+    })
+  );
+  return { direct, ...alignment && { alignment } };
 }

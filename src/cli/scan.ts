@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import process from "node:process";
-import { choose } from "../choose_kernel.ts";
+import { choose, type KernelName } from "../choose_kernel.ts";
 import { AioContext } from "../context.ts";
 import type { AioFile } from "../file.ts";
 import { open } from "../open.ts";
@@ -27,20 +27,38 @@ const DEFAULT_BLOCK = 4096;
 export async function scan(options: ScanOptions, signal: AbortSignal): Promise<ScanResult> {
   await checkRegular(options.file);
   const { name: kernel, reason, asked } = choose();
-  // One of its own: the context that files share would not let every depth be in flight
-  await using context = new AioContext({ entries: options.depth, kernel });
-  const direct = options.direct ? "try" : false;
-  await using file = await open(options.file, "r", { direct, context });
-  const result = await scanFile(file, options, signal);
+  const result = await scanWith(kernel, options, signal);
   const notes = reason === undefined || asked ? [] : [`Linux AIO was not used: ${reason}`];
   return { ...result, kernel, notes: [...notes, ...result.notes] };
+}
+
+type FileResult = Omit<ScanResult, "kernel">;
+
+async function scanWith(
+  kernel: KernelName,
+  options: ScanOptions,
+  signal: AbortSignal,
+): Promise<FileResult> {
+  // One of its own: the context that files share would not let every depth be in flight
+  const context = new AioContext({ entries: options.depth, kernel });
+  try {
+    const direct = options.direct ? "try" : false;
+    const file = await open(options.file, "r", { direct, context });
+    try {
+      return await scanFile(file, options, signal);
+    } finally {
+      await file.close();
+    }
+  } finally {
+    await context[Symbol.asyncDispose]();
+  }
 }
 
 async function scanFile(
   file: AioFile,
   options: ScanOptions,
   signal: AbortSignal,
-): Promise<Omit<ScanResult, "kernel">> {
+): Promise<FileResult> {
   const { size } = await file.stat();
   const notes: string[] = [];
   const survey = await Survey.begin(file, size, notes, signal);
