@@ -203,12 +203,15 @@ async function suite(files) {
   }
   if (asked !== "portable") { for (const runner of runners) await test(runner, "linux", files); }
   if (asked === "linux") return;
-  if (older !== undefined) await test(older, "portable", files);
   // The time that all may take is not enough for all again in each runtime
   const brief = asked === undefined && only === undefined && filters.length === 0;
-  for (const runner of brief ? runners.slice(0, 1) : runners) {
-    await test(runner, "portable", brief ? files.filter((name) => !ALIKE.test(name)) : files);
-  }
+  const more = (brief ? runners.slice(0, 1) : runners).map((runner) => () =>
+    test(runner, "portable", brief ? files.filter((name) => !ALIKE.test(name)) : files)
+  );
+  if (older !== undefined) more.unshift(() => test(older, "portable", files));
+  // They share nothing of the machine, so two of them can run beside each other
+  if (brief) await Promise.all(more.map((run) => run()));
+  else for (const run of more) await run();
 }
 
 /** @returns {Promise<Runner | undefined>} */

@@ -75,9 +75,14 @@ abstract class Loop<Item> implements AsyncIterableIterator<Item> {
 
   async #later(): Promise<IteratorResult<Item>> {
     const { core } = this;
-    while (core.readyCount === 0) {
-      if (core.outstanding === 0) return this.return();
-      await this.#pump.wait();
+    try {
+      while (core.readyCount === 0) {
+        if (core.outstanding === 0) return this.return();
+        await this.#pump.wait();
+      }
+    } catch (error) {
+      this.#turnstile.leave(this);
+      throw error;
     }
     return { value: this.take(), done: false };
   }

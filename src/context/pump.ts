@@ -19,6 +19,12 @@ const PATIENCE = 5;
 /** How long until the next look where no eventfd can wake us, or the kernel lacks memory. */
 const RETRY_MILLISECONDS = 1;
 
+/** One who waits for a turn that brings something. */
+interface Waiter {
+  resolve(): void;
+  reject(reason: unknown): void;
+}
+
 /** Drives a {@link Core} from the event loop. */
 export class Pump {
   readonly #core: Core;
@@ -37,7 +43,7 @@ export class Pump {
   #over = false;
   /** The loop has asked for more since the last turn. */
   #asked = false;
-  #waiters: (() => void)[] = [];
+  #waiters: Waiter[] = [];
 
   /**
    * @param core What is driven
@@ -73,7 +79,7 @@ export class Pump {
 
   /** Resolves after a turn that brought something, or when nothing is left to wait for. */
   wait(): Promise<void> {
-    const waiting = new Promise<void>((resolve) => this.#waiters.push(resolve));
+    const waiting = new Promise<void>((resolve, reject) => this.#waiters.push({ resolve, reject }));
     this.schedule();
     return waiting;
   }
@@ -136,6 +142,18 @@ export class Pump {
 
   #turn(): void {
     if (this.#over) return;
+    try {
+      this.#takeTurn();
+    } catch (error) {
+      // What the kernel refuses concerns those who wait; with nobody there it must not be lost
+      const waiters = this.#waiters;
+      if (waiters.length === 0) throw error;
+      this.#waiters = [];
+      for (const { reject } of waiters) reject(error);
+    }
+  }
+
+  #takeTurn(): void {
     const core = this.#core;
     this.#turnStart = performance.now();
     this.#slept = 0;
@@ -172,7 +190,7 @@ export class Pump {
     if (this.#waiters.length === 0 || !news) return;
     const waiters = this.#waiters;
     this.#waiters = [];
-    for (const resolve of waiters) resolve();
+    for (const { resolve } of waiters) resolve();
   }
 
   #goOn(found: boolean, wanted: boolean): void {
