@@ -20,6 +20,7 @@ import { install } from "./install.mjs";
 import { readJunit } from "./junit.mjs";
 import { lower, olderNode } from "./older_node/lower.mjs";
 import { config, jsrAnswers, root, run, runtimes } from "./run.mjs";
+import { testFlags } from "./test_flags.mjs";
 
 // No step may take longer than STEP_SECONDS, nor all of them together longer than ALL_SECONDS.
 const STEP_SECONDS = 240;
@@ -85,30 +86,6 @@ async function test({ name, program, flags, env }, kernel, files) {
   for (const { name, reason } of skipped) skip(name, where, reason);
   const counts = `${passed} passed, ${failed} failed, ${skipped.length} skipped`;
   report(failed === 0, seconds, `${where}: ${counts}`, output);
-}
-
-/**
- * One file after another, in every runtime: tests count the contexts and the memory of the machine
- * and of the process.
- *
- * @param {string} junit
- */
-function testFlags(junit) {
-  return {
-    bun: ["test", "--timeout=60000", "--reporter=junit", `--reporter-outfile=${junit}`],
-    deno: ["test", "-A", "--no-check", "--v8-flags=--expose-gc", `--junit-path=${junit}`],
-    node: [
-      "--expose-gc",
-      "--disable-warning=ExperimentalWarning",
-      "--test",
-      "--test-concurrency=1",
-      "--test-timeout=60000",
-      "--test-reporter=spec",
-      "--test-reporter-destination=stdout",
-      "--test-reporter=junit",
-      `--test-reporter-destination=${junit}`,
-    ],
-  };
 }
 
 /**

@@ -16,6 +16,7 @@ import { chosenKernels, chosenRuntimes } from "../tests/soak/launch.mjs";
 import { install } from "./install.mjs";
 import { readJunit } from "./junit.mjs";
 import { root, run, runtimes } from "./run.mjs";
+import { testFlags } from "./test_flags.mjs";
 
 /** The tests of one runtime on one kernel may take so long. */
 const SECONDS = 600;
@@ -101,28 +102,6 @@ function makePlaces(disks) {
   const missing = has("prlimit") ? undefined : "prlimit is not installed";
   places.prlimit = [{ name: "prlimit", path: "", ...(missing && { missing }) }];
   return places;
-}
-
-/**
- * @param {string} junit
- * @returns {Record<"bun" | "deno" | "node", string[]>}
- */
-function testFlags(junit) {
-  return {
-    bun: ["test", "--timeout=60000", "--reporter=junit", `--reporter-outfile=${junit}`],
-    deno: ["test", "-A", "--no-check", "--v8-flags=--expose-gc", `--junit-path=${junit}`],
-    node: [
-      "--expose-gc",
-      "--disable-warning=ExperimentalWarning",
-      "--test",
-      "--test-concurrency=1",
-      "--test-timeout=60000",
-      "--test-reporter=spec",
-      "--test-reporter-destination=stdout",
-      "--test-reporter=junit",
-      `--test-reporter-destination=${junit}`,
-    ],
-  };
 }
 
 await install();

@@ -81,12 +81,8 @@ export class SystemDisk implements Disk {
 
   // For a thread that waits
 
-  harvest(): boolean {
-    return this.#launched > 0 && workers().harvest();
-  }
-
   advance(until: number): boolean {
-    if (this.#alarms.ring() || this.harvest()) return true;
+    if (this.#alarms.ring() || workers().harvest()) return true;
     const operation = this.#next() ?? this.#pool.takeBack();
     if (operation !== undefined) {
       operation.done(trivialResult(operation) ?? this.#perform(operation));

@@ -25,9 +25,13 @@ class Job {
   constructor(operation: Operation, slab: Slab, over: (job: Job) => void) {
     this.operation = operation;
     this.#over = over;
+    if (operation.kind === "fsync") fsync(operation.fd, this.#synced(0));
+    else if (operation.kind === "fdatasync") fdatasync(operation.fd, this.#synced(0));
+    else this.#transfer(operation, slab);
+  }
+
+  #transfer(operation: Operation, slab: Slab): void {
     const { kind, fd, position, append } = operation;
-    if (kind === "fsync") return fsync(fd, this.#synced(0)), this;
-    if (kind === "fdatasync") return fdatasync(fd, this.#synced(0)), this;
     const { bytes } = this.#memory = new Aligned(slab, operation);
     if (kind === "read") read(fd, bytes, 0, bytes.length, position, this.#moved);
     else if (!operation.gather(bytes)) queueMicrotask(() => this.#finish(-EFAULT));

@@ -82,7 +82,8 @@ export class WorkerPool {
   #watching = false;
   /** Turns of the event loop without a completion. */
   #fruitless = 0;
-  readonly #alive = setInterval(() => this.#look(), LOOK_MILLISECONDS);
+  #asleep = false;
+  readonly #alive = setInterval(() => this.#woken(), LOOK_MILLISECONDS);
   /** A thread could not be started, or has ended: nothing more is given to them. */
   #broken = false;
 
@@ -247,6 +248,7 @@ export class WorkerPool {
   };
 
   #sleep(): void {
+    this.#asleep = true;
     Atomics.store(this.#control, WATCHED, 1);
     // Those that were taken are known; any other makes the count differ, and the wait is over
     const { async, value } = Atomics.waitAsync(this.#control, COMPLETED, this.#taken);
@@ -255,6 +257,9 @@ export class WorkerPool {
   }
 
   readonly #woken = (): void => {
+    // Only one turn follows another, however many wake it
+    if (!this.#asleep) return;
+    this.#asleep = false;
     Atomics.store(this.#control, WATCHED, 0);
     this.#look();
   };
@@ -267,8 +272,6 @@ export class WorkerPool {
   sleep(milliseconds: number): void {
     Atomics.store(this.#control, WATCHED, 1);
     Atomics.wait(this.#control, COMPLETED, this.#taken, milliseconds);
-    // Nobody else may be waiting, but one told too often does no harm
-    Atomics.store(this.#control, WATCHED, 1);
   }
 
   /** @param fd What the first thread is to try; the others are as the first */
