@@ -9,6 +9,7 @@ import { allocate } from "../../src/memory/allocate.ts";
 import type { Way } from "./both_ways.ts";
 import { pattern } from "./bytes.ts";
 import type { Pollable } from "./pollable.ts";
+import { kernelName } from "./real_kernel.ts";
 import { TempFile, type TempFileOptions } from "./temp.ts";
 
 /** One thing that a random program does. */
@@ -33,8 +34,11 @@ export interface Program {
 /** How many regions the file has: each is written once at most. */
 const REGIONS = 64;
 
+/** A wait learns nothing of writes that the pool of the runtime has. See docs/portable.md. */
+const HAS_SHUT_POOL = kernelName === "portable" && "Deno" in globalThis;
+
 /** Milliseconds that nothing takes which comes at all; to wait for ever would hang the test. */
-const LONG = 1500;
+const LONG = HAS_SHUT_POOL ? 15 : 1500;
 
 const index = fc.nat({ max: 1e6 });
 
@@ -270,7 +274,9 @@ export class Machine implements AsyncDisposable {
     const sure = Math.min(minimum, this.#sure());
     const batch = this.#aio.wait(timeout === LONG ? sure : minimum, { timeout });
     for (const completion of batch) this.#completed(completion);
-    if (timeout === LONG) assert.ok(batch.length >= sure, "wait brought too few");
+    if (timeout === LONG && !HAS_SHUT_POOL) {
+      assert.ok(batch.length >= sure, "wait brought too few");
+    }
   }
 
   async #loop(count: number, batches: boolean): Promise<void> {
