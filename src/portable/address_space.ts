@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { readUint64 } from "../abi/words.ts";
 import type { Address, Allocation } from "../kernel.ts";
 
 /** Bytes of a page; what addresses of memory are multiples of. */
@@ -24,6 +25,24 @@ interface Region {
 }
 
 /**
+ * A part of memory. There are as many bytes as {@link lengthOf} says: the memory may have been
+ * freed, or have become shorter.
+ */
+export interface Span {
+  /** All of the buffer: to make a view of each part would cost as much as all the rest. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Where the part begins in `bytes`. */
+  readonly offset: number;
+  /** How long it was. */
+  readonly length: number;
+}
+
+/** How many bytes of a part are there still: all or none. */
+export function lengthOf({ bytes, offset, length }: Span): number {
+  return offset + length <= bytes.length ? length : 0;
+}
+
+/**
  * Addresses are given out upwards and never again, with a free page between any two pieces, so
  * that an access beyond the end of one is a fault and not a hit of another.
  */
@@ -32,15 +51,19 @@ export class AddressSpace {
   readonly #regions: Region[] = [];
   #nextLow = LOW_START;
   #nextHigh = HIGH_START;
-  #last: Region | undefined;
+  /** What the last access of each kind hit; its memory is known to be there while it has a length. */
+  #located: Region | undefined;
+  #locatedBytes = new Uint8Array(0);
+  #spanned: Region | undefined;
+  #spannedBytes = new Uint8Array(0);
   readonly #registered = new WeakMap<ArrayBuffer, Address>();
   readonly #collected = new FinalizationRegistry<Region>((region) => this.#remove(region));
   /** Where {@link AddressSpace.locate} found the memory. */
   view: DataView<ArrayBuffer> = new DataView(new ArrayBuffer(0));
   /** The byte of {@link AddressSpace.view} that lies at the address. */
   offset: number = 0;
-  /** The words of {@link AddressSpace.view}, once they were asked for. */
-  #words = new Uint32Array(0);
+  /** All whole words of {@link AddressSpace.view}. */
+  words: Uint32Array<ArrayBuffer> = new Uint32Array(0);
 
   /**
    * Zeroed memory.
@@ -102,34 +125,30 @@ export class AddressSpace {
    * @returns Whether all of it is there; then {@link AddressSpace.view} and `offset` lead to it
    */
   locate(address: Address, byteLength: number): boolean {
-    const region = this.#find(address);
-    if (region === undefined || address + byteLength > region.end) return false;
-    const buffer = region.memory();
-    if (buffer === undefined) return false;
-    if (this.view.buffer !== buffer) this.view = new DataView(buffer);
+    let region = this.#located;
+    if (
+      region === undefined || address < region.start || address >= region.end ||
+      this.#locatedBytes.length === 0
+    ) {
+      region = this.#find(address);
+      const buffer = region?.memory();
+      if (region === undefined || buffer === undefined) return false;
+      this.#located = region;
+      this.#locatedBytes = new Uint8Array(buffer);
+      this.view = new DataView(buffer);
+      this.words = new Uint32Array(buffer, 0, buffer.byteLength >>> 2);
+    }
     this.offset = address - region.start;
-    return true;
+    return this.offset + byteLength <= this.#locatedBytes.length;
   }
 
-  /**
-   * Copies words out of memory, however they are aligned.
-   *
-   * @returns Whether all of them are there
-   */
-  copy(address: Address, target: Uint32Array): boolean {
-    if (!this.locate(address, target.byteLength)) return false;
-    const { view, offset } = this;
-    if (offset % 4 === 0 && view.byteLength % 4 === 0) {
-      // Four times as fast as a DataView in one of the runtimes
-      if (this.#words.buffer !== view.buffer) this.#words = new Uint32Array(view.buffer);
-      const words = this.#words;
-      for (let word = 0; word < target.length; word++) target[word] = words[offset / 4 + word]!;
-      return true;
-    }
-    for (let word = 0; word < target.length; word++) {
-      target[word] = view.getUint32(offset + 4 * word, true);
-    }
-    return true;
+  /** The 64-bit word at an address, as a number that may be rounded; -1 where there is none. */
+  uint64(address: Address): number {
+    if (!this.locate(address, 8)) return -1;
+    const { offset, words } = this;
+    if (offset % 4 !== 0) return readUint64(this.view, offset);
+    // A fraction of the cost of a DataView in one of the runtimes
+    return words[offset / 4 + 1]! * 2 ** 32 + words[offset / 4]!;
   }
 
   /**
@@ -137,12 +156,22 @@ export class AddressSpace {
    *
    * @returns At most `byteLength` of them, fewer where the memory ends; `undefined` for none
    */
-  bytes(address: Address, byteLength: number): Uint8Array<ArrayBuffer> | undefined {
-    const region = this.#find(address);
-    const buffer = region?.memory();
-    if (region === undefined || buffer === undefined) return undefined;
-    const start = address - region.start;
-    return new Uint8Array(buffer, start, Math.min(byteLength, buffer.byteLength - start));
+  span(address: Address, byteLength: number): Span | undefined {
+    let region = this.#spanned;
+    if (
+      region === undefined || address < region.start || address >= region.end ||
+      this.#spannedBytes.length === 0
+    ) {
+      region = this.#find(address);
+      const buffer = region?.memory();
+      if (region === undefined || buffer === undefined) return undefined;
+      this.#spanned = region;
+      this.#spannedBytes = new Uint8Array(buffer);
+    }
+    const bytes = this.#spannedBytes;
+    const offset = address - region.start;
+    if (offset >= bytes.length) return undefined;
+    return { bytes, offset, length: Math.min(byteLength, bytes.length - offset) };
   }
 
   #insert(byteLength: number, low: boolean, memory: Region["memory"]): Region {
@@ -161,17 +190,16 @@ export class AddressSpace {
   #remove(region: Region): void {
     const place = this.#place(region.start);
     if (this.#regions[place] === region) this.#regions.splice(place, 1);
-    if (this.#last === region) this.#last = undefined;
+    if (this.#located === region) this.#located = undefined;
+    if (this.#spanned === region) this.#spanned = undefined;
   }
 
   #find(address: Address): Region | undefined {
-    const last = this.#last;
-    if (last !== undefined && address >= last.start && address < last.end) return last;
     const region = this.#regions[this.#place(address + 1) - 1];
     if (region === undefined || !(address >= region.start && address < region.end)) {
       return undefined;
     }
-    return this.#last = region;
+    return region;
   }
 
   /** How many regions begin below `address`. */

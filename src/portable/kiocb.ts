@@ -11,6 +11,7 @@ import {
 } from "../abi/opcodes.ts";
 import { RWF_APPEND, RWF_DSYNC, RWF_SYNC } from "../abi/rw_flags.ts";
 import type { Address } from "../kernel.ts";
+import { lengthOf, type Span } from "./address_space.ts";
 import type { Operation, OperationKind } from "./disk.ts";
 import type { Eventfd } from "./eventfd.ts";
 import type { PortableFile } from "./file.ts";
@@ -21,12 +22,15 @@ export const EIOCBQUEUED = 529;
 /** The run got nowhere, and {@link Kiocb.kick} will bring the next. */
 export const EIOCBRETRY = 530;
 
+/** No part of memory. */
+export const NO_MEMORY: readonly Span[] = [];
+
 /** See struct kiocb. Its life: taken, run once or more, completed. */
 export class Kiocb implements Operation {
   /** Whose ring gets the event; none: the synchronous path. */
-  readonly context: Kioctx | undefined;
+  context: Kioctx | undefined;
   /** Where the program's iocb lies: what it is known by. */
-  readonly iocb: Address;
+  iocb: Address;
   /** The lower half of `aio_data`. */
   dataLow = 0;
   /** The upper half of `aio_data`. */
@@ -38,8 +42,8 @@ export class Kiocb implements Operation {
   start = 0;
   /** RWF_*. */
   rwFlags = 0;
-  /** The memory, one view or more. */
-  vector: readonly Uint8Array[] = [];
+  /** The memory, one part or more. */
+  vector: readonly Span[] = NO_MEMORY;
   address: Address = 0;
   /** Bytes asked for. */
   total = 0;
@@ -66,6 +70,24 @@ export class Kiocb implements Operation {
   constructor(context: Kioctx | undefined, iocb: Address) {
     this.context = context;
     this.iocb = iocb;
+  }
+
+  /** It is over: what belongs to the program may be collected. */
+  release(): void {
+    this.context = this.eventfd = undefined;
+    this.vector = NO_MEMORY;
+  }
+
+  /** Makes one that was released, and that nobody knows any more, as good as new. */
+  renew(context: Kioctx, iocb: Address): this {
+    this.context = context;
+    this.iocb = iocb;
+    this.start =
+      this.address =
+      this.total =
+      this.moved =
+        0;
+    return this;
   }
 
   /** See {@link Operation.kind}. */
@@ -115,31 +137,25 @@ export class Kiocb implements Operation {
   }
 
   /** Pairs the memory that is left with as much of `other`. */
-  #each(
-    other: Uint8Array,
-    from: number,
-    copy: (mine: Uint8Array, other: Uint8Array) => void,
-  ): boolean {
+  #each(other: Uint8Array, from: number, copy: Copy): boolean {
+    const whole = other.length;
     let skip = this.moved + from;
-    const [first] = this.vector;
-    if (skip === 0 && first?.length === other.length) {
-      copy(first, other);
-      return true;
-    }
     let at = 0;
-    for (const view of this.vector) {
-      if (skip >= view.length && view.length > 0) {
-        skip -= view.length;
+    for (const span of this.vector) {
+      const { bytes, offset, length } = span;
+      if (skip >= length && length > 0) {
+        skip -= length;
         continue;
       }
-      const count = Math.min(view.length - skip, other.length - at);
-      copy(view.subarray(skip, skip + count), other.subarray(at, at + count));
+      const count = Math.min(length - skip, whole - at);
+      // Memory that was freed meanwhile
+      if (lengthOf(span) === 0 && count > 0) return false;
+      copy(bytes, offset + skip, count === whole ? other : other.subarray(at, at + count), count);
       at += count;
       skip = 0;
-      if (at === other.length) return true;
+      if (at === whole) return true;
     }
-    // A view of memory that was freed meanwhile is empty
-    return at === other.length;
+    return at === whole;
   }
 
   /** See {@link Operation.done}. */
@@ -156,10 +172,13 @@ export class Kiocb implements Operation {
   onKick!: (request: Kiocb) => void;
 }
 
-function copyFrom(mine: Uint8Array, other: Uint8Array): void {
-  other.set(mine);
+/** Copies between all of `part` and the memory from an offset on. */
+type Copy = (memory: Uint8Array, offset: number, part: Uint8Array, count: number) => void;
+
+function copyFrom(memory: Uint8Array, offset: number, part: Uint8Array, count: number): void {
+  part.set(memory.subarray(offset, offset + count));
 }
 
-function copyTo(mine: Uint8Array, other: Uint8Array): void {
-  mine.set(other);
+function copyTo(memory: Uint8Array, offset: number, part: Uint8Array): void {
+  memory.set(part, offset);
 }

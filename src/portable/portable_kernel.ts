@@ -162,6 +162,8 @@ export class PortableKernel implements Kernel {
   /** By `id` of the ring; a free index holds `undefined`. */
   readonly #table: (Kioctx | undefined)[] = [];
   readonly #wakeups = new Set<Wakeup>();
+  /** Requests that are over, to be used again: one object less for the garbage collector each. */
+  readonly #idle: Kiocb[] = [];
   #interrupted = false;
 
   /**
@@ -183,7 +185,11 @@ export class PortableKernel implements Kernel {
       // Asked for only where it matters: Deno wants a permission for it
       privileged: () => process.getuid?.() === 0,
       kick: this.#runList.kick,
-      complete: (request, res) => this.#complete(request, res),
+      complete: (request, res) => {
+        this.#complete(request, res);
+        // The disk was the last that knew it; a simulation goes on knowing, and so does run()
+        if (this.seed === undefined && request.result === undefined) this.#reuse(request);
+      },
     });
     this.compat = new CompatCalls(this.#space, {
       setup: (entries, low) => this.#setup(entries, low),
@@ -314,9 +320,8 @@ export class PortableKernel implements Kernel {
     checkWord("io_submit", "iocbpp", iocbpp);
     if (nr < 0) return -EINVAL;
     return this.#submit(ctx_id, nr, (index) => {
-      const space = this.#space;
-      if (!space.locate(iocbpp + 8 * index, 8)) return -EFAULT;
-      return readUint64(space.view, space.offset);
+      const iocb = this.#space.uint64(iocbpp + 8 * index);
+      return iocb < 0 ? -EFAULT : iocb;
     }, false);
   }
 
@@ -354,10 +359,11 @@ export class PortableKernel implements Kernel {
     errno = disk.submitFault(context);
     if (errno !== 0) return errno;
     if (!context.credits.take()) return -EAGAIN;
-    const request = new Kiocb(context, iocb);
+    const request = this.#idle.pop()?.renew(context, iocb) ?? new Kiocb(context, iocb);
     errno = importer.import(request, compat);
     if (errno !== 0) {
       context.credits.giveBack();
+      this.#reuse(request);
       return errno;
     }
     context.active.add(request);
@@ -366,6 +372,11 @@ export class PortableKernel implements Kernel {
     // The seed's: who submits helps those that were kicked
     this.#runList.drain();
     return 0;
+  }
+
+  #reuse(request: Kiocb): void {
+    request.release();
+    this.#idle.push(request);
   }
 
   #complete(request: Kiocb, res: number): void {

@@ -47,11 +47,11 @@ import {
 } from "../abi/rw_flags.ts";
 import { readInt64, readUint64 } from "../abi/words.ts";
 import type { Address } from "../kernel.ts";
-import { type AddressSpace, PAGE_SIZE, USER_END } from "./address_space.ts";
+import { type AddressSpace, lengthOf, PAGE_SIZE, type Span, USER_END } from "./address_space.ts";
 import { Eventfd } from "./eventfd.ts";
 import { retryAfter, type Waiter } from "./file.ts";
 import type { Files } from "./files.ts";
-import { EIOCBQUEUED, EIOCBRETRY, type Kiocb } from "./kiocb.ts";
+import { EIOCBQUEUED, EIOCBRETRY, type Kiocb, NO_MEMORY } from "./kiocb.ts";
 import type { Behaviour } from "./release.ts";
 
 /** The most that one request moves: INT_MAX less a part of a page. */
@@ -78,7 +78,10 @@ export interface ImportState {
 /** Reads iocbs, checks them, and makes requests ready to be run. */
 export class Importer {
   readonly #state: ImportState;
-  /** The iocb that is looked at: a copy, which the program cannot change meanwhile. */
+  /** Where the iocb that is looked at is, from `#first` on. The program stands still meanwhile. */
+  #words = new Uint32Array(0);
+  #first = 0;
+  /** For one that no array of words leads to. */
   readonly #copy = new Uint32Array(IOCB_SIZE / 4);
 
   constructor(state: ImportState) {
@@ -92,23 +95,37 @@ export class Importer {
    */
   take(iocb: Address): number {
     const { space, behaviour } = this.#state;
-    if (!space.copy(iocb, this.#copy)) return -EFAULT;
+    if (!space.locate(iocb, IOCB_SIZE)) return -EFAULT;
+    if (space.offset % 4 === 0) {
+      this.#words = space.words;
+      this.#first = space.offset / 4;
+    } else this.#takeCopy(space);
     if (this.#uint64(IOCB_RESERVED2) !== 0) return -EINVAL;
     // Before there were flags, the word had to be 0
     if (!behaviour.pollAndFlags && this.#uint32(IOCB_RW_FLAGS) !== 0) return -EINVAL;
     return this.#int64(IOCB_NBYTES) < 0 ? -EINVAL : 0;
   }
 
+  #takeCopy({ view, offset }: AddressSpace): void {
+    const words = this.#words = this.#copy;
+    this.#first = 0;
+    for (let word = 0; word < words.length; word++) {
+      words[word] = view.getUint32(offset + 4 * word, true);
+    }
+  }
+
   #uint32(byteOffset: number): number {
-    return this.#copy[byteOffset / 4]!;
+    return this.#words[this.#first + byteOffset / 4]!;
   }
 
   #uint64(byteOffset: number): number {
-    return this.#copy[byteOffset / 4 + 1]! * UPPER + this.#copy[byteOffset / 4]!;
+    const word = this.#first + byteOffset / 4;
+    return this.#words[word + 1]! * UPPER + this.#words[word]!;
   }
 
   #int64(byteOffset: number): number {
-    return (this.#copy[byteOffset / 4 + 1]! | 0) * UPPER + this.#copy[byteOffset / 4]!;
+    const word = this.#first + byteOffset / 4;
+    return (this.#words[word + 1]! | 0) * UPPER + this.#words[word]!;
   }
 
   /** Looks up the file of the iocb that was taken: -EBADF if there is none. */
@@ -137,7 +154,8 @@ export class Importer {
     }
     // KIOCB_KEY, for io_cancel
     if (!space.locate(request.iocb + IOCB_KEY, 4)) return -EFAULT;
-    space.view.setUint32(space.offset, 0, true);
+    if (space.offset % 4 === 0) space.words[space.offset / 4] = 0;
+    else space.view.setUint32(space.offset, 0, true);
     request.dataLow = this.#uint32(IOCB_DATA);
     request.dataHigh = this.#uint32(IOCB_DATA + 4);
     // The lower half of the word; the upper is the priority
@@ -189,8 +207,8 @@ export class Importer {
   /** Whether a transfer would end beyond the last position that there is. */
   #passesEnd({ start, total }: Kiocb): boolean {
     if (start + total <= Number.MAX_SAFE_INTEGER) return false;
-    const word = IOCB_OFFSET / 4;
-    const exact = (BigInt(this.#copy[word + 1]!) << 32n) + BigInt(this.#copy[word]!);
+    const word = this.#first + IOCB_OFFSET / 4;
+    const exact = (BigInt(this.#words[word + 1]!) << 32n) + BigInt(this.#words[word]!);
     return exact + BigInt(total) > INT64_MAX;
   }
 
@@ -209,8 +227,8 @@ export class Importer {
     if (address + total > USER_END) return -EFAULT;
     request.address = address;
     request.total = total;
-    const bytes = total === 0 ? undefined : this.#state.space.bytes(address, total);
-    request.vector = bytes === undefined ? [] : [bytes];
+    const span = total === 0 ? undefined : this.#state.space.span(address, total);
+    request.vector = span === undefined ? NO_MEMORY : [span];
     return 0;
   }
 
@@ -228,7 +246,7 @@ export class Importer {
       if (length < 0) return -EINVAL;
       pieces.push([base, length]);
     }
-    const vector: Uint8Array[] = [];
+    const vector: Span[] = [];
     let total = 0;
     // Where memory is missing the transfer ends: what lies behind is not reached
     let reached = true;
@@ -238,9 +256,9 @@ export class Importer {
       if (base + (count === 1 ? wanted : length) > USER_END) return -EFAULT;
       total += wanted;
       if (!reached || wanted === 0) continue;
-      const bytes = space.bytes(base, wanted);
-      if (bytes !== undefined) vector.push(bytes);
-      reached = bytes?.length === wanted;
+      const span = space.span(base, wanted);
+      if (span !== undefined) vector.push(span);
+      reached = span?.length === wanted;
     }
     request.vector = vector;
     request.address = pieces[0]?.[0] ?? 0;
@@ -300,7 +318,7 @@ export class Importer {
   #missing(request: Kiocb): number {
     if (request.total === 0) return 0;
     let there = 0;
-    for (const { length } of request.vector) there += length;
+    for (const span of request.vector) there += lengthOf(span);
     // A read at the end of a file never finds out: it is begun with what it would fault at
     const finds = there > 0 || request.writes || !request.file.positional;
     if (there <= request.moved && finds) return -EFAULT;

@@ -55,9 +55,9 @@ const LOOK_MILLISECONDS = LOSES_WAKE_UPS ? 5 : 2 ** 30;
 
 /** An operation, of which one piece after the other is a job. */
 interface Task {
-  readonly operation: Operation;
+  operation: Operation;
   /** Told if threads are of no use here. */
-  readonly refused: (operation: Operation) => void;
+  refused: (operation: Operation) => void;
   /** Bytes of the pieces that are over. */
   moved: number;
 }
@@ -74,8 +74,13 @@ export class WorkerPool {
   };
   readonly #tasks: (Task | undefined)[] = new Array(SLOTS).fill(undefined);
   readonly #free: number[] = Array.from({ length: SLOTS }, (_, slot) => SLOTS - 1 - slot);
-  /** Waiting for a slot. */
+  /** The memory of each slot, as the last job used it: views cost more than what they view. */
+  readonly #views: Uint8Array[] = new Array(SLOTS).fill(new Uint8Array(0));
+  /** Waiting for a slot, from `#firstWaiting` on. */
   #waiting: Task[] = [];
+  #firstWaiting = 0;
+  /** Tasks that are over, to be used again. */
+  readonly #idle: Task[] = [];
   #workers = 0;
   #submitted = 0;
   #taken = 0;
@@ -115,41 +120,53 @@ export class WorkerPool {
 
   /** Operations that are not over. */
   get busy(): number {
-    return SLOTS - this.#free.length + this.#waiting.length;
+    return SLOTS - this.#free.length + this.#waiting.length - this.#firstWaiting;
   }
 
   /** Takes an operation over; {@link WorkerPool.flush} is to follow. */
   launch(operation: Operation, refused: (operation: Operation) => void): void {
-    this.#waiting.push({ operation, refused, moved: 0 });
+    const task = this.#idle.pop();
+    if (task === undefined) this.#waiting.push({ operation, refused, moved: 0 });
+    else {
+      task.operation = operation;
+      task.refused = refused;
+      task.moved = 0;
+      this.#waiting.push(task);
+    }
+  }
+
+  #over(task: Task, res: number): void {
+    this.#idle.push(task);
+    task.operation.done(res);
   }
 
   /** Hands to the threads what was launched: to wake one costs more than its work. */
   flush(): void {
-    if (this.#waiting.length === 0) return;
     this.#submit();
     this.#watch();
   }
 
   #submit(): void {
     const control = this.#control;
-    let count = 0;
-    while (this.#free.length > 0 && count < this.#waiting.length) {
-      const task = this.#waiting[count++]!;
+    const waiting = this.#waiting;
+    const before = this.#submitted;
+    while (this.#free.length > 0 && this.#firstWaiting < waiting.length) {
+      const task = waiting[this.#firstWaiting++]!;
       const slot = this.#free.pop()!;
       if (!this.#fill(slot, task)) {
         this.#free.push(slot);
         // As late as any other result
-        queueMicrotask(() => task.operation.done(-EFAULT));
+        queueMicrotask(() => this.#over(task, -EFAULT));
         continue;
       }
       this.#tasks[slot] = task;
       Atomics.store(control, QUEUE + (this.#submitted & (SLOTS - 1)), slot);
       this.#submitted = (this.#submitted + 1) | 0;
     }
-    if (count === 0) return;
+    if (this.#firstWaiting === waiting.length) waiting.length = this.#firstWaiting = 0;
+    if (this.#submitted === before) return;
     // A release: the jobs are written before the count that tells of them
     Atomics.store(control, SUBMITTED, this.#submitted);
-    this.#waiting = this.#waiting.slice(count);
     // One is enough for what is cached; it calls the others where it has to wait for the disk
     if (Atomics.load(control, SLEEPING) === this.#workers) {
       Atomics.sub(control, SLEEPING, Atomics.notify(control, SUBMITTED, 1));
@@ -176,8 +193,14 @@ export class WorkerPool {
     jobs[job + JOB_DURABLE] = durable === undefined ? 0 : KINDS[durable];
     jobs[job + JOB_SKIP] = skip;
     if (kind !== "write") return true;
+    return operation.gather(this.#view(slot, skip, length), moved);
+  }
+
+  #view(slot: number, skip: number, length: number): Uint8Array {
     const start = slot * SLOT_SIZE + skip;
-    return operation.gather(this.#data.subarray(start, start + length), moved);
+    const view = this.#views[slot]!;
+    if (view.byteOffset === start && view.length === length) return view;
+    return this.#views[slot] = this.#data.subarray(start, start + length);
   }
 
   /**
@@ -198,7 +221,7 @@ export class WorkerPool {
       Atomics.store(control, place, 0);
       this.#taken = (this.#taken + 1) | 0;
       found = true;
-      this.#over(done - 1);
+      this.#take(done - 1);
     }
     if (found) {
       this.#submit();
@@ -207,22 +230,22 @@ export class WorkerPool {
     return found;
   }
 
-  #over(slot: number): void {
+  #take(slot: number): void {
     const task = this.#tasks[slot]!;
     const { operation, moved } = task;
     const job = slot * JOB_SIZE;
     const length = this.#jobs[job + JOB_LENGTH]!;
     let res = this.#jobs[job + JOB_RESULT]!;
     if (res > 0 && operation.kind === "read") {
-      const start = slot * SLOT_SIZE + this.#jobs[job + JOB_SKIP]!;
-      if (!operation.scatter(this.#data.subarray(start, start + res), moved)) res = -EFAULT;
+      const view = this.#view(slot, this.#jobs[job + JOB_SKIP]!, res);
+      if (!operation.scatter(view, moved)) res = -EFAULT;
     }
     this.#tasks[slot] = undefined;
     this.#free.push(slot);
     if (res > 0) task.moved += res;
     if (res === length && res > 0 && task.moved < operation.length) {
       this.#waiting.push(task);
-    } else operation.done(task.moved > 0 ? task.moved : res);
+    } else this.#over(task, task.moved > 0 ? task.moved : res);
   }
 
   /** Has completions taken from the event loop, and keeps the process alive until then. */
@@ -296,11 +319,13 @@ export class WorkerPool {
   /** All that is under way; the pool is of no use from here on. */
   #abandon(): Task[] {
     this.#broken = true;
-    const tasks = [...this.#tasks, ...this.#waiting].filter((task) => task !== undefined);
+    const waiting = this.#waiting.slice(this.#firstWaiting);
+    const tasks = [...this.#tasks, ...waiting].filter((task) => task !== undefined);
     this.#tasks.fill(undefined);
     this.#free.length = 0;
     for (let slot = 0; slot < SLOTS; slot++) this.#free.push(slot);
     this.#waiting = [];
+    this.#firstWaiting = 0;
     this.#alive.unref();
     return tasks;
   }
