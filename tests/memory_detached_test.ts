@@ -60,6 +60,20 @@ for (const [loss, lose] of Object.entries(LOSSES)) {
     sameBytes(other, BYTES.subarray(PAGE, 2 * PAGE));
   });
 
+  bothWays(
+    `a readv that ends early, its first buffer ${loss} in flight, is no shift`,
+    async (way) => {
+      using file = new TempFile(BYTES);
+      await using aio = new AioContext({ ...way, entries: 4 });
+      const buffers = [losable(), new Uint8Array(PAGE)];
+      aio.readv(file.fd, buffers, { position: BYTES.length - PAGE });
+      assert.equal(aio.submit(), 1);
+      lose(buffers[0]!.buffer as ArrayBuffer);
+      for await (const { error } of aio) assert.equal(error?.code, "EFAULT");
+      sameBytes(buffers[1]!, new Uint8Array(PAGE));
+    },
+  );
+
   bothWays(`a write whose buffer is ${loss} in flight writes what it held`, async (way) => {
     using file = new TempFile(BYTES);
     await using aio = new AioContext({ ...way, entries: 4 });

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EDEADLK } from "../src/abi/errno.ts";
 import { IOCB_CMD_PREAD } from "../src/abi/opcodes.ts";
+import { AioContext } from "../src/context.ts";
 import { PortableKernel } from "../src/portable/mod.ts";
 import { pattern } from "./support/bytes.ts";
 import { Bare, Simulation } from "./support/simulation.ts";
@@ -53,6 +54,17 @@ test("a wait ends when its time has come, with requests that need longer still i
   };
   assert.equal(now, last);
   assert.ok(now > 1000 && now <= 2000);
+});
+
+test("the timeout of a context's wait goes by the clock of the simulation", async () => {
+  using simulation = new Simulation(3, { delay: 1000 }, pattern(512));
+  const { kernel, file } = simulation;
+  await using aio = new AioContext({ entries: 4, kernel });
+  for (let i = 0; i < 4; i++) aio.read(file.fd, new Uint8Array(512));
+  const early = aio.wait(4, { timeout: 1000 }).length;
+  assert.ok(early > 0 && early < 4, `${early} of 4 after a second`);
+  assert.equal(kernel.now(), 1000);
+  assert.equal(aio.wait(4 - early).length, 4 - early);
 });
 
 test("a wait for ever for what never comes is EDEADLK", () => {

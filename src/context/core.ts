@@ -505,7 +505,7 @@ export class Core {
       copied = copyOut(piece.bytes, completion.buffer, res);
     } else if (res > 0 && completion.opcode === IOCB_CMD_PREADV) {
       const buffers = completion.buffers!;
-      copied = this.#allInPlace(buffers) || scatter(piece.bytes, buffers, res);
+      copied = this.#allInPlace(buffers) || scatter(piece.bytes, buffers, completion.length, res);
     }
     this.slab.give(piece);
     return copied ? res : -EFAULT;
@@ -634,7 +634,7 @@ export class Core {
    * @param milliseconds For how long at most
    */
   collect(minimum: number, milliseconds: number): void {
-    const end = performance.now() + milliseconds;
+    const end = this.#now() + milliseconds;
     while (true) {
       // The thread is held anyway
       this.turn();
@@ -645,7 +645,7 @@ export class Core {
       if (missing <= 0 || this.outstanding === 0) return;
       // Slots came free, and what waited for them is not sent yet
       if (found > 0 && this.queued > 0) continue;
-      const left = end - performance.now();
+      const left = end - this.#now();
       if (left <= 0) return;
       // With some still waiting for a slot, or files' requests among them, the first that comes
       // is what matters
@@ -653,5 +653,9 @@ export class Core {
       // At most an hour at a time, and a signal ends the sleep early
       this.sleep(left === Infinity ? left : Math.min(left * 1000, LONGEST_SLEEP), least);
     }
+  }
+
+  #now(): number {
+    return this.kernel.now?.() ?? performance.now();
   }
 }

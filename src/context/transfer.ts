@@ -50,7 +50,11 @@ function viewOf({ bytes }: Piece): DataView {
 export function memoryRemains({ buffer, buffers, length }: Readonly<Request>): boolean {
   if (buffer !== undefined) return buffer.byteLength >= length;
   if (buffers === undefined) return true;
-  return buffers.reduce((total, { byteLength }) => total + byteLength, 0) === length;
+  return totalOf(buffers) === length;
+}
+
+function totalOf(buffers: readonly Uint8Array[]): number {
+  return buffers.reduce((total, { byteLength }) => total + byteLength, 0);
 }
 
 /** Copies what a write writes to its stand-in. */
@@ -82,13 +86,21 @@ export function copyOut(piece: Uint8Array, buffer: Uint8Array, count: number): b
 /**
  * Copies what a readv brought to the user.
  *
+ * @param length Of all buffers together, when they were given
  * @returns Whether the user's memory was still there
  */
-export function scatter(piece: Uint8Array, buffers: readonly Uint8Array[], count: number): boolean {
+export function scatter(
+  piece: Uint8Array,
+  buffers: readonly Uint8Array[],
+  length: number,
+  count: number,
+): boolean {
+  // One that is gone, or has grown, would move the bytes of those behind it
+  if (totalOf(buffers) !== length) return false;
   let at = PAYLOAD_OFFSET;
   const end = PAYLOAD_OFFSET + count;
   for (const buffer of buffers) {
-    // Empty, or gone: `set` would throw on a detached buffer
+    // Empty, or was so and is gone: `set` would throw on a detached buffer
     if (buffer.byteLength === 0) continue;
     const next = Math.min(end, at + buffer.byteLength);
     buffer.set(piece.subarray(at, next));
