@@ -4,6 +4,7 @@
  * @module
  */
 import process from "node:process";
+import { inWorker } from "./elsewhere.ts";
 import { type LibcCall, openLibc, type Runtime, type Watch } from "./runtime.ts";
 
 /** What is used of `bun:ffi`; held against its own types in scripts/bun_types.ts. */
@@ -25,6 +26,19 @@ interface BunGlobal {
   file(fd: number): { stream(): { getReader(): Reader } };
 }
 
+/** For {@link inWorker}. */
+const OPEN = `
+  const { dlopen, read } = require("bun:ffi");
+  const { symbols } = dlopen(name, {
+    __errno_location: { args: [], returns: "u64" },
+    [symbol]: { args: words.map(() => "i64"), returns: "i32" },
+  });
+  return {
+    errnoPlace: () => Number(symbols.__errno_location()),
+    call: (words) => symbols[symbol](...words),
+    errno: (place) => read.i32(place, 0),
+  };`;
+
 /** Binds to `bun:ffi`. */
 export function bun(): Runtime {
   const ffi = process.getBuiltinModule("bun:ffi") as unknown as BunFfi | undefined;
@@ -41,6 +55,7 @@ export function bun(): Runtime {
       const call = bind(symbol, words, "u64");
       return (...args) => Number(call(...args));
     },
+    callElsewhere: inWorker(OPEN),
     view: (address, byteLength) => ffi.toArrayBuffer(address, 0, byteLength),
     // A view on the whole buffer: a small typed array would move when its buffer is asked for
     // Of no memory it would return an error, not throw it

@@ -60,6 +60,15 @@ export function deno(): Runtime {
     bindAddress,
     bindElsewhere: (symbol, words) =>
       bind(symbol, words, "i32", true) as (...words: number[]) => Promise<number>,
+    async callElsewhere(symbol, words) {
+      const result = await (bind(symbol, words.length, "i32", true)(...words) as Promise<number>);
+      if (result !== -1) return result;
+      // The errno stayed with the other thread. What has failed at once fails again here
+      const again = bind(symbol, words.length, "i32")(...words) as number;
+      return again === -1
+        ? -new Int32Array(view(bindAddress("__errno_location", 0)(), 4))[0]!
+        : again;
+    },
     view,
     addressOf: (buffer) =>
       Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(new Uint8Array(buffer)))),

@@ -5,6 +5,7 @@
  */
 import process from "node:process";
 import { setImmediate } from "node:timers";
+import { inWorker } from "./elsewhere.ts";
 import { type LibcCall, openLibc, type Runtime, type Watch } from "./runtime.ts";
 
 type WordsCall = (...words: bigint[]) => number | bigint;
@@ -27,6 +28,20 @@ interface NodeFfi {
   setUint32(address: bigint, byteOffset: number, value: number): void;
   getCurrentEventLoop(): bigint;
 }
+
+/** For {@link inWorker}. */
+const OPEN = `
+  // That node:ffi is experimental was said when the program loaded it
+  process.emitWarning = () => {};
+  const { DynamicLibrary, getInt32 } = process.getBuiltinModule("node:ffi");
+  const library = new DynamicLibrary(name);
+  const place = library.getFunction("__errno_location", { arguments: [], return: "u64" });
+  const call = library.getFunction(symbol, { arguments: words.map(() => "i64"), return: "i32" });
+  return {
+    errnoPlace: () => place(),
+    call: (words) => call(...words.map(BigInt)),
+    errno: (place) => getInt32(place, 0),
+  };`;
 
 /** Binds to `node:ffi`; under `--permission` it needs `--allow-ffi`. */
 export function node(): Runtime {
@@ -51,6 +66,7 @@ export function node(): Runtime {
   return {
     bind: (symbol, words) => bind(symbol, words, "i32"),
     bindAddress,
+    callElsewhere: inWorker(OPEN),
     view: (address, byteLength) => ffi.toArrayBuffer(BigInt(address), byteLength, false),
     addressOf: (buffer) => Number(ffi.getRawPointer(buffer)),
     watch: (fd, wake) => new NodeWatch(fd, wake, uv ??= bindUv(ffi, bindAddress("malloc", 1))),

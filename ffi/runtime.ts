@@ -33,6 +33,11 @@ export interface Runtime {
    * 32 bits; errno stays with that thread. A call keeps the process alive.
    */
   bindElsewhere?(symbol: string, words: number): (...words: number[]) => Promise<number>;
+  /**
+   * Has `symbol` of libc called once by another thread, however long that takes: its result, or
+   * `-errno`. Keeps the process alive until then.
+   */
+  callElsewhere(symbol: string, words: number[]): Promise<number>;
   /** A view on memory, without a copy and without an owner. */
   view(address: number, byteLength: number): ArrayBuffer;
   /** Where the bytes of a buffer lie now. */

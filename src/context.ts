@@ -21,6 +21,7 @@ import { Core, type Reap } from "./context/core.ts";
 import { BatchLoop, CompletionLoop, Turnstile } from "./context/loops.ts";
 import { Pump } from "./context/pump.ts";
 import { blankRequest, type Request } from "./context/request.ts";
+import { unwatch, watch } from "./forgotten.ts";
 import type { Kernel } from "./kernel.ts";
 import { isDetached } from "./memory/detached.ts";
 
@@ -116,6 +117,10 @@ let innards: (aio: AioContext) => Innards;
  * kaio's own, so that the kernel never writes to memory that was collected, detached or resized
  * meanwhile.
  *
+ * A context that was not closed is closed after it became unreachable: when neither the
+ * `AioContext` nor a loop, a file or a request on it is left. A warning `KAIO_NOT_CLOSED` then names
+ * the place where it was made.
+ *
  * @example
  * ```ts
  * import { AioContext, open } from "kaio";
@@ -168,6 +173,7 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
     }
     this.#core = new Core(chooseKernel(options.kernel), entries, reap);
     this.#pump = new Pump(this.#core, maxWait);
+    watch(this.#pump, "AioContext", closerOf(this.#core));
   }
 
   /** The most requests that may be in flight. */
@@ -427,6 +433,7 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
    * that no loop has taken are dropped.
    */
   async [Symbol.asyncDispose](): Promise<void> {
+    unwatch(this.#pump);
     await (this.#closing ??= this.#pump.close());
   }
 }
@@ -434,6 +441,12 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
 /** The inside of a context, for this package alone. */
 export function innardsOf(aio: AioContext): Innards {
   return innards(aio);
+}
+
+/** Closes a context whose pump is gone: what is in flight is waited for. */
+function closerOf(core: Core): () => void {
+  // Nobody is left to be told of a failure
+  return () => void new Pump(core, 0).close().catch(() => {});
 }
 
 function checkMemory(buffer: Uint8Array): void {

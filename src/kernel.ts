@@ -122,6 +122,8 @@ export interface Kernel {
    * and sleeping in io_getevents would only keep the work from being done.
    */
   readonly inThread?: true;
+  /** The clock that timeouts go by, in milliseconds: a simulated one; without it that of the machine. */
+  now?(): number;
   /** What statx(2) says of O_DIRECT on this file; `undefined` where the file system is silent. */
   directAlignment?(fd: number): DirectAlignment | undefined;
   /** The account that io_setup is held against; `undefined` where it cannot be read. */
@@ -138,4 +140,11 @@ export interface Kernel {
    * @returns The number of bytes; -1 for any error
    */
   pwrite?(fd: number, address: Address, byteLength: number, position: number): Promise<number>;
+  /**
+   * Has space reserved by another thread; see fallocate(2), mode 0. Without it a file has no
+   * `allocate`.
+   *
+   * @returns 0 or `-errno`
+   */
+  fallocate?(fd: number, position: number, byteLength: number): Promise<number>;
 }

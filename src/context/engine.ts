@@ -48,7 +48,7 @@ export class Engine {
   readonly timeoutAddress: Address;
   /** The eventfd that every request signals; `undefined` where the kernel has none. */
   readonly wakeup: Wakeup | undefined;
-  /** What a wake-up calls; the owner's. */
+  /** What a wake-up calls; the pump's, while it waits for one. */
   woken: () => void = idle;
   readonly #memory: Allocation;
 
@@ -119,7 +119,8 @@ function align(size: number): number {
   return Math.ceil(size / CACHE_LINE) * CACHE_LINE;
 }
 
-function idle(): void {}
+/** What a wake-up calls while nobody waits for it. */
+export function idle(): void {}
 
 function setup(kernel: Kernel, entries: number): number {
   const id = new BigUint64Array(1);

@@ -3,7 +3,7 @@
  *
  * io_destroy takes tens of milliseconds in the kernel even when nothing is in flight, and holds
  * the thread meanwhile. So a context that is closed goes back to this pool: a program keeps as
- * many as it once had open at the same time, and the kernel ends them with the process.
+ * many as it once had open at the same time, and they end with the process, or with the worker.
  *
  * @module
  */
@@ -41,6 +41,5 @@ export function takeEngine(kernel: Kernel, entries: number): Engine {
 
 /** Gives an engine back. Nothing may be in flight on it, and its ring must be empty. */
 export function giveEngine(engine: Engine): void {
-  engine.woken = () => {};
   poolOf(engine.kernel).push(engine);
 }

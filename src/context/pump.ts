@@ -10,6 +10,7 @@
  */
 import { clearTimeout, setImmediate, setTimeout } from "node:timers";
 import type { Core } from "./core.ts";
+import { idle } from "./engine.ts";
 import { giveEngine } from "./engine_pool.ts";
 
 /** Completions that follow one another in microtasks let the event loop turn after this long. */
@@ -25,7 +26,18 @@ interface Waiter {
   reject(reason: unknown): void;
 }
 
-/** Drives a {@link Core} from the event loop. */
+/**
+ * Those whose eventfd the event loop watches. With one that it was armed for and that has come, a
+ * runtime may hold the process alive until it is disarmed. Here, as not every runtime keeps what a
+ * wake-up calls from the garbage collector.
+ */
+const watching = new Set<Pump>();
+
+/**
+ * Drives a {@link Core} from the event loop. Whoever uses a context holds its pump: the
+ * `AioContext`, loops, files, and the event loop for as long as something is to come. A core leads
+ * to its pump only through requests, so one that nobody uses can be found by the garbage collector.
+ */
 export class Pump {
   readonly #core: Core;
   /** In milliseconds, as `performance.now` counts. */
@@ -36,8 +48,6 @@ export class Pump {
   #scheduled = false;
   #flushing = false;
   #armed = false;
-  /** Armed at least once since it was disarmed: a runtime may hold the process alive for it. */
-  #watching = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
   /** The engine is somebody else's: a turn that was scheduled before must not touch it. */
   #over = false;
@@ -53,10 +63,6 @@ export class Pump {
     this.#core = core;
     // A kernel that works on this thread does so only while nobody sleeps
     this.#maxWait = core.kernel.inThread ? 0 : maxWait / 1000;
-    core.engine.woken = () => {
-      this.#armed = false;
-      this.#turn();
-    };
   }
 
   /**
@@ -137,6 +143,11 @@ export class Pump {
 
   readonly #turnScheduled = (): void => {
     this.#scheduled = false;
+    this.#turn();
+  };
+
+  readonly #woken = (): void => {
+    this.#armed = false;
     this.#turn();
   };
 
@@ -222,7 +233,9 @@ export class Pump {
       this.schedule();
       return;
     }
-    this.#armed = this.#watching = true;
+    this.#armed = true;
+    watching.add(this);
+    this.#core.engine.woken = this.#woken;
     wakeup.arm();
   }
 
@@ -241,8 +254,10 @@ export class Pump {
   #disarm(): void {
     if (this.#timer !== undefined) clearTimeout(this.#timer);
     this.#timer = undefined;
-    if (!this.#watching) return;
-    this.#armed = this.#watching = false;
-    this.#core.engine.wakeup?.disarm();
+    if (!watching.delete(this)) return;
+    this.#armed = false;
+    const { engine } = this.#core;
+    engine.woken = idle;
+    engine.wakeup?.disarm();
   }
 }

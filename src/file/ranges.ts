@@ -40,6 +40,8 @@ export interface RangesOptions {
   signal: AbortSignal | undefined;
   /** Whether a range that is not there whole means that the file shrank. */
   whole: boolean;
+  /** The `AioFile`; held until the end, so that it is not found forgotten and closed. */
+  owner: object | undefined;
 }
 
 /** One place of the window: used for one range after the other. */
@@ -217,6 +219,7 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
     this.#releaseCurrent();
     if (this.#over) return undefined;
     this.#over = true;
+    this.#options.owner = undefined;
     this.#wake?.();
     if (this.#abort) this.#options.signal!.removeEventListener("abort", this.#abort);
     for (const slot of this.#slots) slot.end();

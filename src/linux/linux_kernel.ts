@@ -19,6 +19,7 @@ import { checkInteger, checkWord, rangeError } from "../check.ts";
 import { AioError } from "../error.ts";
 import type { Address, Allocation, DirectAlignment, Kernel, Limits, Wakeup } from "../kernel.ts";
 import { readLimits } from "./limits.ts";
+import { Orphans } from "./orphans.ts";
 import { Statx } from "./statx.ts";
 import { Views } from "./views.ts";
 
@@ -33,6 +34,7 @@ export class LinuxKernel implements Kernel {
   readonly #native: Native;
   readonly #views: Views;
   readonly #statx: Statx;
+  readonly #orphans: Orphans;
   /** Where io_setup leaves the id: an address that no garbage collector moves. */
   readonly #contextId: BigUint64Array;
   readonly #contextIdAddress: Address;
@@ -54,6 +56,7 @@ export class LinuxKernel implements Kernel {
     this.#native = native;
     this.#views = new Views(native);
     this.#statx = new Statx(native, machine, () => this.allocate(4096));
+    this.#orphans = new Orphans(native, machine, (ctx_id) => this.io_destroy(ctx_id));
     const scratch = this.allocate(CONTEXT_ID_SIZE);
     this.#contextId = new BigUint64Array(scratch.buffer);
     this.#contextIdAddress = scratch.address;
@@ -76,7 +79,9 @@ export class LinuxKernel implements Kernel {
     this.#contextId[0] = ctxp[0] ?? 0n;
     const result = this.#ioSetup(nr_events, this.#contextIdAddress);
     ctxp[0] = this.#contextId[0]!;
-    if (result === 0) this.#views.trackRing(Number(ctxp[0]));
+    if (result !== 0) return result;
+    this.#views.trackRing(Number(ctxp[0]));
+    this.#orphans.add(Number(ctxp[0]));
     return result;
   }
 
@@ -85,6 +90,7 @@ export class LinuxKernel implements Kernel {
     checkWord("io_destroy", "ctx_id", ctx_id);
     // Detached first: the call unmaps the ring, and a view on it would then end the process
     this.#views.detachRing(ctx_id);
+    this.#orphans.delete(ctx_id);
     return this.#ioDestroy(ctx_id);
   }
 
@@ -200,6 +206,11 @@ export class LinuxKernel implements Kernel {
   inMemory(fd: number): boolean {
     // A look at the inode: no other file system is asked, so none can keep us waiting
     return this.#fcntl(fd, F_GET_SEALS, 0) >= 0;
+  }
+
+  /** See {@link Kernel.fallocate}. */
+  fallocate(fd: number, position: number, byteLength: number): Promise<number> {
+    return this.#native.callElsewhere("fallocate", [fd, 0, position, byteLength]);
   }
 
   /** See {@link Kernel.limits}. */

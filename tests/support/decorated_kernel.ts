@@ -48,6 +48,7 @@ function optional(): Partial<Kernel> {
     ...real.directAlignment && { directAlignment: (fd) => real.directAlignment!(fd) },
     ...real.inMemory && { inMemory: (fd) => real.inMemory!(fd) },
     ...real.pwrite && { pwrite: (...args) => real.pwrite!(...args) },
+    ...real.fallocate && { fallocate: (...args) => real.fallocate!(...args) },
     ...real.inThread && { inThread: true },
   };
 }

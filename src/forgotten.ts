@@ -1,0 +1,62 @@
+/**
+ * What the user forgot to close: found by the garbage collector, closed, and told of.
+ *
+ * @module
+ */
+import process from "node:process";
+import { setTimeout } from "node:timers";
+
+/** What is left of it. */
+interface Forgotten {
+  readonly what: string;
+  readonly place: string;
+  readonly close: () => void | Promise<void>;
+}
+
+/**
+ * A program that has nothing left to do ends before it is told: its last objects are often found
+ * just then, and everything ends with the process.
+ */
+const DELAY_MILLISECONDS = 100;
+
+const registry = new FinalizationRegistry<Forgotten>((forgotten) => {
+  setTimeout(closeAndTell, DELAY_MILLISECONDS, forgotten).unref();
+});
+
+function closeAndTell({ what, place, close }: Forgotten): void {
+  void close();
+  process.emitWarning(`${what} was not closed before it became unreachable; made ${place}`, {
+    code: "KAIO_NOT_CLOSED",
+    detail: "It is closed now. Close it in the program, or declare it with `await using`.",
+  });
+}
+
+/** As Node and Deno write it in a stack; Bun writes paths. */
+const FOLDER = new URL(".", import.meta.url);
+const FOLDERS = [FOLDER.href, decodeURIComponent(FOLDER.pathname)];
+
+/** The first line of the stack that is not of this folder: frames of kaio are no news. */
+function placeOf(stack: string = ""): string {
+  const frames = stack.split("\n").map((line) => line.trim()).filter((line) => /^at /.test(line));
+  const frame = frames.find((line) => !FOLDERS.some((folder) => line.includes(folder)));
+  return frame ?? "at an unknown place";
+}
+
+/**
+ * Closes something when it can no longer be reached, with a warning that names the place in the
+ * program that runs now. Nothing of that happens at the end of the process.
+ *
+ * @param thing What those hold who use it, loops among them
+ * @param what How the warning calls it
+ * @param close Closes it when what is under way on it is over; must not lead to `thing`, and must
+ * not throw
+ */
+export function watch(thing: object, what: string, close: () => void | Promise<void>): void {
+  // As text: an error that nobody looked at keeps the `this` of every function that it passed
+  registry.register(thing, { what, place: placeOf(new Error().stack), close }, thing);
+}
+
+/** It is being closed. */
+export function unwatch(thing: object): void {
+  registry.unregister(thing);
+}

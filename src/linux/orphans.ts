@@ -1,0 +1,182 @@
+/**
+ * Contexts of threads that have ended.
+ *
+ * The kernel ends a context with the process, not with the thread. So a worker that ends destroys
+ * its own; and what is left of one that was terminated, without a last word, other threads find
+ * in a list: each thread writes the contexts it makes to a page of memory that has a name in
+ * /proc/self/maps, after its thread id. See memfd_create(2), proc(5).
+ *
+ * @module
+ */
+import { existsSync, readFileSync, readlinkSync } from "node:fs";
+import process from "node:process";
+import { setTimeout } from "node:timers";
+import { isMainThread, type Worker } from "node:worker_threads";
+import type { Native } from "../../ffi/native.ts";
+import { isPermitted } from "../../ffi/permission.ts";
+import type { Machine } from "../abi/syscall_numbers.ts";
+import type { Address } from "../kernel.ts";
+
+/** In the order memfd_create, ftruncate, mmap, close; sources as in abi/syscall_numbers.ts. */
+const GENERIC = [279, 46, 222, 57] as const;
+const NUMBERS: Readonly<Record<Machine, readonly [number, number, number, number]>> = {
+  x86_64: [319, 77, 9, 3],
+  aarch64: GENERIC,
+  riscv64: GENERIC,
+};
+
+const NAME = "kaio-contexts";
+const PAGE_SIZE = 4096;
+const MFD_CLOEXEC = 1;
+const PROT_READ_WRITE = 3;
+const MAP_SHARED_FIXED = 0x11;
+
+/** Word of the page that holds the thread id. */
+const OWNER = 0;
+/** Nobody's: the next thread may have the page. */
+const NOBODY = 0;
+/** A thread destroys what its owner left. */
+const BEING_CLEARED = -1;
+/** Contexts follow behind the owner, 8 bytes each; 0 where there is none. */
+const FIRST_CONTEXT = 8;
+
+/** How long after a worker's end others look for its contexts: the thread may end a little later. */
+const LOOKS_MILLISECONDS = [0, 100, 1000];
+
+/** A list of contexts. */
+class Page {
+  readonly owner: Int32Array;
+  readonly contexts: BigUint64Array;
+
+  constructor(buffer: ArrayBuffer) {
+    this.owner = new Int32Array(buffer, OWNER, 1);
+    this.contexts = new BigUint64Array(buffer, FIRST_CONTEXT);
+  }
+
+  /** Whether it was `before`'s, and is `after`'s now. */
+  passes(before: number, after: number): boolean {
+    return Atomics.compareExchange(this.owner, 0, before, after) === before;
+  }
+
+  /** Puts `after` in the place of the first `before`. */
+  replace(before: number, after: number): void {
+    const place = this.contexts.indexOf(BigInt(before));
+    // A thread with more contexts than the page has places leaves the rest to the process
+    if (place >= 0) this.contexts[place] = BigInt(after);
+  }
+}
+
+/** The contexts of this thread, for the time after its end; and those that others have left. */
+export class Orphans {
+  readonly #native: Native;
+  readonly #machine: Machine;
+  readonly #destroy: (ctx_id: number) => number;
+  readonly #own = new Set<number>();
+  #page: Page | undefined;
+  #begun = false;
+
+  /**
+   * @param native The runtime's FFI
+   * @param machine Whose system call numbers are used
+   * @param destroy Calls io_destroy
+   */
+  constructor(native: Native, machine: Machine, destroy: (ctx_id: number) => number) {
+    this.#native = native;
+    this.#machine = machine;
+    this.#destroy = destroy;
+  }
+
+  /** This thread has made a context. */
+  add(ctx_id: number): void {
+    if (!this.#begun) this.#begin();
+    this.#own.add(ctx_id);
+    this.#page?.replace(0, ctx_id);
+  }
+
+  /**
+   * It is about to be destroyed. Not later: another context could have its id by then, and another
+   * thread, after the end of this one, would destroy that.
+   */
+  delete(ctx_id: number): void {
+    if (this.#own.delete(ctx_id)) this.#page?.replace(ctx_id, 0);
+  }
+
+  #begin(): void {
+    this.#begun = true;
+    // Those of the main thread end with the process
+    if (!isMainThread) process.on("exit", () => this.#destroyOwn());
+    try {
+      const path = "/proc/self/maps";
+      if (!isPermitted({ name: "read", path })) return;
+      const thread = Number(readlinkSync("/proc/thread-self").split("/").at(-1));
+      this.#destroyLeft();
+      this.#page = this.#take(thread);
+      process.on("worker", (worker: Worker) => worker.once("exit", () => this.#lookLater()));
+    } catch {
+      // Deno wants --allow-all for /proc/self; then they end with the process
+    }
+  }
+
+  /** At the end of a worker. What is in flight is waited for. */
+  #destroyOwn(): void {
+    for (const ctx_id of [...this.#own]) this.#destroy(ctx_id);
+    this.#page?.passes(this.#page.owner[0]!, NOBODY);
+    this.#page = undefined;
+  }
+
+  #lookLater(): void {
+    for (const milliseconds of LOOKS_MILLISECONDS) {
+      setTimeout(() => this.#destroyLeft(), milliseconds).unref();
+    }
+  }
+
+  /** Destroys what threads have left that are no more. */
+  #destroyLeft(): void {
+    for (const page of this.#pages()) {
+      const thread = Atomics.load(page.owner, 0);
+      // Looked for after it was read: who is not there now will not come again
+      if (thread <= NOBODY || existsSync(`/proc/self/task/${thread}`)) continue;
+      // Another thread may see the same
+      if (!page.passes(thread, BEING_CLEARED)) continue;
+      for (const [place, ctx_id] of page.contexts.entries()) {
+        page.contexts[place] = 0n;
+        if (ctx_id !== 0n) this.#destroy(Number(ctx_id));
+      }
+      page.passes(BEING_CLEARED, NOBODY);
+    }
+  }
+
+  /** The lists of all threads; they are never unmapped, so that they can be looked at. */
+  #pages(): Page[] {
+    const lines = readFileSync("/proc/self/maps", "utf8").split("\n");
+    return lines.filter((line) => line.includes(`/memfd:${NAME} `))
+      .map((line) => new Page(this.#native.view(parseInt(line, 16), PAGE_SIZE)));
+  }
+
+  /** A page that nobody has any more, or a new one. */
+  #take(thread: number): Page | undefined {
+    const free = () => this.#pages().find((page) => page.passes(NOBODY, thread));
+    const page = free();
+    if (page !== undefined) return page;
+    this.#map();
+    return free();
+  }
+
+  /** Maps a page under the name, if the kernel lets us. */
+  #map(): void {
+    const [memfd_create, ftruncate, mmap, close] = NUMBERS[this.#machine];
+    const call = (number: number, ...words: number[]) =>
+      this.#native.syscall(number, words.length)(...words);
+    const address: Address = this.#native.map(PAGE_SIZE);
+    if (address < 0) return;
+    const name = new Uint8Array(this.#native.view(address, PAGE_SIZE));
+    name.set(new TextEncoder().encode(NAME));
+    const fd = call(memfd_create, address, MFD_CLOEXEC);
+    if (fd < 0) return;
+    if (call(ftruncate, fd, PAGE_SIZE) === 0) {
+      // In the place of the page that was mapped just now: only so is its address known in full
+      call(mmap, address, PAGE_SIZE, PROT_READ_WRITE, MAP_SHARED_FIXED, fd, 0);
+    }
+    call(close, fd);
+  }
+}

@@ -1,0 +1,67 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { Worker } from "node:worker_threads";
+import { AioContext } from "../src/context.ts";
+import { allocate } from "../src/memory/allocate.ts";
+import { open } from "../src/open.ts";
+import { pattern, sameBytes } from "./support/bytes.ts";
+import { linuxOnly } from "./support/real_kernel.ts";
+import { TempFile } from "./support/temp.ts";
+import { within } from "./support/within.ts";
+import type { End } from "./support/working_worker.ts";
+
+const LENGTH = 1 << 20;
+const BYTES = pattern(LENGTH);
+const WORKERS = 10;
+
+/** The contexts of this process: each is a mapping of that name. fs.aio-nr counts others' too. */
+function contexts(): number {
+  const lines = readFileSync("/proc/self/maps", "utf8").split("\n");
+  return lines.filter((line) => line.includes("/[aio]")).length;
+}
+
+/** Runs a worker to its end. */
+async function work(path: string, end: End): Promise<void> {
+  const worker = new Worker(new URL("support/working_worker.ts", import.meta.url), {
+    workerData: { path, end },
+  });
+  const failure = new Promise<void>((_, reject) => {
+    worker.on("error", (error) => end === "an error" || reject(error));
+  });
+  const ended = new Promise<void>((resolve) => worker.on("exit", () => resolve()));
+  const busy = new Promise<void>((resolve) => worker.on("message", () => resolve()));
+  await within(20_000, Promise.race([busy, failure]));
+  if (end === "terminate") {
+    await sleep(Math.random() * 5);
+    await worker.terminate();
+  }
+  await within(20_000, Promise.race([ended, failure]));
+}
+
+const reason = linuxOnly("contexts are memory of the thread, and end with it");
+
+for (const end of ["nothing is left", "process.exit", "an error", "terminate"] as const) {
+  test(`no context stays behind when workers end: ${end}`, reason, async () => {
+    using file = new TempFile(BYTES);
+    await using context = new AioContext({ entries: 16 });
+    await using opened = await open(file.path, "r+", { direct: "try", context });
+    const memory = allocate(LENGTH);
+    memory.set(BYTES);
+    const before = contexts();
+    assert.ok(before > 0);
+    for (let round = 0; round < WORKERS; round++) {
+      const reads = Array.from({ length: 32 }, (_, index) => opened.readAt(index * 30_000, 30_000));
+      await work(file.path, end);
+      for (const [index, bytes] of (await Promise.all(reads)).entries()) {
+        sameBytes(bytes, BYTES.subarray(index * 30_000, (index + 1) * 30_000));
+      }
+      sameBytes(memory, BYTES);
+      sameBytes(await opened.readAt(0, LENGTH), BYTES);
+    }
+    // The last thread may end a little after its worker
+    for (let look = 0; look < 20 && contexts() > before; look++) await sleep(100);
+    assert.equal(contexts(), before);
+  });
+}
