@@ -8,9 +8,12 @@ import { type BigIntStats, close, fstat, ftruncate, type Stats } from "node:fs";
 import type { Readable } from "node:stream";
 import type { ReadableStream } from "node:stream/web";
 import { promisify } from "node:util";
+import { EOPNOTSUPP } from "./abi/errno.ts";
 import { IOCB_CMD_FDSYNC, IOCB_CMD_FSYNC } from "./abi/opcodes.ts";
 import { checkInteger, checkRange } from "./check.ts";
+import { AioError } from "./error.ts";
 import { Cursor } from "./file/cursor.ts";
+import { checkIntact } from "./file/intact.ts";
 import type { OpenFile } from "./file/open_file.ts";
 import {
   type RangeOrder,
@@ -37,6 +40,7 @@ import {
   type WriteOptions,
 } from "./file/arguments.ts";
 import { type Chunks, chunksOf } from "./file/chunks.ts";
+import { unwatch, watch } from "./forgotten.ts";
 import { LENGTH_GATE, writeFrom } from "./file/write_from.ts";
 
 const fstatAsync = promisify(fstat);
@@ -114,6 +118,9 @@ const MAXIMUM_BLOCK_SIZE = 1 << 30;
  * The members that a `FileHandle` has too take the same arguments and give the same results and
  * error codes. None of them holds the thread while a disk works, with `direct` or without.
  *
+ * A write makes the file no longer than it asks for, not even for a moment, with `direct` or without:
+ * others never see more, nor is there more if the process is killed.
+ *
  * Several operations may be under way at once. What is promised of their order:
  *
  * - An operation that is begun after the promise of another has resolved comes after it: a read
@@ -121,8 +128,13 @@ const MAXIMUM_BLOCK_SIZE = 1 << 30;
  * - Operations that are under way at once have no order, so two writes to the same bytes may end
  *   either way, and a sync covers or misses a write. But:
  * - Those without a position take turns, each where the one before it ended.
- * - {@link AioFile.truncate} comes after the writes begun before it and before those begun after
- *   it, also where those are on another `AioFile` for the same file in this thread.
+ * - {@link AioFile.truncate} and {@link AioFile.allocate} come after the writes begun before them
+ *   and before those begun after them, also where those are on another `AioFile` for the same file
+ *   in this thread.
+ *
+ * A file that was not closed is closed after it became unreachable: when neither the `AioFile` nor
+ * an operation, loop or stream on it is left. A warning `KAIO_NOT_CLOSED` then names the place where
+ * it was opened.
  */
 export class AioFile implements AsyncDisposable {
   readonly #file: OpenFile;
@@ -134,9 +146,13 @@ export class AioFile implements AsyncDisposable {
   constructor(file: OpenFile) {
     this.#file = file;
     this.#cursor = new Cursor();
+    watch(this, `AioFile of '${file.path}'`, closerOf(file));
   }
 
-  /** The file descriptor; -1 once the file is closed. */
+  /**
+   * The file descriptor; -1 once the file is closed. It does not keep the file open: see
+   * {@link AioFile}.
+   */
   get fd(): number {
     return this.#closing === undefined ? this.#file.fd : -1;
   }
@@ -258,7 +274,7 @@ export class AioFile implements AsyncDisposable {
       );
     }
     this.#file.check("read");
-    return new Ranges(this.#file, requests, { depth, order, signal, whole });
+    return new Ranges(this.#file, requests, { depth, order, signal, whole, owner: this });
   }
 
   /**
@@ -476,6 +492,37 @@ export class AioFile implements AsyncDisposable {
   }
 
   /**
+   * Reserves space on the disk, so that later writes there do not fail with ENOSPC: the file is at
+   * least `position + length` bytes long afterwards, with zeros where nothing was written. Ordered
+   * as {@link AioFile.truncate}. Done by another thread, however long it takes. See fallocate(2).
+   *
+   * @param position Where the space begins
+   * @param length Its bytes, at least 1
+   * @throws {RangeError} ERR_OUT_OF_RANGE
+   * @throws {AioError} ENOSPC, where some file systems have reserved what there was, and the file
+   * is longer; EOPNOTSUPP where the file system, or the portable kernel, has no such call; EFBIG
+   */
+  async allocate(position: number, length: number): Promise<void> {
+    checkInteger("allocate", "position", position, Number.MAX_SAFE_INTEGER);
+    checkInteger("allocate", "length", length, Number.MAX_SAFE_INTEGER, 1);
+    const file = this.#file;
+    file.check("fallocate");
+    await this.#busy(async () => {
+      const release = await file.lock.hold(...LENGTH_GATE, true);
+      try {
+        const { kernel } = file.core;
+        const res = await (kernel.fallocate?.(file.fd, position, length) ?? -EOPNOTSUPP);
+        if (res === 0) return;
+        const { fd, path } = file;
+        const hint = kernel.fallocate === undefined ? "this kernel has no such call" : undefined;
+        throw new AioError(res, "fallocate", { fd, path, position, length, hint });
+      } finally {
+        release();
+      }
+    });
+  }
+
+  /**
    * Makes what was written last: data and metadata; see `FileHandle.sync` and fsync(2). It covers
    * the writes whose promises have resolved.
    */
@@ -495,13 +542,17 @@ export class AioFile implements AsyncDisposable {
 
   /** Waits for what is under way and closes the file; see `FileHandle.close`. */
   close(): Promise<void> {
+    unwatch(this);
     return this.#closing ??= this.#close();
   }
 
   async #close(): Promise<void> {
+    const { descriptors } = this.#file;
     this.#file.closed = true;
     await this.#file.drained();
-    await closeAsync(this.#file.fd);
+    for (const result of await Promise.allSettled(descriptors.map((fd) => closeAsync(fd)))) {
+      if (result.status === "rejected") throw result.reason;
+    }
   }
 
   /** Closes the file; for `await using`. */
@@ -547,8 +598,12 @@ export class AioFile implements AsyncDisposable {
   }
 
   async #readBytes(bytes: Uint8Array, position: number | undefined): Promise<number> {
-    if (bytes.byteLength === 0) return 0;
-    const read = (at: number) => readInto(this.#file, bytes, at);
+    const length = bytes.byteLength;
+    if (length === 0) return 0;
+    const read = (at: number) => {
+      checkIntact(bytes, length, "read into");
+      return readInto(this.#file, bytes, at);
+    };
     // Under way from now on, also while it waits for its turn: closing waits for it
     return await this.#busy(() => this.#at(position, read));
   }
@@ -558,9 +613,13 @@ export class AioFile implements AsyncDisposable {
     position: number | undefined,
     rwFlags: number,
   ): Promise<number> {
-    if (bytes.byteLength === 0) return 0;
+    const length = bytes.byteLength;
+    if (length === 0) return 0;
     const file = this.#file;
-    const write = (at: number) => writeFrom(file, bytes, at, rwFlags);
+    const write = (at: number) => {
+      checkIntact(bytes, length, "write from");
+      return writeFrom(file, bytes, at, rwFlags);
+    };
     if (position === undefined && file.append) {
       // The position goes with the write, as it does in the kernel: to the end of the file
       return await this.#busy(() => this.#cursor.move(write, () => sizeOf(file)));
@@ -577,6 +636,18 @@ export class AioFile implements AsyncDisposable {
       this.#file.leave();
     }
   }
+}
+
+/** Closes a file whose `AioFile` is gone: what is under way is waited for. */
+function closerOf(file: OpenFile): () => Promise<void> {
+  const { descriptors } = file;
+  // Weak: its last request leads to a loop, and so to the `AioFile`
+  const reference = new WeakRef(file);
+  return async () => {
+    await reference.deref()?.drained();
+    // Nobody is left to be told of a failure
+    for (const fd of descriptors) close(fd, () => {});
+  };
 }
 
 /** Blocks of a part of a file, the last one perhaps shorter. */

@@ -3,12 +3,14 @@
  *
  * @module
  */
-import { close, constants, fstat, open as openFd, type Stats } from "node:fs";
+import { close, constants, fstat, open as openFd } from "node:fs";
 import { isatty } from "node:tty";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { EINVAL } from "./abi/errno.ts";
+import { EINVAL, ESTALE } from "./abi/errno.ts";
 import { AioContext, innardsOf } from "./context.ts";
+import type { Core } from "./context/core.ts";
+import type { Pump } from "./context/pump.ts";
 import { errnoOf } from "./errno.ts";
 import { AioError } from "./error.ts";
 import { AioFile } from "./file.ts";
@@ -18,12 +20,17 @@ import { rangeLockOf } from "./file/range_lock.ts";
 import type { DirectAlignment, Kernel } from "./kernel.ts";
 
 const openAsync = promisify(openFd);
-const fstatAsync = promisify(fstat) as (fd: number) => Promise<Stats>;
+const fstatAsync = promisify(fstat);
 const closeAsync = promisify(close);
 
-const { O_APPEND, O_EXCL, O_RDWR, O_WRONLY } = constants;
+const { O_APPEND, O_CREAT, O_EXCL, O_RDWR, O_TRUNC, O_WRONLY } = constants;
 /** Missing on systems that have no such flag. */
 const O_DIRECT: number | undefined = constants.O_DIRECT;
+
+/** What is left out when a file is opened again. */
+const ONCE = O_RDWR | O_WRONLY | O_CREAT | O_EXCL | O_TRUNC | O_APPEND;
+/** The permission of a new file to be opened for writing by its owner. */
+const OWNER_WRITES = 0o200;
 
 /** Where a file system does not tell: no device has larger blocks than a page. */
 const SAFE_ALIGNMENT: DirectAlignment = { memory: 4096, offset: 4096, readOffset: 4096 };
@@ -37,7 +44,8 @@ export interface OpenOptions {
   /**
    * Whether to pass by the page cache (O_DIRECT): `true` fails where the file system has no such
    * way, `"try"` then opens as if it were `false`. Any position, length and buffer is accepted
-   * either way: kaio does the alignment.
+   * either way: kaio does the alignment. A file that is to be written is opened twice: the bytes
+   * behind its last whole block go through the page cache, as O_DIRECT cannot end there.
    *
    * @default {false}
    */
@@ -73,7 +81,8 @@ let shared: AioContext | undefined;
  * @param options How it is opened; or the mode, as `node:fs/promises` takes it in third place
  * @returns The file, to be closed
  * @throws {AioError} What open(2) answered: ENOENT, EACCES, …; EINVAL with `direct: true` where
- * the file system has no O_DIRECT; EAGAIN where fs.aio-max-nr is used up
+ * the file system has no O_DIRECT; ESTALE with `direct` if the path becomes another file meanwhile;
+ * EAGAIN where fs.aio-max-nr is used up
  * @throws {TypeError} If `flags` or `direct` is none of the above
  * @throws {Error} If the environment asks for the kernel of this machine (`KAIO_KERNEL=linux`) and
  * it cannot be called
@@ -96,32 +105,60 @@ export async function open(
   const context = options.context ?? (shared ??= new AioContext({ entries: SHARED_ENTRIES }));
   const { core, pump } = innardsOf(context as AioContext);
   const opened = direct === false
-    ? { fd: await openPath(path, wanted, mode), direct: false }
+    ? { fd: await openPath(path, wanted, mode), direct }
     : await openDirect(path, wanted, mode, direct);
   try {
-    const stats = await fstatAsync(opened.fd);
-    const isStream = stats.isFIFO() || stats.isSocket() || isatty(opened.fd);
-    const usesBlocks = opened.direct && !isStream;
-    return new AioFile(
-      new OpenFile({
-        fd: opened.fd,
-        path: String(path),
-        core,
-        pump,
-        direct: usesBlocks,
-        alignment: usesBlocks ? alignmentOf(core.kernel, opened.fd) : NO_ALIGNMENT,
-        ...accessOf(wanted),
-        append: (wanted & O_APPEND) !== 0,
-        isDirectory: stats.isDirectory(),
-        isRegular: stats.isFile(),
-        isStream,
-        lock: rangeLockOf(stats.dev, stats.ino),
-      }),
-    );
+    return new AioFile(await openFileOf(opened, String(path), wanted, core, pump));
   } catch (error) {
-    await closeAsync(opened.fd);
+    await Promise.all(descriptorsOf(opened).map((fd) => closeAsync(fd)));
     throw error;
   }
+}
+
+/** What was opened. */
+interface Opened {
+  readonly fd: number;
+  readonly direct: boolean;
+  /** See {@link OpenFile.buffered}. */
+  readonly bufferedFd?: number | undefined;
+}
+
+function descriptorsOf({ fd, bufferedFd }: Opened): number[] {
+  return bufferedFd === undefined ? [fd] : [fd, bufferedFd];
+}
+
+async function openFileOf(
+  { fd, direct, bufferedFd }: Opened,
+  path: string,
+  flags: number,
+  core: Core,
+  pump: Pump,
+): Promise<OpenFile> {
+  const stats = await fstatAsync(fd);
+  const isStream = stats.isFIFO() || stats.isSocket() || isatty(fd);
+  const common = {
+    path,
+    core,
+    pump,
+    ...accessOf(flags),
+    isDirectory: stats.isDirectory(),
+    isRegular: stats.isFile(),
+    isStream,
+    lock: rangeLockOf(stats.dev, stats.ino),
+  };
+  const cached = { ...common, direct: false, alignment: NO_ALIGNMENT };
+  const append = (flags & O_APPEND) !== 0;
+  if (!direct || isStream) return new OpenFile({ ...cached, fd, append });
+  return new OpenFile({
+    ...common,
+    fd,
+    append,
+    direct: true,
+    alignment: alignmentOf(core.kernel, fd),
+    buffered: bufferedFd === undefined
+      ? undefined
+      : new OpenFile({ ...cached, fd: bufferedFd, append: false }),
+  });
 }
 
 function alignmentOf(kernel: Kernel, fd: number): DirectAlignment {
@@ -133,21 +170,64 @@ async function openDirect(
   flags: number,
   mode: number,
   direct: true | "try",
-): Promise<{ fd: number; direct: boolean }> {
+): Promise<Opened> {
   if (O_DIRECT === undefined) {
     if (direct === "try") return { fd: await openPath(path, flags, mode), direct: false };
     throw directError(path, -EINVAL);
   }
-  // Appending is done by position: the kernel would want the end of the file to be aligned
-  const wanted = (flags & ~O_APPEND) | O_DIRECT;
+  if (direct === "try" && (flags & O_CREAT) !== 0 && (mode & OWNER_WRITES) === 0) {
+    // Once it is made, it can perhaps not be opened again, neither with O_DIRECT nor without
+    return { fd: await openPath(path, flags, mode), direct: false };
+  }
+  let fd: number;
   try {
-    return { fd: await openReadable(path, wanted, mode), direct: true };
+    // Appending is done by position: the kernel would want the end of the file to be aligned
+    fd = await openReadable(path, (flags & ~O_APPEND) | O_DIRECT, mode);
   } catch (error) {
     if (!(error instanceof AioError) || error.errno !== -EINVAL) throw error;
     if (direct === true) throw directError(path, error.errno);
-    // Where it was to be made and must not have been there, the failed attempt has made it
-    return { fd: await openPath(path, flags & ~O_EXCL, mode), direct: false };
+    return await openInstead(path, flags, mode);
   }
+  try {
+    return { fd, direct: true, bufferedFd: await openAgain(path, flags, fd) };
+  } catch (error) {
+    await closeAsync(fd);
+    if (direct === true || !(error instanceof AioError) || error.errno === -ESTALE) throw error;
+    return await openInstead(path, flags, mode);
+  }
+}
+
+/** Without O_DIRECT, after an attempt with it. */
+async function openInstead(path: string | URL, flags: number, mode: number): Promise<Opened> {
+  // Where it was to be made and must not have been there, the failed attempt has made it
+  return { fd: await openPath(path, flags & ~O_EXCL, mode), direct: false };
+}
+
+/**
+ * Opens a file that is to be written with O_DIRECT a second time; see {@link OpenFile.buffered}.
+ *
+ * @param flags What was asked for
+ * @param fd The file
+ * @returns Another descriptor; `undefined` where none is needed
+ */
+async function openAgain(
+  path: string | URL,
+  flags: number,
+  fd: number,
+): Promise<number | undefined> {
+  const stats = await fstatAsync(fd, { bigint: true });
+  if (!accessOf(flags).writable || !stats.isFile()) return undefined;
+  const again = await openPath(path, (flags & ~ONCE) | O_WRONLY, 0).catch((error) => {
+    if (!(error instanceof AioError)) throw error;
+    const hint =
+      'a file written with O_DIRECT is opened twice; open with `direct: "try"` to do without';
+    throw new AioError(error.errno, "open", { path: String(path), hint });
+  });
+  const { dev, ino } = await fstatAsync(again, { bigint: true });
+  if (dev === stats.dev && ino === stats.ino) return again;
+  await closeAsync(again);
+  const hint = "the path became another file while it was opened";
+  throw new AioError(-ESTALE, "open", { path: String(path), hint });
 }
 
 /** A write that does not fill its blocks must read them, so reading is asked for, too. */

@@ -66,9 +66,11 @@ testWithin(
     await using context = new AioContext({ kernel: cold.kernel, entries: 16 });
     const file = await scene.holding(pattern(100_000), "r+", { context });
     await file.readAt(1, 50_000);
+    assert.deepEqual(cold.seen.map(({ rwFlags }) => rwFlags), [0]);
     await change(file);
     for (const { opcode, rwFlags } of cold.seen) {
-      if (opcode === IOCB_CMD_PREAD) assert.equal(rwFlags, 0);
+      // Behind the last whole block there may be bytes that the page cache has yet to write
+      if (opcode === IOCB_CMD_PREAD) assert.equal(rwFlags & ~RWF_NOWAIT, 0);
       else if (opcode === IOCB_CMD_PWRITE) assert.equal(rwFlags, RWF_NOWAIT);
     }
     assert.ok(cold.seen.some(({ opcode }) => opcode === IOCB_CMD_PWRITE));

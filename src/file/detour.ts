@@ -20,7 +20,7 @@ const idle: Detour[] = [];
  * to wait; or made there at once. The sink learns nothing of it but the result.
  */
 export class Detour implements Sink {
-  #file!: OpenFile;
+  #file: OpenFile | undefined;
   #opcode = 0;
   #piece: Piece | undefined;
   #offset = 0;
@@ -64,8 +64,8 @@ export class Detour implements Sink {
     const address = this.#piece!.address + this.#offset;
     const rwFlags = this.#rwFlags | RWF_NOWAIT;
     // What is copied inside io_submit is what the page cache has
-    const copied = this.#file.direct ? 0 : this.#length;
-    return this.#file.send(
+    const copied = this.#file!.direct ? 0 : this.#length;
+    return this.#file!.send(
       this.#opcode,
       address,
       this.#length,
@@ -79,7 +79,7 @@ export class Detour implements Sink {
   /** What came of the attempt; see {@link Sink}. */
   complete(res: number): void {
     const refused = res === -EAGAIN || res === -EOPNOTSUPP;
-    if (res === -EOPNOTSUPP) this.#file.waitsAlways(this.#opcode);
+    if (res === -EOPNOTSUPP) this.#file!.waitsAlways(this.#opcode);
     if (this.#opcode !== IOCB_CMD_PREAD && res > 0) this.#written = res;
     // A short read is the sink's to go on with; a short write is no end but a need to wait
     const cut = this.#written > 0 && this.#written < this.#length;
@@ -89,7 +89,7 @@ export class Detour implements Sink {
 
   /** Has it made by other threads. */
   walk(): void {
-    const { fd, core: { kernel } } = this.#file;
+    const { fd, core: { kernel } } = this.#file!;
     if (this.#opcode === IOCB_CMD_PREAD || kernel.pwrite === undefined) return this.#walk();
     const done = this.#written;
     const address = this.#piece!.address + this.#offset + done;
@@ -100,7 +100,7 @@ export class Detour implements Sink {
 
   /** Has it made by the threads of `node:fs`. */
   #walk(): void {
-    const { fd } = this.#file;
+    const { fd } = this.#file!;
     const { bytes } = this.#piece!;
     const offset = this.#offset + this.#written;
     const length = this.#length - this.#written;
@@ -120,7 +120,7 @@ export class Detour implements Sink {
     if (this.#opcode === IOCB_CMD_PREAD) return this.#arrive(count);
     this.#written += count;
     if ((this.#rwFlags & RWF_DSYNC) === 0) this.#arrive(this.#written);
-    else fdatasync(this.#file.fd, this.#synced);
+    else fdatasync(this.#file!.fd, this.#synced);
   };
 
   readonly #synced = (error: Error | null): void => {
@@ -128,7 +128,7 @@ export class Detour implements Sink {
   };
 
   #arrive(res: number): void {
-    const { pump } = this.#file;
+    const { pump } = this.#file!;
     this.#end(res);
     // The sink may have asked for more
     pump.flushSoon();
@@ -136,7 +136,8 @@ export class Detour implements Sink {
 
   #end(res: number): void {
     const sink = this.#sink!;
-    this.#sink = this.#piece = undefined;
+    // An idle one must keep nothing from being collected, a file that was forgotten least of all
+    this.#sink = this.#piece = this.#file = undefined;
     idle.push(this);
     sink.complete(res);
   }

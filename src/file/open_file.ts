@@ -39,6 +39,8 @@ export interface OpenFileState {
   isStream: boolean;
   /** Held by writes against each other. */
   lock: RangeLock;
+  /** See {@link OpenFile.buffered}. */
+  buffered?: OpenFile | undefined;
 }
 
 /** A file descriptor with what belongs to it; counts what is under way, so that closing can wait. */
@@ -56,10 +58,19 @@ export class OpenFile {
   readonly isRegular: boolean;
   readonly isStream: boolean;
   readonly lock: RangeLock;
+  /**
+   * The same file without O_DIRECT, to write the bytes behind its last whole block. There for every
+   * regular file that is opened with O_DIRECT to be written; a descriptor of its own.
+   */
+  readonly buffered: OpenFile | undefined;
   /** Set when closing begins: nothing new is started. */
   closed = false;
   #reads: Way;
   #writes: Way;
+  /** How O_DIRECT reads what the page cache may have yet to write. */
+  #cachedReads: Way = "prompt";
+  #cachedStart = 0;
+  #cachedEnd = 0;
   #underWay = 0;
   #drained: (() => void) | undefined;
   /** Filled anew for each request; the core copies it. */
@@ -79,14 +90,20 @@ export class OpenFile {
     this.isRegular = state.isRegular;
     this.isStream = state.isStream;
     this.lock = state.lock;
+    this.buffered = state.buffered;
     const { reads, writes } = waysOf(state.core.kernel, state);
     this.#reads = reads;
     this.#writes = writes;
     this.#request = blankRequest(state.fd);
   }
 
+  /** All that are to be closed in the end. */
+  get descriptors(): readonly number[] {
+    return this.buffered === undefined ? [this.fd] : [this.buffered.fd, this.fd];
+  }
+
   /** Throws what keeps an operation from being started at all. */
-  check(syscall: "read" | "write" | "fsync" | "ftruncate" | "fstat"): void {
+  check(syscall: "read" | "write" | "fsync" | "ftruncate" | "fallocate" | "fstat"): void {
     if (this.closed) this.#refuse(EBADF, syscall, "the file is closed");
     if (this.core.closing) {
       throw new Error(`Cannot ${syscall} '${this.path}': its context is closed`);
@@ -95,7 +112,7 @@ export class OpenFile {
     if (syscall === "read" && !this.readable) {
       this.#refuse(EBADF, syscall, "the file is not open for reading");
     }
-    if (syscall === "write" && !this.writable) {
+    if ((syscall === "write" || syscall === "fallocate") && !this.writable) {
       this.#refuse(EBADF, syscall, "the file is not open for writing");
     }
   }
@@ -131,7 +148,7 @@ export class OpenFile {
     sink: Sink,
     rwFlags = 0,
   ): number {
-    const way = this.#wayOf(opcode);
+    const way = this.#wayOf(opcode, position, length);
     if (way === "kernel" || way === "copied") {
       const copied = way === "copied" ? length : 0;
       return this.send(opcode, piece.address + offset, length, position, sink, rwFlags, copied);
@@ -142,9 +159,23 @@ export class OpenFile {
     return 0;
   }
 
-  #wayOf(opcode: number): Way {
-    if (opcode === IOCB_CMD_PREAD) return this.#reads;
-    return opcode === IOCB_CMD_PWRITE ? this.#writes : "kernel";
+  #wayOf(opcode: number, position: number, length: number): Way {
+    if (opcode === IOCB_CMD_PWRITE) return this.#writes;
+    if (opcode !== IOCB_CMD_PREAD) return "kernel";
+    const cached = position < this.#cachedEnd && position + length > this.#cachedStart;
+    return cached ? this.#cachedReads : this.#reads;
+  }
+
+  /**
+   * The page cache is about to get these bytes. A read with O_DIRECT makes it write them, and would
+   * wait for that in io_submit. One range is remembered: what is written next begins with a read of
+   * it, or lies elsewhere.
+   */
+  writesCached(start: number, end: number): void {
+    // Elsewhere io_submit does not wait for a disk
+    if (this.buffered === undefined || this.buffered.#writes !== "threads") return;
+    this.#cachedStart = start;
+    this.#cachedEnd = end;
   }
 
   /** Queues a request for the kernel; of its bytes io_submit copies `copied`. */
@@ -170,8 +201,9 @@ export class OpenFile {
 
   /** The kernel cannot do without waiting what this opcode asks of the file. */
   waitsAlways(opcode: number): void {
-    if (opcode === IOCB_CMD_PREAD) this.#reads = "threads";
-    else this.#writes = "threads";
+    if (opcode !== IOCB_CMD_PREAD) this.#writes = "threads";
+    else if (this.direct) this.#cachedReads = "threads";
+    else this.#reads = "threads";
   }
 
   /** The error of a request of this file. */

@@ -8,11 +8,14 @@ import type { Sink } from "../context/request.ts";
 import type { Address } from "../kernel.ts";
 import type { Piece } from "../memory/slab.ts";
 import type { OpenFile } from "./open_file.ts";
+import { LARGEST_READ } from "./read_at.ts";
 
-/** Where `target` lies, if it can be read into as it is; else 0. */
+/** Where `target` lies, if it can be read into as it is, with one request; else 0. */
 export function addressInPlace(file: OpenFile, target: Uint8Array, position: number): Address {
   const base = file.core.addressOf(target.buffer);
   if (base === 0 || file.isStream || target.byteLength === 0) return 0;
+  // Longer ones are made of several: io_submit copies what is cached, or finds every page
+  if (target.byteLength > LARGEST_READ) return 0;
   const { memory, readOffset } = file.alignment;
   const address = base + target.byteOffset;
   const aligned = address % memory === 0 && position % readOffset === 0 &&

@@ -4,6 +4,7 @@
  * @module
  */
 import { POLLIN } from "../abi/poll.ts";
+import { checkIntact } from "./intact.ts";
 import type { OpenFile } from "./open_file.ts";
 import { LARGEST_READ, readRange } from "./read_at.ts";
 import { addressInPlace, readInPlace } from "./read_in_place.ts";
@@ -27,12 +28,12 @@ export async function readInto(
     const part = target.subarray(0, LARGEST_READ);
     return await whenReady(file, POLLIN, signal, () => readPart(file, part, 0, signal));
   }
-  const address = addressInPlace(file, target, position);
-  if (address !== 0) return await readInPlace(file, target, address, position, (count) => count);
+  const length = target.byteLength;
   let total = 0;
-  for (let start = 0; start < target.byteLength; start += PARTS * LARGEST_READ) {
+  for (let start = 0; start < length; start += PARTS * LARGEST_READ) {
+    checkIntact(target, length, "read into");
     const parts: Promise<number>[] = [];
-    const end = Math.min(target.byteLength, start + PARTS * LARGEST_READ);
+    const end = Math.min(length, start + PARTS * LARGEST_READ);
     for (let at = start; at < end; at += LARGEST_READ) {
       const part = target.subarray(at, Math.min(end, at + LARGEST_READ));
       parts.push(readPart(file, part, position + at, signal));
@@ -54,13 +55,12 @@ async function readPart(
   position: number,
   signal: AbortSignal | undefined,
 ): Promise<number> {
-  if (target.byteLength === 0) return 0;
-  const bytes = await readRange(file, position, target.byteLength, signal);
-  if (target.byteLength < bytes.byteLength) {
-    throw new TypeError(
-      "Cannot read into buffer: it was detached or resized while the read was under way",
-    );
-  }
+  const length = target.byteLength;
+  if (length === 0) return 0;
+  const address = addressInPlace(file, target, position);
+  if (address !== 0) return await readInPlace(file, target, address, position, (count) => count);
+  const bytes = await readRange(file, position, length, signal);
+  checkIntact(target, length, "read into");
   target.set(bytes);
   return bytes.byteLength;
 }

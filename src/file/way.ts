@@ -8,7 +8,7 @@
  * | | reads | writes |
  * | --- | --- | --- |
  * | page cache | `prompt` | `threads`: few file systems know RWF_NOWAIT there, and O_SYNC waits even so |
- * | O_DIRECT | `kernel` | `prompt`: one that lengthens the file or fills a hole waits |
+ * | O_DIRECT | `kernel`; `prompt` where the page cache may hold the last bytes | `prompt`: one that lengthens the file or fills a hole waits |
  * | in memory (tmpfs) | `copied` | `copied`: knows no RWF_NOWAIT, and has nothing to wait for |
  * | in memory, O_DIRECT | `kernel`: as its user asked | `kernel` |
  * | streams | `kernel`: polled before | `kernel` |

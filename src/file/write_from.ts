@@ -3,20 +3,22 @@
  *
  * @module
  */
-import { fstat, ftruncate } from "node:fs";
+import { fstat } from "node:fs";
 import { promisify } from "node:util";
-import { IOCB_CMD_FDSYNC, IOCB_CMD_PREAD, IOCB_CMD_PWRITE } from "../abi/opcodes.ts";
+import { IOCB_CMD_PREAD, IOCB_CMD_PWRITE } from "../abi/opcodes.ts";
 import { POLLOUT } from "../abi/poll.ts";
 import type { Piece } from "../memory/slab.ts";
+import { checkIntact } from "./intact.ts";
 import type { OpenFile } from "./open_file.ts";
 import { whenReady } from "./stream_turn.ts";
-import { NO_MEMORY, transfer } from "./transfer.ts";
+import { transfer } from "./transfer.ts";
 
 const fstatAsync = promisify(fstat);
-const ftruncateAsync = promisify(ftruncate);
 
-/** Writes longer than this are made of several, one after the other. */
+/** Writes longer than this are made of several, one after the other: a multiple of all blocks. */
 const LARGEST_WRITE = 1 << 20;
+/** No machine that runs Linux has larger pages, and few file systems larger blocks. */
+const LARGEST_PAGE = 65536;
 /** PIPE_BUF: for so many bytes there is room when poll says so. See pipe(7). */
 const LARGEST_STREAM_WRITE = 4096;
 
@@ -33,9 +35,12 @@ export async function writeFrom(
   position: number,
   rwFlags: number,
 ): Promise<number> {
+  const length = source.byteLength;
   if (file.isStream) {
     return await inParts(
       source,
+      length,
+      0,
       LARGEST_STREAM_WRITE,
       (part) => whenReady(file, POLLOUT, undefined, () => writePart(file, part, 0, rwFlags)),
     );
@@ -44,6 +49,7 @@ export async function writeFrom(
   // with O_DIRECT goes to a position that it has to find first: nobody else may lengthen the file
   const leave = await file.lock.hold(...LENGTH_GATE, file.append && file.direct);
   try {
+    checkIntact(source, length, "write from");
     return file.append
       ? await append(file, source, rwFlags)
       : await writeParts(file, source, position, rwFlags);
@@ -62,6 +68,8 @@ function writeParts(
   const write = file.direct ? writeDirect : writePart;
   return inParts(
     source,
+    source.byteLength,
+    position,
     LARGEST_WRITE,
     (part, at) => write(file, part, position + at, rwFlags),
   );
@@ -72,19 +80,26 @@ export const LENGTH_GATE: [start: number, end: number] = [-2, -1];
 /** The same for appends, of which a long one must stay in one piece. */
 const APPEND_GATE: [start: number, end: number] = [-1, 0];
 
-/** One part after the other; ends where one is not written whole. */
+/**
+ * One part after the other, each but the last up to a position that is a multiple of `largest`;
+ * ends where one is not written whole.
+ */
 async function inParts(
   source: Uint8Array,
+  length: number,
+  position: number,
   largest: number,
   write: (part: Uint8Array, at: number) => Promise<number>,
 ): Promise<number> {
   let written = 0;
-  while (written < source.byteLength) {
-    const part = source.subarray(written, written + largest);
+  while (written < length) {
     try {
+      checkIntact(source, length, "write from");
+      const end = Math.min(length, written + largest - (position + written) % largest);
+      const part = source.subarray(written, end);
       const count = await write(part, written);
       written += count;
-      if (count < part.byteLength) break;
+      if (written < end) break;
     } catch (error) {
       // What was written counts; who writes the rest meets the error again
       if (written === 0) throw error;
@@ -139,43 +154,57 @@ async function writeDirect(
 ): Promise<number> {
   const { offset } = file.alignment;
   const end = position + part.byteLength;
-  const whole = position % offset === 0 && end % offset === 0;
-  const release = await holdBlocks(file, position, end, !whole);
+  const broken = position % offset !== 0 || end % offset !== 0;
+  // Nobody in this thread cuts the file meanwhile: if it is long enough now, it stays so
+  const { size } = await fstatAsync(file.fd);
+  const last = roundUp(end, offset);
+  const grows = last > size;
+  const release = grows
+    ? await file.lock.hold(pageOf(Math.min(position, size), offset), Infinity, broken)
+    : await file.lock.hold(roundDown(position, offset), last, broken);
   try {
-    const write = whole ? writePart : merge;
-    return await write(file, part, position, rwFlags);
+    checkIntact(part, end - position, "write from");
+    if (!broken) return await writePart(file, part, position, rwFlags);
+    if (!grows || file.buffered === undefined) return await merge(file, part, position, rwFlags);
+    return await writeToEnd(file, file.buffered, part, position, rwFlags);
   } finally {
     release();
   }
 }
 
 /**
- * Holds the blocks of a write. One that changes the length of the file holds everything behind its
- * end, too: the cut that may follow must not hit others.
+ * A write that ends in a block which the file has not all of. With O_DIRECT it would leave the file
+ * longer than it is to be, until it is cut: so what lies in that block goes through the page cache.
+ *
+ * The kernel writes dirty pages before it passes by them, and forgets the pages afterwards. What it
+ * cannot do is keep apart two writes to one page, one this way and one that way, at the same time:
+ * the caller holds the page alone.
  */
-async function holdBlocks(
+async function writeToEnd(
   file: OpenFile,
+  buffered: OpenFile,
+  part: Uint8Array,
   position: number,
-  end: number,
-  alone: boolean,
-): Promise<() => void> {
+  rwFlags: number,
+): Promise<number> {
   const { offset } = file.alignment;
-  const last = roundUp(end, offset);
-  let { size } = await fstatAsync(file.fd);
-  while (true) {
-    const grows = last > size;
-    const start = grows ? Math.min(position, size) : position;
-    const from = start - start % offset;
-    const release = await file.lock.hold(from, grows ? Infinity : last, alone);
-    if (grows) return release;
-    // It may have been longer by the rest of a block that another write was about to cut off
-    size = (await fstatAsync(file.fd)).size;
-    if (last <= size) return release;
-    release();
+  const end = position + part.byteLength;
+  const cut = Math.max(0, roundDown(end, offset) - position);
+  const write = position % offset === 0 ? writePart : merge;
+  const written = cut === 0 ? 0 : await write(file, part.subarray(0, cut), position, rwFlags);
+  if (written < cut) return written;
+  checkIntact(part, end - position, "write from");
+  file.writesCached(pageOf(position + cut, offset), roundUp(end, LARGEST_PAGE));
+  try {
+    return written + await writePart(buffered, part.subarray(cut), position + cut, rwFlags);
+  } catch (error) {
+    // What was written counts; who writes the rest meets the error again
+    if (written === 0) throw error;
+    return written;
   }
 }
 
-/** Reads the blocks at both ends, merges, writes all, and cuts what went beyond the end. */
+/** Reads the blocks at both ends, merges, and writes all. */
 async function merge(
   file: OpenFile,
   part: Uint8Array,
@@ -184,27 +213,19 @@ async function merge(
 ): Promise<number> {
   const { offset } = file.alignment;
   const end = position + part.byteLength;
-  const start = position - position % offset;
+  const start = roundDown(position, offset);
   const span = roundUp(end, offset) - start;
   const { slab } = file.core;
   const piece = slab.take(span);
   try {
-    const blocks = piece.bytes.subarray(0, span);
-    // Asked again under the lock: writes that came before may have changed it
-    const { size } = await fstatAsync(file.fd);
     const head = position > start;
     const tail = end < start + span;
     if (head) await readBlock(file, piece, 0, start);
     if (tail && !(head && span === offset)) await readBlock(file, piece, span - offset, start);
-    blocks.set(part, position - start);
+    checkIntact(part, end - position, "write from");
+    piece.bytes.set(part, position - start);
     const written = await transfer(file, IOCB_CMD_PWRITE, piece, 0, span, start, rwFlags);
-    const length = Math.max(size, Math.min(end, start + written));
-    if (file.isRegular && start + written > length) {
-      await ftruncateAsync(file.fd, length);
-      // The bytes are there already; so that the file does not come back longer than it was
-      if (rwFlags !== 0) await transfer(file, IOCB_CMD_FDSYNC, NO_MEMORY, 0, 0, 0);
-    }
-    return Math.max(0, Math.min(part.byteLength, start + written - position));
+    return Math.max(0, Math.min(end, start + written) - position);
   } finally {
     slab.give(piece);
   }
@@ -212,9 +233,22 @@ async function merge(
 
 /** Reads the block at `at` of a piece that begins at `start` of the file; zeros beyond its end. */
 async function readBlock(file: OpenFile, piece: Piece, at: number, start: number): Promise<void> {
-  const { offset } = file.alignment;
-  const got = await transfer(file, IOCB_CMD_PREAD, piece, at, offset, start + at);
+  const { offset, readOffset } = file.alignment;
+  let got = 0;
+  // Less than asked for is the end of the file if it is no whole block, and perhaps else
+  for (let more = 1; more > 0 && got < offset && got % readOffset === 0; got += more) {
+    more = await transfer(file, IOCB_CMD_PREAD, piece, at + got, offset - got, start + at + got);
+  }
   piece.bytes.fill(0, at + got, at + offset);
+}
+
+/** Where the page begins that a position lies in, or the block if that is larger. */
+function pageOf(position: number, block: number): number {
+  return roundDown(position, Math.max(LARGEST_PAGE, block));
+}
+
+function roundDown(value: number, multiple: number): number {
+  return value - value % multiple;
 }
 
 function roundUp(value: number, multiple: number): number {

@@ -30,8 +30,6 @@ interface Range {
 export class FileSoak {
   /** How many operations were made. */
   operations: number = 0;
-  /** How many reads saw the file longer than it was or would be; see {@link Model.excess}. */
-  longer: number = 0;
   readonly #name: string;
   readonly #setting: Setting;
   readonly #path: string;
@@ -320,11 +318,6 @@ export class FileSoak {
   }
 
   #check({ at, length }: Range, bytes: Uint8Array, what: string): void {
-    if (this.#files[0]!.direct) {
-      const excess = this.#model.excess(at, length, bytes);
-      if (excess > 0) this.longer++;
-      bytes = bytes.subarray(0, bytes.length - excess);
-    }
     const wrong = this.#model.mismatch(at, length, bytes);
     if (wrong !== undefined) throw new Error(`${what}: ${wrong}`);
   }

@@ -42,15 +42,6 @@ export class Model {
   }
 
   /**
-   * How many zeros too many a read brought: a write with O_DIRECT that ends in the last block of
-   * the file lengthens it to whole blocks for a moment. 0 if it is not that.
-   */
-  excess(position: number, asked: number, bytes: Uint8Array): number {
-    const most = Math.max(0, Math.min(asked, this.#next.length - position));
-    return bytes.subarray(most).every((byte) => byte === 0) ? Math.max(0, bytes.length - most) : 0;
-  }
-
-  /**
    * Whether these bytes may be what is read at `position` while operations are under way that do
    * not shorten the file: each byte is the one before or the one after.
    *

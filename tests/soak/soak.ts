@@ -68,10 +68,6 @@ await Promise.all(soaks.map((soak) => soak.run(stopped).catch((error) => failed 
 clearInterval(timer);
 sample();
 console.log(`${operations()} operations`);
-const longer = soaks.reduce((sum, soak) => sum + (soak instanceof FileSoak ? soak.longer : 0), 0);
-if (longer > 0) {
-  console.log(`${longer} reads saw zeros behind the end of a file opened with O_DIRECT`);
-}
 const problems = rises(vitals);
 for (const problem of problems) console.log(problem);
 if (failed !== undefined) {
