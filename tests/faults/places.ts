@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import process from "node:process";
-import { AioContext, type Kernel, open, type OpenOptions } from "../../mod.ts";
+import { AioContext, open, type OpenOptions } from "../../mod.ts";
 import type { AioFile } from "../../mod.ts";
-import { chosenKernel } from "../soak/kernel.ts";
+import { chosenKernel as kernel } from "../soak/kernel.ts";
 import { within } from "../support/within.ts";
 
 const PATIENCE = 50_000;
@@ -44,7 +44,6 @@ export function onPlaces(kind: string, name: string, body: (place: Place) => Pro
   }
 }
 
-const kernel: Kernel | undefined = await chosenKernel();
 let shared: AioContext | undefined;
 
 /** A context on the kernel that was asked for. */

@@ -15,7 +15,7 @@ const TURN_EVERY = 500;
 const COLLECT_EVERY = 50_000;
 const REPORT_EVERY = 100_000;
 
-const kernel = await chosenKernel() ?? linux;
+const kernel = chosenKernel ?? linux;
 if (kernel === undefined) throw new Error("No Linux AIO here");
 using grounds = new Grounds();
 using journal = new Journal(path);

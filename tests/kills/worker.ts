@@ -1,11 +1,11 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { AioContext, allocate, open } from "../../mod.ts";
-import { chosenKernel } from "../soak/kernel.ts";
+import { chosenKernel as kernel } from "../soak/kernel.ts";
 
 // Reads and writes until it is terminated: never waits for one before it begins the next
 const { path } = workerData as { path: string };
 const LENGTH = 1 << 20;
-const kernel = await chosenKernel();
+
 const context = new AioContext<never>({ entries: 16, ...(kernel && { kernel }) });
 const file = await open(path, "r+", { direct: "try", context });
 const memory = allocate(LENGTH).fill(0xaa);

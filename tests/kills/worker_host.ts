@@ -5,7 +5,7 @@ import { clearTimeout, setTimeout } from "node:timers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { AioContext, allocate, open } from "../../mod.ts";
-import { chosenKernel } from "../soak/kernel.ts";
+import { chosenKernel as kernel } from "../soak/kernel.ts";
 import { aioNr } from "../soak/vitals.ts";
 import { pattern, sameBytes } from "../support/bytes.ts";
 import { Random } from "../support/random.ts";
@@ -23,7 +23,7 @@ const own = folder.join("own");
 const content = pattern(LENGTH, 0x11);
 writeFileSync(path, new Uint8Array(LENGTH).fill(0xaa));
 writeFileSync(own, content);
-const kernel = await chosenKernel();
+
 const context = new AioContext<never>({ entries: 16, ...(kernel && { kernel }) });
 await using file = await open(own, "r+", { direct: "try", context });
 const memory = allocate(LENGTH);

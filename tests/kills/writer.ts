@@ -1,7 +1,7 @@
 import { writeSync } from "node:fs";
 import process from "node:process";
 import { AioContext, type AioFile, open } from "../../mod.ts";
-import { chosenKernel } from "../soak/kernel.ts";
+import { chosenKernel as kernel } from "../soak/kernel.ts";
 import { Random } from "../support/random.ts";
 import { record } from "./record.mjs";
 
@@ -24,7 +24,7 @@ const BATCH = 8;
 const seed = Number(seedText);
 const size = Number(sizeText);
 const random = new Random(seed);
-const kernel = await chosenKernel();
+
 const context = new AioContext<never>({ entries: 16, ...(kernel && { kernel }) });
 const file = await open(path, "r+", {
   context,

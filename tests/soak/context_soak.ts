@@ -6,7 +6,7 @@ import { setImmediate as turn } from "node:timers/promises";
 import { AioContext, type AioContextOptions, allocate } from "../../mod.ts";
 import { POLLIN } from "../../src/abi/poll.ts";
 import type { Completion } from "../../src/context/completion.ts";
-import { Fifo } from "../support/fifo.ts";
+import { Pollable } from "../support/pollable.ts";
 import { Random } from "../support/random.ts";
 import { O_DIRECT } from "../support/temp.ts";
 import { within } from "../support/within.ts";
@@ -41,7 +41,7 @@ export class ContextSoak {
   readonly #fd: number;
   readonly #random: Random;
   readonly #aio: AioContext<number>;
-  readonly #fifo = new Fifo();
+  readonly #pipe = new Pollable();
   readonly #history = new History();
   readonly #contents: Uint8Array[] = Array.from({ length: REGIONS }, () => new Uint8Array(REGION));
   /** How many requests are under way on each region; -1 if it is being written. */
@@ -81,7 +81,7 @@ export class ContextSoak {
       await this.#aio[Symbol.asyncDispose]();
       closeSync(this.#fd);
       unlinkSync(this.#path);
-      this.#fifo[Symbol.dispose]();
+      this.#pipe[Symbol.dispose]();
     } catch (error) {
       throw new SoakError(this.#name, error, this.#history);
     }
@@ -107,9 +107,9 @@ export class ContextSoak {
   /** All that is under way completes, and the file is what it must be. */
   async #finish(): Promise<void> {
     this.#history.note("finish");
-    this.#fifo.fill();
+    this.#pipe.fill();
     for await (const completion of this.#aio) this.#completed(completion);
-    this.#fifo.empty();
+    this.#pipe.empty();
     assert.equal(this.#expected.size, 0, "requests never completed");
     const file = readFileSync(this.#path);
     assert.ok(file.equals(Buffer.concat(this.#contents)), "the file, read by node:fs");
@@ -130,7 +130,7 @@ export class ContextSoak {
   }
 
   #poll(data: number): void {
-    const ticket = this.#aio.poll(this.#fifo.fd, POLLIN, { data });
+    const ticket = this.#aio.poll(this.#pipe.fd, POLLIN, { data });
     this.#expect(data, { kind: "poll", region: -1, bytes: NONE, buffers: [], ticket });
   }
 

@@ -4,7 +4,7 @@ import { DISK, SHM, TempFolder } from "../support/temp.ts";
 import { Random } from "../support/random.ts";
 import { ContextSoak } from "./context_soak.ts";
 import { FileSoak } from "./file_soak.ts";
-import { chosenKernel } from "./kernel.ts";
+import { chosenKernel as kernel } from "./kernel.ts";
 import { Contexts, type Setting } from "./stage.ts";
 import { rises, type Vital, vital } from "./vitals.ts";
 
@@ -16,7 +16,7 @@ const SAMPLES_A_LINE = 30;
 const LIMITS = [64 * 1024, 300_000, 1 << 20, 4 << 20];
 
 const random = new Random(Number(seed));
-const kernel = await chosenKernel();
+
 const folders = (parents.length > 0 ? parents : [DISK, SHM]).map((parent) =>
   new TempFolder(parent)
 );
