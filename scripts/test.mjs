@@ -178,16 +178,21 @@ async function suite(files) {
   if (asked !== undefined && asked !== "linux" && asked !== "portable") {
     throw new Error(`KAIO_KERNEL must be linux or portable: current value is ${asked}`);
   }
-  if (asked !== "portable") { for (const runner of runners) await test(runner, "linux", files); }
-  if (asked === "linux") return;
-  if (older !== undefined) await test(older, "portable", files);
   // The time that all may take is not enough for all again in each runtime: one runs it over the
   // portable kernel, and the older Node is that one where it is there
   const brief = asked === undefined && only === undefined && filters.length === 0;
   const more = !brief ? runners : older === undefined ? runners.slice(0, 1) : [];
-  for (const runner of more) {
-    await test(runner, "portable", brief ? files.filter((name) => !ALIKE.test(name)) : files);
-  }
+  const linux = async () => {
+    for (const runner of runners) await test(runner, "linux", files);
+  };
+  const portable = async () => {
+    if (older !== undefined) await test(older, "portable", files);
+    for (const runner of more) {
+      await test(runner, "portable", brief ? files.filter((name) => !ALIKE.test(name)) : files);
+    }
+  };
+  // Side by side: the portable kernel has no part in the contexts of the machine, which tests count
+  await Promise.all([asked !== "portable" && linux(), asked !== "linux" && portable()]);
 }
 
 /** @returns {Promise<Runner | undefined>} */

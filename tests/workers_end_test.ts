@@ -14,7 +14,7 @@ import type { End } from "./support/working_worker.ts";
 
 const LENGTH = 1 << 20;
 const BYTES = pattern(LENGTH);
-const WORKERS = 10;
+const WORKERS = 5;
 
 /** The contexts of this process: each is a mapping of that name. fs.aio-nr counts others' too. */
 function contexts(): number {
