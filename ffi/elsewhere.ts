@@ -8,7 +8,8 @@ import { LIBC_NAMES } from "./runtime.ts";
 
 /** The plainest JavaScript, so that it starts without a file of its own; `open` is the runtime's. */
 const PROGRAM = `"use strict";
-const { parentPort, workerData: { names, symbol, words } } = require("node:worker_threads");
+const { parentPort, workerData: { names, symbol, words } } =
+  process.getBuiltinModule("node:worker_threads");
 function open(name) { OPEN }
 let libc, refusal;
 for (const name of names) {
@@ -37,9 +38,14 @@ export function inWorker(open: string): (symbol: string, words: number[]) => Pro
   return (symbol, words) =>
     new Promise((resolve, reject) => {
       const workerData = { names: LIBC_NAMES, symbol, words };
-      // A copy of the environment would be one more permission to ask for
-      const worker = new Worker(program, { eval: true, env: {}, workerData });
+      // A copy of the environment would be one more permission to ask for, and options of the
+      // program's own could make a module of the text
+      const worker = new Worker(program, { eval: true, env: {}, execArgv: [], workerData });
       worker.once("message", resolve);
       worker.once("error", reject);
+      worker.once(
+        "exit",
+        () => reject(new Error(`Cannot call ${symbol}: the thread for it ended`)),
+      );
     });
 }

@@ -118,8 +118,8 @@ let innards: (aio: AioContext) => Innards;
  * meanwhile.
  *
  * A context that was not closed is closed after it became unreachable: when neither the
- * `AioContext` nor a loop, a file or a request on it is left. A warning `KAIO_NOT_CLOSED` then names
- * the place where it was made.
+ * `AioContext` nor a loop, a file or a request on it is left. What was queued and not submitted is
+ * dropped. A warning `KAIO_NOT_CLOSED` then names the place where it was made.
  *
  * @example
  * ```ts
@@ -445,8 +445,12 @@ export function innardsOf(aio: AioContext): Innards {
 
 /** Closes a context whose pump is gone: what is in flight is waited for. */
 function closerOf(core: Core): () => void {
-  // Nobody is left to be told of a failure
-  return () => void new Pump(core, 0).close().catch(() => {});
+  return () => {
+    // Not sent so late: the numbers of its descriptors may be other files' by now
+    core.abandon();
+    // Nobody is left to be told of a failure
+    new Pump(core, 0).close().catch(() => {});
+  };
 }
 
 function checkMemory(buffer: Uint8Array): void {

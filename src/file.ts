@@ -41,7 +41,7 @@ import {
 } from "./file/arguments.ts";
 import { type Chunks, chunksOf } from "./file/chunks.ts";
 import { unwatch, watch } from "./forgotten.ts";
-import { LENGTH_GATE, writeFrom } from "./file/write_from.ts";
+import { holdLength, LENGTH_GATE, writeFrom } from "./file/write_from.ts";
 
 const fstatAsync = promisify(fstat);
 const ftruncateAsync = promisify(ftruncate);
@@ -500,7 +500,9 @@ export class AioFile implements AsyncDisposable {
    * @param length Its bytes, at least 1
    * @throws {RangeError} ERR_OUT_OF_RANGE
    * @throws {AioError} ENOSPC, where some file systems have reserved what there was, and the file
-   * is longer; EOPNOTSUPP where the file system, or the portable kernel, has no such call; EFBIG
+   * is longer; ENOTSUP where the file system, or the portable kernel, has no such call; EFBIG
+   * @throws {Error} What the runtime says of a thread that it does not permit: Node with
+   * `--permission` wants `--allow-worker`
    */
   async allocate(position: number, length: number): Promise<void> {
     checkInteger("allocate", "position", position, Number.MAX_SAFE_INTEGER);
@@ -616,10 +618,9 @@ export class AioFile implements AsyncDisposable {
     const length = bytes.byteLength;
     if (length === 0) return 0;
     const file = this.#file;
-    const write = (at: number) => {
-      checkIntact(bytes, length, "write from");
-      return writeFrom(file, bytes, at, rwFlags);
-    };
+    // Asked for now, as is the turn: what cuts the file comes after all writes begun before it
+    const gate = holdLength(file);
+    const write = (at: number) => writeFrom(file, bytes, length, at, rwFlags, gate);
     if (position === undefined && file.append) {
       // The position goes with the write, as it does in the kernel: to the end of the file
       return await this.#busy(() => this.#cursor.move(write, () => sizeOf(file)));

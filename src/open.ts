@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { close, constants, fstat, open as openFd } from "node:fs";
+import { type BigIntStats, close, constants, fstat, open as openFd } from "node:fs";
 import { isatty } from "node:tty";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -26,11 +26,6 @@ const closeAsync = promisify(close);
 const { O_APPEND, O_CREAT, O_EXCL, O_RDWR, O_TRUNC, O_WRONLY } = constants;
 /** Missing on systems that have no such flag. */
 const O_DIRECT: number | undefined = constants.O_DIRECT;
-
-/** What is left out when a file is opened again. */
-const ONCE = O_RDWR | O_WRONLY | O_CREAT | O_EXCL | O_TRUNC | O_APPEND;
-/** The permission of a new file to be opened for writing by its owner. */
-const OWNER_WRITES = 0o200;
 
 /** Where a file system does not tell: no device has larger blocks than a page. */
 const SAFE_ALIGNMENT: DirectAlignment = { memory: 4096, offset: 4096, readOffset: 4096 };
@@ -81,7 +76,7 @@ let shared: AioContext | undefined;
  * @param options How it is opened; or the mode, as `node:fs/promises` takes it in third place
  * @returns The file, to be closed
  * @throws {AioError} What open(2) answered: ENOENT, EACCES, …; EINVAL with `direct: true` where
- * the file system has no O_DIRECT; ESTALE with `direct` if the path becomes another file meanwhile;
+ * the file system has no O_DIRECT, ESTALE if the path becomes another file meanwhile;
  * EAGAIN where fs.aio-max-nr is used up
  * @throws {TypeError} If `flags` or `direct` is none of the above
  * @throws {Error} If the environment asks for the kernel of this machine (`KAIO_KERNEL=linux`) and
@@ -175,57 +170,61 @@ async function openDirect(
     if (direct === "try") return { fd: await openPath(path, flags, mode), direct: false };
     throw directError(path, -EINVAL);
   }
-  if (direct === "try" && (flags & O_CREAT) !== 0 && (mode & OWNER_WRITES) === 0) {
-    // Once it is made, it can perhaps not be opened again, neither with O_DIRECT nor without
-    return { fd: await openPath(path, flags, mode), direct: false };
-  }
-  let fd: number;
+  if (accessOf(flags).writable) return await openTwice(path, flags, mode, direct);
   try {
-    // Appending is done by position: the kernel would want the end of the file to be aligned
-    fd = await openReadable(path, (flags & ~O_APPEND) | O_DIRECT, mode);
+    return { fd: await openPath(path, flags | O_DIRECT, mode), direct: true };
   } catch (error) {
     if (!(error instanceof AioError) || error.errno !== -EINVAL) throw error;
     if (direct === true) throw directError(path, error.errno);
-    return await openInstead(path, flags, mode);
+    // Where it was to be made and must not have been there, the failed attempt has made it
+    return { fd: await openPath(path, flags & ~O_EXCL, mode), direct: false };
   }
-  try {
-    return { fd, direct: true, bufferedFd: await openAgain(path, flags, fd) };
-  } catch (error) {
-    await closeAsync(fd);
-    if (direct === true || !(error instanceof AioError) || error.errno === -ESTALE) throw error;
-    return await openInstead(path, flags, mode);
-  }
-}
-
-/** Without O_DIRECT, after an attempt with it. */
-async function openInstead(path: string | URL, flags: number, mode: number): Promise<Opened> {
-  // Where it was to be made and must not have been there, the failed attempt has made it
-  return { fd: await openPath(path, flags & ~O_EXCL, mode), direct: false };
 }
 
 /**
- * Opens a file that is to be written with O_DIRECT a second time; see {@link OpenFile.buffered}.
- *
- * @param flags What was asked for
- * @param fd The file
- * @returns Another descriptor; `undefined` where none is needed
+ * Opens a file that is to be written with O_DIRECT: first as if without, which is what makes it
+ * where it is not there; then again. See {@link OpenFile.buffered}.
  */
-async function openAgain(
+async function openTwice(
   path: string | URL,
   flags: number,
-  fd: number,
-): Promise<number | undefined> {
-  const stats = await fstatAsync(fd, { bigint: true });
-  if (!accessOf(flags).writable || !stats.isFile()) return undefined;
-  const again = await openPath(path, (flags & ~ONCE) | O_WRONLY, 0).catch((error) => {
+  mode: number,
+  direct: true | "try",
+): Promise<Opened> {
+  const fd = await openPath(path, flags, mode);
+  try {
+    const stats = await fstatAsync(fd, { bigint: true });
+    if (stats.isFIFO() || stats.isSocket() || isatty(fd)) return { fd, direct: false };
+    const again = await openDirectly(path, flags, stats);
+    if (stats.isFile()) return { fd: again, direct: true, bufferedFd: fd };
+    await closeAsync(fd);
+    return { fd: again, direct: true };
+  } catch (error) {
+    // What was opened is all that was asked for
+    if (direct === "try" && error instanceof AioError) return { fd, direct: false };
+    await closeAsync(fd);
+    throw error;
+  }
+}
+
+/** Opens with O_DIRECT what was opened without. */
+async function openDirectly(
+  path: string | URL,
+  flags: number,
+  { dev, ino }: BigIntStats,
+): Promise<number> {
+  // Appending is done by position: the kernel would want the end of the file to be aligned
+  const again = (flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_APPEND)) | O_DIRECT!;
+  const fd = await openReadable(path, again, 0).catch((error) => {
     if (!(error instanceof AioError)) throw error;
+    if (error.errno === -EINVAL) throw directError(path, error.errno);
     const hint =
       'a file written with O_DIRECT is opened twice; open with `direct: "try"` to do without';
     throw new AioError(error.errno, "open", { path: String(path), hint });
   });
-  const { dev, ino } = await fstatAsync(again, { bigint: true });
-  if (dev === stats.dev && ino === stats.ino) return again;
-  await closeAsync(again);
+  const stats = await fstatAsync(fd, { bigint: true });
+  if (stats.dev === dev && stats.ino === ino) return fd;
+  await closeAsync(fd);
   const hint = "the path became another file while it was opened";
   throw new AioError(-ESTALE, "open", { path: String(path), hint });
 }

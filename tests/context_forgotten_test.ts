@@ -67,25 +67,24 @@ bothWays("a context that was forgotten goes to the pool, with a warning", async 
   assert.equal(setups(), 1);
 });
 
-bothWays("what is queued on a forgotten context is done before it is closed", async (way) => {
+bothWays("what a forgotten context has queued is never sent", async (way) => {
   using file = new TempFile(new Uint8Array(PAGE));
   const { kernel, setups } = counting();
   warnings.length = 0;
   (() => {
     const aio = new AioContext({ ...way, kernel, entries: 3 });
-    aio.write(file.fd, BYTES.subarray(0, 5), { position: 7 });
-    aio.write(file.fd, BYTES.subarray(5, 9), { position: 100 });
+    // More than it has places for
+    for (let at = 0; at < 5; at++) aio.write(file.fd, BYTES.subarray(0, 5), { position: 7 * at });
   })();
   await until(() => warnings.length >= 1);
   await collectOften();
-  await using _other = new AioContext({ ...way, kernel, entries: 3 });
-  assert.equal(setups(), 1);
+  // It was given back, and goes on to work
   await using reader = new AioContext({ ...way, kernel, entries: 3 });
-  reader.read(file.fd, new Uint8Array(200));
+  assert.equal(setups(), 1);
+  reader.read(file.fd, new Uint8Array(PAGE));
   for await (const { res, buffer } of reader) {
-    assert.equal(res, 200);
-    sameBytes(buffer.subarray(7, 12), BYTES.subarray(0, 5));
-    sameBytes(buffer.subarray(100, 104), BYTES.subarray(5, 9));
+    assert.equal(res, PAGE);
+    sameBytes(buffer, new Uint8Array(PAGE));
   }
 });
 

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import {
+  constants,
   existsSync,
   readdirSync,
   readFileSync,
@@ -253,6 +254,36 @@ testWithin(
   },
   { skip: noFds },
 );
+
+onGrounds(
+  "writes with O_DIRECT and without leave each other's bytes in a block",
+  async (ground) => {
+    await using scene = new Scene(ground);
+    const path = scene.file(new Uint8Array(5000));
+    const direct = await scene.open(path, "r+");
+    const plain = await scene.open(path, "r+", { direct: false });
+    for (let round = 1; round <= 100; round++) {
+      const bytes = Buffer.alloc(1, round);
+      // In the middle of the file, and in its last block
+      await Promise.all([
+        ...[0, 4990].map((position) => direct.write(bytes, 0, 1, position)),
+        ...[100, 4995].map((position) => plain.write(bytes, 0, 1, position)),
+      ]);
+      const content = readFileSync(path);
+      assert.deepEqual([0, 100, 4990, 4995].map((at) => content[at]), Array(4).fill(round));
+    }
+  },
+  DIRECT_GROUNDS,
+);
+
+const { O_RDWR, O_TMPFILE } = constants as { O_RDWR: number; O_TMPFILE?: number };
+
+testWithin('a file without a name is opened as if direct were false by "try"', async () => {
+  await using scene = new Scene(DIRECT_GROUNDS[0]!);
+  const file = await scene.open(scene.folder.path, O_TMPFILE! | O_RDWR, { direct: "try" });
+  await file.write("content");
+  assert.equal((await file.readAt(0, 10)).length, 7);
+}, { skip: O_TMPFILE === undefined && "this runtime has no O_TMPFILE" });
 
 const isRoot = process.getuid?.() === 0 && "root may open every file";
 

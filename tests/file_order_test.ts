@@ -1,3 +1,4 @@
+import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { readFileSync } from "node:fs";
 import { pattern, sameBytes } from "./support/bytes.ts";
@@ -64,6 +65,20 @@ onGrounds("a truncate comes between the writes begun before it and after it", as
     ];
     await Promise.all(begun);
     sameBytes(readFileSync(file.path), new Uint8Array(3 * BLOCK).fill(2));
+  }
+});
+
+onGrounds("a truncate comes after the writes that wait for their turn", async (ground) => {
+  await using scene = new Scene(ground);
+  for (const flags of ["w+", "a+"]) {
+    const file = await scene.open(scene.file(), flags);
+    const bytes = Buffer.alloc(100, 1);
+    await Promise.all([file.write(bytes), file.write(bytes), file.truncate(0)]);
+    sameBytes(readFileSync(file.path), new Uint8Array(0));
+    // And a read without a position comes after the write before it
+    const written = file.write(Buffer.alloc(5, 2));
+    assert.equal((await file.read(new Uint8Array(10))).bytesRead, 0);
+    await written;
   }
 });
 

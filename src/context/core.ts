@@ -545,6 +545,14 @@ export class Core {
     return this.#states[slot] === SUBMITTED && this.#cancelSubmitted(slot);
   }
 
+  /** Ends what was never sent. */
+  abandon(): void {
+    while (this.#backlog.length > 0) this.#finishWaiting(this.#backlog.shift(), -ECANCELED);
+    while (this.#first < this.#last) this.#finish(this.#order[this.#first++]!, -ECANCELED);
+    this.#first = this.#last = 0;
+    this.#copying = false;
+  }
+
   /** Completes a request that never had a slot. */
   #finishWaiting(request: Request, res: number): void {
     if (request.sink !== undefined) {

@@ -23,36 +23,46 @@ const LARGEST_PAGE = 65536;
 const LARGEST_STREAM_WRITE = 4096;
 
 /**
+ * Asks for the length of the file to stay, but for what writes add: held by every write from its
+ * beginning to its end, so that a truncate comes after those that were begun before it. An append
+ * with O_DIRECT goes to a position that it has to find first: nobody else may lengthen the file.
+ */
+export function holdLength(file: OpenFile): Promise<() => void> {
+  if (file.isStream) return Promise.resolve(() => {});
+  return file.lock.hold(...LENGTH_GATE, file.append && file.direct);
+}
+
+/**
  * Writes `source` at `position`.
  *
+ * @param length How long `source` was when the operation began
  * @param rwFlags RWF_DSYNC: what was written is on the disk when the promise resolves
+ * @param gate From {@link holdLength}; is given back
  * @returns How many bytes were written: fewer where a later part failed, which the next write of
  * that part then reports
  */
 export async function writeFrom(
   file: OpenFile,
   source: Uint8Array,
+  length: number,
   position: number,
   rwFlags: number,
+  gate: Promise<() => void>,
 ): Promise<number> {
-  const length = source.byteLength;
-  if (file.isStream) {
-    return await inParts(
-      source,
-      length,
-      0,
-      LARGEST_STREAM_WRITE,
-      (part) => whenReady(file, POLLOUT, undefined, () => writePart(file, part, 0, rwFlags)),
-    );
-  }
-  // Taken at once, so that a truncate comes after the writes that were begun before it. An append
-  // with O_DIRECT goes to a position that it has to find first: nobody else may lengthen the file
-  const leave = await file.lock.hold(...LENGTH_GATE, file.append && file.direct);
+  const leave = await gate;
   try {
-    checkIntact(source, length, "write from");
+    if (file.isStream) {
+      return await inParts(
+        source,
+        length,
+        0,
+        LARGEST_STREAM_WRITE,
+        (part) => whenReady(file, POLLOUT, undefined, () => writePart(file, part, 0, rwFlags)),
+      );
+    }
     return file.append
-      ? await append(file, source, rwFlags)
-      : await writeParts(file, source, position, rwFlags);
+      ? await append(file, source, length, rwFlags)
+      : await writeParts(file, source, length, position, rwFlags);
   } finally {
     leave();
   }
@@ -62,13 +72,14 @@ export async function writeFrom(
 function writeParts(
   file: OpenFile,
   source: Uint8Array,
+  length: number,
   position: number,
   rwFlags: number,
 ): Promise<number> {
-  const write = file.direct ? writeDirect : writePart;
+  const write = file.direct ? writeDirect : writeCached;
   return inParts(
     source,
-    source.byteLength,
+    length,
     position,
     LARGEST_WRITE,
     (part, at) => write(file, part, position + at, rwFlags),
@@ -110,12 +121,36 @@ async function inParts(
 }
 
 /** A write at the end, wherever that is. */
-async function append(file: OpenFile, source: Uint8Array, rwFlags: number): Promise<number> {
-  const release = await file.lock.hold(...APPEND_GATE, source.byteLength > LARGEST_WRITE);
+async function append(
+  file: OpenFile,
+  source: Uint8Array,
+  length: number,
+  rwFlags: number,
+): Promise<number> {
+  const release = await file.lock.hold(...APPEND_GATE, length > LARGEST_WRITE);
   try {
     // The kernel finds the end by itself, but for O_DIRECT, where it would have to be aligned
     const position = file.direct ? (await fstatAsync(file.fd)).size : 0;
-    return await writeParts(file, source, position, rwFlags);
+    return await writeParts(file, source, length, position, rwFlags);
+  } finally {
+    release();
+  }
+}
+
+/** A write through the page cache, beside those with O_DIRECT that hold their blocks alone. */
+async function writeCached(
+  file: OpenFile,
+  part: Uint8Array,
+  position: number,
+  rwFlags: number,
+): Promise<number> {
+  const { byteLength } = part;
+  const release = file.append
+    ? await file.lock.hold(0, Infinity, false)
+    : await file.lock.hold(position, position + byteLength, false);
+  try {
+    checkIntact(part, byteLength, "write from");
+    return await writePart(file, part, position, rwFlags);
   } finally {
     release();
   }

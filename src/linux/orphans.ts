@@ -25,6 +25,7 @@ const NUMBERS: Readonly<Record<Machine, readonly [number, number, number, number
   riscv64: GENERIC,
 };
 
+const MAPS = "/proc/self/maps";
 const NAME = "kaio-contexts";
 const PAGE_SIZE = 4096;
 const MFD_CLOEXEC = 1;
@@ -99,6 +100,17 @@ export class Orphans {
    */
   delete(ctx_id: number): void {
     if (this.#own.delete(ctx_id)) this.#page?.replace(ctx_id, 0);
+    else this.#takeFromOthers(ctx_id);
+  }
+
+  /** It is another thread's, which must not destroy what has the id after it. */
+  #takeFromOthers(ctx_id: number): void {
+    try {
+      if (!isPermitted({ name: "read", path: MAPS })) return;
+      for (const page of this.#pages()) page.replace(ctx_id, 0);
+    } catch {
+      // Nor has any thread such a page, then
+    }
   }
 
   #begin(): void {
@@ -106,8 +118,7 @@ export class Orphans {
     // Those of the main thread end with the process
     if (!isMainThread) process.on("exit", () => this.#destroyOwn());
     try {
-      const path = "/proc/self/maps";
-      if (!isPermitted({ name: "read", path })) return;
+      if (!isPermitted({ name: "read", path: MAPS })) return;
       const thread = Number(readlinkSync("/proc/thread-self").split("/").at(-1));
       this.#destroyLeft();
       this.#page = this.#take(thread);
@@ -119,7 +130,10 @@ export class Orphans {
 
   /** At the end of a worker. What is in flight is waited for. */
   #destroyOwn(): void {
-    for (const ctx_id of [...this.#own]) this.#destroy(ctx_id);
+    for (const ctx_id of [...this.#own]) {
+      // Not those that another thread has destroyed
+      if (this.#page?.contexts.includes(BigInt(ctx_id)) ?? true) this.#destroy(ctx_id);
+    }
     this.#page?.passes(this.#page.owner[0]!, NOBODY);
     this.#page = undefined;
   }
@@ -148,7 +162,7 @@ export class Orphans {
 
   /** The lists of all threads; they are never unmapped, so that they can be looked at. */
   #pages(): Page[] {
-    const lines = readFileSync("/proc/self/maps", "utf8").split("\n");
+    const lines = readFileSync(MAPS, "utf8").split("\n");
     return lines.filter((line) => line.includes(`/memfd:${NAME} `))
       .map((line) => new Page(this.#native.view(parseInt(line, 16), PAGE_SIZE)));
   }

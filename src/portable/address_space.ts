@@ -128,7 +128,7 @@ export class AddressSpace {
     let region = this.#located;
     if (
       region === undefined || address < region.start || address >= region.end ||
-      this.#locatedBytes.length === 0
+      this.#locatedBytes.length === 0 || this.words.length !== this.#locatedBytes.length >>> 2
     ) {
       region = this.#find(address);
       const buffer = region?.memory();

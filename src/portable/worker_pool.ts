@@ -250,9 +250,11 @@ export class WorkerPool {
 
   /** Has completions taken from the event loop, and keeps the process alive until then. */
   #watch(): void {
-    if (this.#watching || this.busy === 0) return;
-    this.#watching = true;
+    if (this.busy === 0) return;
+    // Also where it is watching: a thread that waited may have found the last one over
     this.#alive.ref();
+    if (this.#watching) return;
+    this.#watching = true;
     this.#look();
   }
 
@@ -305,6 +307,8 @@ export class WorkerPool {
         eval: true,
         // A copy of the environment would be one more permission to ask for
         env: {},
+        // Options of the program's own could make a module of the text
+        execArgv: [],
         workerData: { ...this.#shared, errnos, fd },
       });
       this.#workers++;
@@ -339,6 +343,7 @@ export class WorkerPool {
 
   /** A thread has ended: what it had is not known, so nothing of what is under way is sure. */
   #fail(): void {
+    if (Atomics.load(this.#control, STARTED) === 0) return void this.#refuse();
     for (const { operation } of this.#abandon()) operation.done(-EIO);
   }
 }
