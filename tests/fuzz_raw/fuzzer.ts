@@ -148,7 +148,11 @@ export class Fuzzer {
     const { ring } = this.#live.get(id)!;
     const result = this.#try(`io_destroy(${id})`, () => this.#kernel.io_destroy(id));
     if (result !== 0) return this.#violation("io_destroy refused a context that lives");
-    if (ring.usable || ring.nr !== 0) this.#violation("io_destroy left a view on the ring");
+    // What the threads of the runtime have goes on behind the call on the portable kernel, and the
+    // ring stays until it is over
+    if (!this.#kernel.inThread && (ring.usable || ring.nr !== 0)) {
+      this.#violation("io_destroy left a view on the ring");
+    }
     this.#live.delete(id);
     this.#graves.push(id);
     if (this.#graves.length > GRAVES) this.#graves.shift();
@@ -287,7 +291,10 @@ export class Fuzzer {
       `view(${address}, ${length})`,
       () => this.#kernel.view(address, length).byteLength,
     );
-    if (result !== undefined && result !== length) {
+    // The portable kernel has whole allocations only
+    const right = result === undefined || result === length ||
+      (this.#kernel.inThread && result > length);
+    if (!right) {
       this.#violation("view has another length than was asked for");
     }
   }
