@@ -185,14 +185,18 @@ async function suite(files) {
   const linux = async () => {
     for (const runner of runners) await test(runner, "linux", files);
   };
+  const waiting = older === undefined ? [...more] : [older, ...more];
   const portable = async () => {
-    if (older !== undefined) await test(older, "portable", files);
-    for (const runner of more) {
-      await test(runner, "portable", brief ? files.filter((name) => !ALIKE.test(name)) : files);
+    for (let runner; (runner = waiting.shift());) {
+      const all = !brief || runner === older;
+      await test(runner, "portable", all ? files : files.filter((name) => !ALIKE.test(name)));
     }
   };
   // Side by side: the portable kernel has no part in the contexts of the machine, which tests count
-  await Promise.all([asked !== "portable" && linux(), asked !== "linux" && portable()]);
+  await Promise.all([
+    asked === "portable" ? portable() : linux(),
+    asked !== "linux" && portable(),
+  ]);
 }
 
 /** @returns {Promise<Runner | undefined>} */
