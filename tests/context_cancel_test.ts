@@ -5,20 +5,11 @@ import { AioContext } from "../src/context.ts";
 import { allocate } from "../src/memory/allocate.ts";
 import { bothWays } from "./support/both_ways.ts";
 import { pattern, sameBytes } from "./support/bytes.ts";
+import { outcome } from "./support/outcome.ts";
 import { Pollable } from "./support/pollable.ts";
 import { O_DIRECT, SHM, TempFile } from "./support/temp.ts";
 
 const BYTES = pattern(1 << 20);
-
-/** What became of each request, by its data. */
-async function outcome(aio: AioContext<string>): Promise<Record<string, string | number>> {
-  const seen: Record<string, string | number> = {};
-  for await (const { data, res, error } of aio) {
-    assert.ok(!(data in seen), `${data} completed twice`);
-    seen[data] = error?.code ?? res;
-  }
-  return seen;
-}
 
 bothWays("a queued request that is cancelled completes so, and is not sent", async (way) => {
   using file = new TempFile(BYTES);

@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { AioContext } from "../src/context.ts";
 import { bothWays } from "./support/both_ways.ts";
 import { pattern, sameBytes } from "./support/bytes.ts";
+import { outcome } from "./support/outcome.ts";
 import { TempFile } from "./support/temp.ts";
 
 const PAGE = 4096;
@@ -39,9 +40,7 @@ for (const [loss, lose] of Object.entries(LOSSES)) {
     aio.read(file.fd, other, { data: "kept", position: PAGE });
     assert.equal(aio.submit(), 2);
     lose(buffer.buffer);
-    const seen: Record<string, string | number> = {};
-    for await (const { data, res, error } of aio) seen[data] = error?.code ?? res;
-    assert.deepEqual(seen, { lost: "EFAULT", kept: PAGE });
+    assert.deepEqual(await outcome(aio), { lost: "EFAULT", kept: PAGE });
     sameBytes(other, BYTES.subarray(PAGE, 2 * PAGE));
   });
 
@@ -54,9 +53,7 @@ for (const [loss, lose] of Object.entries(LOSSES)) {
     aio.read(file.fd, other, { data: "kept", position: PAGE });
     assert.equal(aio.submit(), 2);
     lose(buffers[1]!.buffer as ArrayBuffer);
-    const seen: Record<string, string | number> = {};
-    for await (const { data, res, error } of aio) seen[data] = error?.code ?? res;
-    assert.deepEqual(seen, { lost: "EFAULT", kept: PAGE });
+    assert.deepEqual(await outcome(aio), { lost: "EFAULT", kept: PAGE });
     sameBytes(other, BYTES.subarray(PAGE, 2 * PAGE));
   });
 
@@ -101,9 +98,7 @@ for (const [loss, lose] of Object.entries(LOSSES)) {
       aio.writev(file.fd, [new Uint8Array(1), writev!], { data: "writev" });
       aio.read(file.fd, new Uint8Array(PAGE), { data: "last", position: PAGE });
       for (const { buffer } of buffers) lose(buffer);
-      const seen: Record<string, string | number> = {};
-      for await (const { data, res, error } of aio) seen[data] = error?.code ?? res;
-      assert.deepEqual(seen, {
+      assert.deepEqual(await outcome(aio), {
         first: PAGE,
         read: "EFAULT",
         write: "EFAULT",

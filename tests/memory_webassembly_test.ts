@@ -3,20 +3,11 @@ import { readFileSync } from "node:fs";
 import { AioContext } from "../src/context.ts";
 import { bothWays } from "./support/both_ways.ts";
 import { pattern, sameBytes } from "./support/bytes.ts";
+import { outcome } from "./support/outcome.ts";
 import { TempFile } from "./support/temp.ts";
 
 const PAGE = 4096;
 const BYTES = pattern(8 * PAGE);
-
-/** What became of each request, by its data. */
-async function outcome(aio: AioContext<string>): Promise<Record<string, string | number>> {
-  const seen: Record<string, string | number> = {};
-  for await (const { data, res, error } of aio) {
-    assert.ok(!(data in seen), `${data} completed twice`);
-    seen[data] = error?.code ?? res;
-  }
-  return seen;
-}
 
 bothWays("memory of WebAssembly that grows takes its old views with it", async (way) => {
   using file = new TempFile(BYTES);

@@ -67,6 +67,34 @@ export const SYS_statx: Readonly<Record<Machine, number>> = {
   riscv64: 291,
 };
 
+/** memfd_create(2): memory with a name. Since Linux 3.17. */
+export const SYS_memfd_create: Readonly<Record<Machine, number>> = {
+  x86_64: 319,
+  aarch64: 279,
+  riscv64: 279,
+};
+
+/** ftruncate(2): gives a file, or such memory, its length. */
+export const SYS_ftruncate: Readonly<Record<Machine, number>> = {
+  x86_64: 77,
+  aarch64: 46,
+  riscv64: 46,
+};
+
+/** mmap(2): maps it. */
+export const SYS_mmap: Readonly<Record<Machine, number>> = {
+  x86_64: 9,
+  aarch64: 222,
+  riscv64: 222,
+};
+
+/** close(2): closes a descriptor, and leaves what it was mapped to. */
+export const SYS_close: Readonly<Record<Machine, number>> = {
+  x86_64: 3,
+  aarch64: 57,
+  riscv64: 57,
+};
+
 /** eventfd2: the system call behind eventfd(2). */
 export const SYS_eventfd2: Readonly<Record<Machine, number>> = {
   x86_64: 290,

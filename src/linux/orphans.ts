@@ -14,16 +14,14 @@ import { setTimeout } from "node:timers";
 import { isMainThread, type Worker } from "node:worker_threads";
 import type { Native } from "../../ffi/native.ts";
 import { isPermitted } from "../../ffi/permission.ts";
-import type { Machine } from "../abi/syscall_numbers.ts";
+import {
+  type Machine,
+  SYS_close,
+  SYS_ftruncate,
+  SYS_memfd_create,
+  SYS_mmap,
+} from "../abi/syscall_numbers.ts";
 import type { Address } from "../kernel.ts";
-
-/** In the order memfd_create, ftruncate, mmap, close; sources as in abi/syscall_numbers.ts. */
-const GENERIC = [279, 46, 222, 57] as const;
-const NUMBERS: Readonly<Record<Machine, readonly [number, number, number, number]>> = {
-  x86_64: [319, 77, 9, 3],
-  aarch64: GENERIC,
-  riscv64: GENERIC,
-};
 
 const MAPS = "/proc/self/maps";
 const NAME = "kaio-contexts";
@@ -178,19 +176,18 @@ export class Orphans {
 
   /** Maps a page under the name, if the kernel lets us. */
   #map(): void {
-    const [memfd_create, ftruncate, mmap, close] = NUMBERS[this.#machine];
-    const call = (number: number, ...words: number[]) =>
-      this.#native.syscall(number, words.length)(...words);
+    const call = (numbers: typeof SYS_close, ...words: number[]) =>
+      this.#native.syscall(numbers[this.#machine], words.length)(...words);
     const address: Address = this.#native.map(PAGE_SIZE);
     if (address < 0) return;
     const name = new Uint8Array(this.#native.view(address, PAGE_SIZE));
     name.set(new TextEncoder().encode(NAME));
-    const fd = call(memfd_create, address, MFD_CLOEXEC);
+    const fd = call(SYS_memfd_create, address, MFD_CLOEXEC);
     if (fd < 0) return;
-    if (call(ftruncate, fd, PAGE_SIZE) === 0) {
+    if (call(SYS_ftruncate, fd, PAGE_SIZE) === 0) {
       // In the place of the page that was mapped just now: only so is its address known in full
-      call(mmap, address, PAGE_SIZE, PROT_READ_WRITE, MAP_SHARED_FIXED, fd, 0);
+      call(SYS_mmap, address, PAGE_SIZE, PROT_READ_WRITE, MAP_SHARED_FIXED, fd, 0);
     }
-    call(close, fd);
+    call(SYS_close, fd);
   }
 }
