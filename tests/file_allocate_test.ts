@@ -1,11 +1,13 @@
 import assert from "node:assert/strict";
 import { readFileSync, statSync } from "node:fs";
+import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AioContext } from "../mod.ts";
 import { pattern, sameBytes } from "./support/bytes.ts";
 import { decorate } from "./support/decorated_kernel.ts";
 import { GROUNDS, onGrounds, Scene, testWithin } from "./support/file_grounds.ts";
 import { kernelName } from "./support/real_kernel.ts";
+import { runProgram } from "./support/run_cli.ts";
 import { SHM } from "./support/temp.ts";
 
 /** None where the kernel has no such call. */
@@ -113,3 +115,18 @@ testWithin("without fallocate the error says that the kernel has none", async ()
     message: /fallocate of 1 bytes at 0 .*: this kernel has no such call$/,
   });
 }, { skip: kernelName === "linux" && "linux kernel: has it" });
+
+testWithin("a program that Node was told is a module has its threads all the same", async () => {
+  await using scene = new Scene(GROUNDS[0]!);
+  const path = scene.file();
+  const program = `
+    const { open } = await import(${JSON.stringify(new URL("../mod.ts", import.meta.url).href)});
+    const file = await open(${JSON.stringify(path)}, "r+");
+    await file.allocate(0, 100).catch((error) => { if (error.errno !== -95) throw error; });
+    await file.write("content", 200);
+    await file.close();`;
+  const args = [process.execPath, ...process.execArgv.filter((arg) => !arg.startsWith("--test"))];
+  const { code, stderr } = await runProgram([...args, "--input-type=module", "-e", program]);
+  assert.equal(code, 0, stderr);
+  assert.equal(readFileSync(path, "latin1").slice(200), "content");
+}, { skip: ("Bun" in globalThis || "Deno" in globalThis) && "the option is Node's" });

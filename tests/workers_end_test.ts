@@ -7,7 +7,7 @@ import { AioContext } from "../src/context.ts";
 import { allocate } from "../src/memory/allocate.ts";
 import { open } from "../src/open.ts";
 import { pattern, sameBytes } from "./support/bytes.ts";
-import { linuxOnly } from "./support/real_kernel.ts";
+import { linuxOnly, real } from "./support/real_kernel.ts";
 import { TempFile } from "./support/temp.ts";
 import { within } from "./support/within.ts";
 import type { End } from "./support/working_worker.ts";
@@ -65,3 +65,23 @@ for (const end of ["nothing is left", "process.exit", "an error", "terminate"] a
     assert.equal(contexts(), before);
   });
 }
+
+test(
+  "a worker that ends leaves alone what has the id of a context it once made",
+  reason,
+  async () => {
+    const worker = new Worker(new URL("support/context_maker.ts", import.meta.url));
+    const theirs = await within(
+      20_000,
+      new Promise<number>((resolve) => worker.on("message", resolve)),
+    );
+    assert.equal(real.io_destroy(theirs), 0);
+    const id = new BigUint64Array(1);
+    assert.equal(real.io_setup(64, id), 0);
+    assert.equal(Number(id[0]), theirs, "the kernel gave the address again");
+    const ended = new Promise((resolve) => worker.on("exit", resolve));
+    worker.postMessage("end");
+    await within(20_000, ended);
+    assert.equal(real.io_destroy(theirs), 0, "it lives");
+  },
+);
