@@ -56,6 +56,7 @@ export function bun(): Runtime {
       return (...args) => Number(call(...args));
     },
     callElsewhere: inWorker(OPEN),
+    fsCopies: true,
     view: (address, byteLength) => ffi.toArrayBuffer(address, 0, byteLength),
     // A view on the whole buffer: a small typed array would move when its buffer is asked for
     // Of no memory it would return an error, not throw it

@@ -32,6 +32,8 @@ export interface Native {
   readonly pwrite:
     | ((fd: number, address: number, byteLength: number, position: number) => Promise<number>)
     | undefined;
+  /** See {@link Runtime.fsCopies}. */
+  readonly fsCopies: boolean;
   /** Has a function of libc called by another thread: its result, or `-errno`. */
   callElsewhere(symbol: string, words: number[]): Promise<number>;
   /** A new eventfd, bound to the event loop. */
@@ -83,6 +85,7 @@ function compose(runtime: Runtime): Native {
     addressOf: (buffer) => runtime.addressOf(buffer),
     // Deno's node:fs writes on the thread that asks, even with a callback
     pwrite: runtime.bindElsewhere?.("pwrite", 4),
+    fsCopies: runtime.fsCopies ?? false,
     callElsewhere: (symbol, words) => runtime.callElsewhere(symbol, words),
     eventfd: (wake) => new Eventfd(runtime, wake),
   };

@@ -38,6 +38,11 @@ export interface Runtime {
    * `-errno`. Keeps the process alive until then.
    */
   callElsewhere(symbol: string, words: number[]): Promise<number>;
+  /**
+   * Whether the asynchronous calls of `node:fs` copy memory of WebAssembly on the thread that asks,
+   * as Bun does because such memory may grow.
+   */
+  readonly fsCopies?: true;
   /** A view on memory, without a copy and without an owner. */
   view(address: number, byteLength: number): ArrayBuffer;
   /** Where the bytes of a buffer lie now. */

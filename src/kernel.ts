@@ -141,6 +141,12 @@ export interface Kernel {
    */
   pwrite?(fd: number, address: Address, byteLength: number, position: number): Promise<number>;
   /**
+   * All bytes of a buffer, in a form that `node:fs` uses where they lie. Only there where it copies
+   * memory from `allocate` of the main module, on this thread. The buffer must be kept while the
+   * bytes are used, and nobody else must see them: they can be detached.
+   */
+  lend?(buffer: ArrayBuffer): Uint8Array<ArrayBuffer>;
+  /**
    * Has space reserved by another thread; see fallocate(2), mode 0. Without it a file has no
    * `allocate`.
    *

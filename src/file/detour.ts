@@ -100,9 +100,14 @@ export class Detour implements Sink {
 
   /** Has it made by the threads of `node:fs`. */
   #walk(): void {
-    const { fd } = this.#file!;
-    const { bytes } = this.#piece!;
-    const offset = this.#offset + this.#written;
+    const { fd, core: { kernel } } = this.#file!;
+    let { bytes } = this.#piece!;
+    let offset = this.#offset + this.#written;
+    if (kernel.lend !== undefined) {
+      offset += bytes.byteOffset;
+      // The piece is kept until the end, and with it the memory
+      bytes = kernel.lend(bytes.buffer);
+    }
     const length = this.#length - this.#written;
     const position = this.#position + this.#written;
     try {

@@ -47,6 +47,8 @@ export class LinuxKernel implements Kernel {
   readonly #fcntl: LibcCall;
   /** See {@link Kernel.pwrite}. */
   readonly pwrite?: NonNullable<Kernel["pwrite"]>;
+  /** See {@link Kernel.lend}. */
+  readonly lend?: NonNullable<Kernel["lend"]>;
 
   /**
    * @param native The runtime's FFI
@@ -68,6 +70,7 @@ export class LinuxKernel implements Kernel {
     this.#ioPgetevents = native.syscall(SYS_io_pgetevents[machine], 6);
     this.#fcntl = native.syscall(SYS_fcntl[machine], 3);
     if (native.pwrite !== undefined) this.pwrite = native.pwrite;
+    if (native.fsCopies) this.lend = lender(native);
   }
 
   /** See {@link Kernel.io_setup}. */
@@ -217,4 +220,17 @@ export class LinuxKernel implements Kernel {
   limits(): Limits | undefined {
     return readLimits();
   }
+}
+
+/** See {@link Kernel.lend}. */
+function lender(native: Native): NonNullable<Kernel["lend"]> {
+  const lent = new WeakMap<ArrayBuffer, Uint8Array<ArrayBuffer>>();
+  return (buffer) => {
+    let bytes = lent.get(buffer);
+    if (bytes === undefined) {
+      bytes = new Uint8Array(native.view(native.addressOf(buffer), buffer.byteLength));
+      lent.set(buffer, bytes);
+    }
+    return bytes;
+  };
 }
