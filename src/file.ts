@@ -41,6 +41,7 @@ import {
 } from "./file/arguments.ts";
 import { type Chunks, chunksOf } from "./file/chunks.ts";
 import { unwatch, watch } from "./forgotten.ts";
+import { suitsOnce, writeAtOnce } from "./file/write_at_once.ts";
 import { holdLength, LENGTH_GATE, writeFrom } from "./file/write_from.ts";
 
 const fstatAsync = promisify(fstat);
@@ -361,16 +362,24 @@ export class AioFile implements AsyncDisposable {
    * @throws {RangeError} ERR_OUT_OF_RANGE
    * @throws {AioError} What the kernel answered
    */
-  async write<D extends ArrayBufferView | string>(
+  write<D extends ArrayBufferView | string>(
     data: D,
     offset?: number | WriteOptions | null,
     length?: number | BufferEncoding | null,
     position?: number | null,
   ): Promise<{ bytesWritten: number; buffer: D }> {
-    const write = parseWrite(data, offset, length, position);
-    this.#file.check("write");
-    const bytesWritten = await this.#writeBytes(write.bytes, write.position, write.rwFlags);
-    return { bytesWritten, buffer: data };
+    try {
+      const write = parseWrite(data, offset, length, position);
+      const file = this.#file;
+      file.check("write");
+      const result = (bytesWritten: number) => ({ bytesWritten, buffer: data });
+      if (write.position !== undefined && suitsOnce(file, write.bytes, write.position)) {
+        return writeAtOnce(file, write.bytes, write.position, write.rwFlags, result);
+      }
+      return this.#writeBytes(write.bytes, write.position, write.rwFlags).then(result);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /**

@@ -1,5 +1,5 @@
 /**
- * Locks on ranges of a file, held by writes with O_DIRECT against each other.
+ * Locks on ranges of a file, held by writes against each other.
  *
  * A write that does not fill its blocks reads them, merges and writes them back: what another
  * write put there in between would be lost. Such a write holds its blocks alone; one that fills
@@ -8,52 +8,89 @@
  * @module
  */
 
-interface Hold {
-  start: number;
-  end: number;
-  alone: boolean;
-  /** Whether it has the range, or waits for it. */
-  granted: boolean;
+/** A range that somebody has, or waits for. */
+export class Hold {
+  readonly start: number;
+  readonly end: number;
+  readonly alone: boolean;
+  /** How many older ones stand against it. */
+  blockers = 0;
   /** Ends the wait. */
   grant: (() => void) | undefined;
+  older: Hold | undefined;
+  younger: Hold | undefined;
+  readonly #lock: RangeLock;
+
+  constructor(lock: RangeLock, start: number, end: number, alone: boolean) {
+    this.#lock = lock;
+    this.start = start;
+    this.end = end;
+    this.alone = alone;
+  }
+
+  /** Gives the range back. */
+  release(): void {
+    this.#lock.remove(this);
+  }
 }
 
-/** Ranges of bytes held or waited for, oldest first. */
+/** Ranges of bytes held or waited for; first come, first served, so nobody starves. */
 export class RangeLock {
-  #holds: Hold[] = [];
-  #waiting = 0;
+  #oldest: Hold | undefined;
+  #youngest: Hold | undefined;
+  /** How many want to be alone, or are. */
+  #alone = 0;
+
+  /** Whether one that shares might have to wait: nobody does while nobody wants to be alone. */
+  get contested(): boolean {
+    return this.#alone > 0;
+  }
 
   /**
-   * Waits for a range.
+   * Asks for a range. It is there at once unless there are {@link Hold.blockers}.
    *
    * @param start First byte
    * @param end One past the last byte; Infinity where the write changes the length of the file
    * @param alone Whether nobody else may hold any of it
+   */
+  take(start: number, end: number, alone: boolean): Hold {
+    const hold = new Hold(this, start, end, alone);
+    if (alone || this.#alone > 0) {
+      for (let other = this.#oldest; other !== undefined; other = other.younger) {
+        if (conflict(other, hold)) hold.blockers++;
+      }
+    }
+    hold.older = this.#youngest;
+    if (this.#youngest === undefined) this.#oldest = hold;
+    else this.#youngest.younger = hold;
+    this.#youngest = hold;
+    if (alone) this.#alone++;
+    return hold;
+  }
+
+  /**
+   * Waits for a range; see {@link RangeLock.take}.
+   *
    * @returns A function that gives the range back
    */
   async hold(start: number, end: number, alone: boolean): Promise<() => void> {
-    const hold: Hold = { start, end, alone, granted: true, grant: undefined };
-    const free = !this.#holds.some((older) => conflict(older, hold));
-    this.#holds.push(hold);
-    if (!free) {
-      hold.granted = false;
-      this.#waiting++;
-      await new Promise<void>((resolve) => hold.grant = resolve);
-    }
-    return () => {
-      this.#holds.splice(this.#holds.indexOf(hold), 1);
-      if (this.#waiting > 0) this.#grantAll();
-    };
+    const hold = this.take(start, end, alone);
+    if (hold.blockers > 0) await new Promise<void>((resolve) => hold.grant = resolve);
+    return () => hold.release();
   }
 
-  /** Grants what nothing older stands against: first come, first served, so nobody starves. */
-  #grantAll(): void {
-    for (const [index, hold] of this.#holds.entries()) {
-      if (hold.granted) continue;
-      if (this.#holds.slice(0, index).some((older) => conflict(older, hold))) continue;
-      hold.granted = true;
-      this.#waiting--;
-      hold.grant!();
+  /** See {@link Hold.release}. */
+  remove(hold: Hold): void {
+    const { older, younger } = hold;
+    if (older === undefined) this.#oldest = younger;
+    else older.younger = younger;
+    if (younger === undefined) this.#youngest = older;
+    else younger.older = older;
+    // Nobody waits for one of many that share
+    if (this.#alone === 0) return;
+    if (hold.alone) this.#alone--;
+    for (let other = younger; other !== undefined; other = other.younger) {
+      if (conflict(hold, other) && --other.blockers === 0) other.grant?.();
     }
   }
 }

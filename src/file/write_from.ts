@@ -16,7 +16,7 @@ import { transfer } from "./transfer.ts";
 const fstatAsync = promisify(fstat);
 
 /** Writes longer than this are made of several, one after the other: a multiple of all blocks. */
-const LARGEST_WRITE = 1 << 20;
+export const LARGEST_WRITE = 1 << 20;
 /** No machine that runs Linux has larger pages, and few file systems larger blocks. */
 const LARGEST_PAGE = 65536;
 /** PIPE_BUF: for so many bytes there is room when poll says so. See pipe(7). */
