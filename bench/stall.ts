@@ -7,8 +7,7 @@
  *     node bench/stall.ts --only cold-scan,hot-1m
  *
  * Each cell is a process of its own. Beside the load runs a loop of setImmediate that notes how
- * far its turns lie apart: see `bench/stall/meter.ts`. What is cold is evicted before, which needs
- * root.
+ * far its turns lie apart: see `bench/stall/meter.ts`. What is cold is evicted before.
  *
  * @module
  */
