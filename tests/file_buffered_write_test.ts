@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { readFileSync, writeSync } from "node:fs";
+import { setImmediate } from "node:timers";
 import { AioContext, type AioFile, allocate, open } from "../mod.ts";
 import {
   IOCB_CMD_FDSYNC,
@@ -117,6 +118,47 @@ testWithin("a kernel that can write by another thread does so", async () => {
     sameBytes(readFileSync(file.path), readFileSync(expected.path));
   }
 }, LINUX);
+
+testWithin("writes that are done at once leave the event loop its turns", async () => {
+  // As where threads are done while callbacks still run: then each write asks for the next
+  const pwrite = (_fd: number, _address: number, byteLength: number) => Promise.resolve(byteLength);
+  using cold = new ColdKernel(() => "nothing", { pwrite });
+  await using scene = new Scene(BUFFERED);
+  await using context = new AioContext({ kernel: cold.kernel, entries: 16 });
+  const file = await scene.holding("", "w+", { context });
+  let turns = 0;
+  let left = 3200;
+  const count = () => {
+    turns++;
+    if (left > 0) setImmediate(count);
+  };
+  setImmediate(count);
+  const buffer = new Uint8Array(10);
+  await Promise.all(Array.from({ length: 64 }, async () => {
+    while (left-- > 0) await file.write(buffer, 0, 10, 0);
+  }));
+  assert.ok(turns >= 50, `${turns} turns`);
+}, LINUX);
+
+testWithin("a write from memory of any kind is as it was when it was begun", async () => {
+  await using scene = new Scene(BUFFERED);
+  const file = await scene.holding("", "w+");
+  const memory = allocate(3 * 5000);
+  const plain = new Uint8Array(5000);
+  const writes = [];
+  memory.subarray(7, 5007).set(pattern(5000));
+  writes.push(file.write(memory, 7, 5000, 0));
+  plain.set(pattern(5000));
+  writes.push(file.write(plain, 0, 5000, 5000));
+  // The one from `allocate` is used where it lies, all other memory is copied
+  plain.fill(0xff);
+  writes.push(file.write(new DataView(pattern(5000).buffer, 1, 4999), 0, 4999, 10_000));
+  for (const { bytesWritten } of await Promise.all(writes)) assert.ok(bytesWritten >= 4999);
+  const content = readFileSync(file.path);
+  sameBytes(content.subarray(0, 5000), pattern(5000));
+  sameBytes(content.subarray(5000, 10_000), pattern(5000));
+  sameBytes(content.subarray(10_000), pattern(5000).subarray(1));
+});
 
 testWithin("a write that finds no room says so in the usual way", async () => {
   await using file = await open("/dev/full", "r+");

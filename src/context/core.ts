@@ -28,6 +28,7 @@ import { AioError } from "../error.ts";
 import type { Address, Kernel } from "../kernel.ts";
 import { isAllocated } from "../memory/allocate.ts";
 import { type Piece, type Slab, slabOf } from "../memory/slab.ts";
+import { Allowance, LARGEST_PORTION_BYTES } from "./allowance.ts";
 import { Batch } from "./batch.ts";
 import { Backlog } from "./backlog.ts";
 import { Completion } from "./completion.ts";
@@ -77,12 +78,6 @@ const FIRST_ANSWER = 2;
 /** How completions are taken: out of the ring in memory, or by io_getevents alone. */
 export type Reap = "ring" | "syscall";
 
-/**
- * Bytes that io_submit may copy in one turn of the event loop; a request that begins within them
- * may end beyond. About 0.1 ms; what the program then does with 128 blocks of 4 KiB takes longer.
- */
-const COPIED_PER_TURN = 1 << 19;
-
 /** States of a slot. */
 const FREE = 0;
 const QUEUED = 1;
@@ -123,8 +118,7 @@ export class Core {
   #untilSend = Infinity;
   #stride = Infinity;
   #nextTicket = 1;
-  /** What is left of {@link COPIED_PER_TURN}. */
-  #allowance = COPIED_PER_TURN;
+  readonly #allowance = new Allowance();
   /** Whether any of the queue is copied by io_submit. */
   #copying = false;
 
@@ -317,30 +311,32 @@ export class Core {
 
   /** A new turn of the event loop: io_submit may hold the thread again for a while. */
   turn(): void {
-    this.#allowance = COPIED_PER_TURN;
+    this.#allowance.renew();
   }
 
   /** Whether some of the queue has to wait for the next {@link Core.turn}. */
   get heldBack(): boolean {
-    return this.#copying && this.#allowance <= 0;
+    return this.#copying && this.#allowance.spent;
   }
 
-  /** How many requests may be sent: all, unless io_submit would copy too much. */
+  /** How many requests may be sent at once: all, unless io_submit has work of its own with them. */
   #sendable(): number {
     const queued = this.#last - this.#first;
     if (!this.#copying) return queued;
-    let left = this.#allowance;
+    let left = this.#allowance.spent ? 0 : this.#allowance.portion;
+    let bytes = 0;
     for (let i = 0; i < queued; i++) {
       const copied = this.#copied[this.#order[this.#first + i]!]!;
-      if (copied > 0 && left <= 0) return i;
-      left -= copied;
+      if (copied === 0) continue;
+      if (left-- === 0 || bytes >= LARGEST_PORTION_BYTES) return i;
+      bytes += copied;
     }
     return queued;
   }
 
   /**
-   * Sends what is queued, with one io_submit if the kernel takes it all and it is not too much to
-   * copy in one turn.
+   * Sends what is queued, with one io_submit if the kernel takes it all and hands it on; see
+   * {@link Allowance} for the rest.
    *
    * @returns How many requests the kernel accepted
    */
@@ -353,10 +349,11 @@ export class Core {
       if (sendable === 0) break;
       const { contextId, pointersAddress } = this.#engine;
       const pointers = pointersAddress + 8 * this.#first;
+      const start = this.#copying ? performance.now() : 0;
       const accepted = this.kernel.io_submit(contextId, sendable, pointers);
       if (accepted === -EAGAIN || accepted === -EINTR) break;
       if (accepted > 0) {
-        if (this.#copying) this.#charge(accepted);
+        if (this.#copying) this.#charge(accepted, performance.now() - start);
         for (let i = 0; i < accepted; i++) this.#states[this.#order[this.#first++]!] = SUBMITTED;
         this.inFlight += accepted;
         total += accepted;
@@ -372,11 +369,13 @@ export class Core {
     return total;
   }
 
-  /** Takes what the first of the queue copied off the allowance. */
-  #charge(accepted: number): void {
+  /** Takes what io_submit did itself with the first of the queue off the allowance. */
+  #charge(accepted: number, milliseconds: number): void {
+    let count = 0;
     for (let i = 0; i < accepted; i++) {
-      this.#allowance -= this.#copied[this.#order[this.#first + i]!]!;
+      if (this.#copied[this.#order[this.#first + i]!]! > 0) count++;
     }
+    if (count > 0) this.#allowance.charge(count, milliseconds);
   }
 
   // The way up

@@ -10,7 +10,9 @@ import { IOCB_CMD_PREAD } from "../abi/opcodes.ts";
 import { RWF_DSYNC, RWF_NOWAIT } from "../abi/rw_flags.ts";
 import type { Sink } from "../context/request.ts";
 import type { Piece } from "../memory/slab.ts";
+import type { Miss } from "./misses.ts";
 import type { OpenFile } from "./open_file.ts";
+import { beginInTurn, type Task } from "./per_turn.ts";
 
 /** Those that are over, to be used again. */
 const idle: Detour[] = [];
@@ -19,7 +21,7 @@ const idle: Detour[] = [];
  * One transfer: tried with RWF_NOWAIT, and made by the threads of `node:fs` if it would have had
  * to wait; or made there at once. The sink learns nothing of it but the result.
  */
-export class Detour implements Sink {
+export class Detour implements Sink, Task, Miss {
   #file: OpenFile | undefined;
   #opcode = 0;
   #piece: Piece | undefined;
@@ -30,6 +32,10 @@ export class Detour implements Sink {
   #sink: Sink | undefined;
   /** Bytes written so far. */
   #written = 0;
+  /** See {@link Miss}. */
+  tries = 0;
+  /** Whether {@link Misses} waits for it. */
+  #missed = false;
 
   /** Takes one that is idle, or makes one. */
   static of(
@@ -52,6 +58,8 @@ export class Detour implements Sink {
     detour.#rwFlags = rwFlags;
     detour.#sink = sink;
     detour.#written = 0;
+    detour.tries = 0;
+    detour.#missed = false;
     return detour;
   }
 
@@ -83,12 +91,26 @@ export class Detour implements Sink {
     if (this.#opcode !== IOCB_CMD_PREAD && res > 0) this.#written = res;
     // A short read is the sink's to go on with; a short write is no end but a need to wait
     const cut = this.#written > 0 && this.#written < this.#length;
-    if (refused || cut) this.walk();
+    const { direct, misses } = this.#file!;
+    if (res === -EAGAIN && this.#opcode === IOCB_CMD_PREAD && !direct) return misses.add(this);
+    if (this.tries > 0) misses.found();
+    if (refused || cut) this.goElsewhere();
     else this.#end(res);
   }
 
-  /** Has it made by other threads. */
+  /** See {@link Miss}. */
   walk(): void {
+    this.#missed = true;
+    this.goElsewhere();
+  }
+
+  /** Has it made by other threads. */
+  goElsewhere(): void {
+    beginInTurn(this);
+  }
+
+  /** See {@link Task}. */
+  begin(): void {
     const { fd, core: { kernel } } = this.#file!;
     if (this.#opcode === IOCB_CMD_PREAD || kernel.pwrite === undefined) return this.#walk();
     const done = this.#written;
@@ -133,7 +155,8 @@ export class Detour implements Sink {
   };
 
   #arrive(res: number): void {
-    const { pump } = this.#file!;
+    const { pump, misses } = this.#file!;
+    if (this.#missed) misses.walked();
     this.#end(res);
     // The sink may have asked for more
     pump.flushSoon();

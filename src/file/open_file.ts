@@ -13,6 +13,7 @@ import { AioError } from "../error.ts";
 import type { Address, DirectAlignment } from "../kernel.ts";
 import type { Piece } from "../memory/slab.ts";
 import { Detour } from "./detour.ts";
+import { Misses } from "./misses.ts";
 import type { RangeLock } from "./range_lock.ts";
 import { type Way, waysOf } from "./way.ts";
 
@@ -63,6 +64,8 @@ export class OpenFile {
    * regular file that is opened with O_DIRECT to be written; a descriptor of its own.
    */
   readonly buffered: OpenFile | undefined;
+  /** Reads that the page cache did not have. */
+  readonly misses: Misses = new Misses();
   /** Set when closing begins: nothing new is started. */
   closed = false;
   #reads: Way;
@@ -155,7 +158,7 @@ export class OpenFile {
     }
     const detour = Detour.of(this, opcode, piece, offset, length, position, rwFlags, sink);
     if (way === "prompt") return detour.attempt();
-    detour.walk();
+    detour.goElsewhere();
     return 0;
   }
 

@@ -3,7 +3,8 @@
  *
  * io_submit is asynchronous where a device moves the bytes. What goes through the page cache it
  * does itself: it copies what is there and waits for what is not. So it is told not to wait
- * (RWF_NOWAIT), and what would have had to is done by the threads of `node:fs`:
+ * (RWF_NOWAIT), and what would have had to is done by the threads of `node:fs`; of reads that are
+not cached only some, see `misses.ts`:
  *
  * | | reads | writes |
  * | --- | --- | --- |
@@ -24,7 +25,7 @@ import type { Kernel } from "../kernel.ts";
 /**
  * - `kernel`: io_submit hands it over and returns
  * - `copied`: io_submit copies, so it takes as long as that
- * - `prompt`: io_submit does it if it need not wait, else the threads of `node:fs`
+ * - `prompt`: io_submit does it if it need not wait, else the threads of `node:fs` have to
  * - `threads`: the threads of `node:fs`
  */
 export type Way = "kernel" | "copied" | "prompt" | "threads";
