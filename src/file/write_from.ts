@@ -228,9 +228,9 @@ async function writeToEnd(
   const write = position % offset === 0 ? writePart : merge;
   const written = cut === 0 ? 0 : await write(file, part.subarray(0, cut), position, rwFlags);
   if (written < cut) return written;
-  checkIntact(part, end - position, "write from");
-  file.writesCached(pageOf(position + cut, offset), roundUp(end, LARGEST_PAGE));
   try {
+    checkIntact(part, end - position, "write from");
+    file.writesCached(pageOf(position + cut, offset), roundUp(end, LARGEST_PAGE));
     return written + await writePart(buffered, part.subarray(cut), position + cut, rwFlags);
   } catch (error) {
     // What was written counts; who writes the rest meets the error again
