@@ -20,12 +20,12 @@ const CONTENT = pattern(3 * MIB + 37);
 async function onCold(
   cached: (nth: number) => Cached,
   body: (file: AioFile, cold: ColdKernel, context: AioContext) => Promise<void>,
-  content: Uint8Array = CONTENT,
+  entries = 16,
 ): Promise<void> {
   using cold = new ColdKernel(cached);
   await using scene = new Scene(BUFFERED);
-  await using context = new AioContext({ kernel: cold.kernel, entries: 16 });
-  await body(await scene.holding(content, "r+", { context }), cold, context);
+  await using context = new AioContext({ kernel: cold.kernel, entries });
+  await body(await scene.holding(CONTENT, "r+", { context }), cold, context);
 }
 
 const READS: Record<string, (file: AioFile) => Promise<Uint8Array[]>> = {
@@ -250,6 +250,22 @@ testWithin("large cached reads leave the event loop its turns", async () => {
       );
     }
   });
+}, LINUX);
+
+testWithin("where reads were not cached few leave a turn, and more as they are found", async () => {
+  await onCold(() => "nothing", async (file, cold) => {
+    await readBlocks(file, 64);
+    assert.equal(cold.batches[0], 64);
+    cold.batches.length = 0;
+    await readBlocks(file, 64);
+    assert.ok(Math.max(...cold.batches) <= 4, String(cold.batches));
+    cold.cached = () => "all";
+    await readBlocks(file, 200);
+    await nextTurn();
+    cold.batches.length = 0;
+    await readBlocks(file, 64);
+    assert.deepEqual(cold.batches, [64]);
+  }, 64);
 }, LINUX);
 
 testWithin("a context's own requests behind large reads of a file come, too", async () => {

@@ -1,47 +1,52 @@
 /**
- * How long io_submit may hold the thread with what it does itself.
+ * How much a turn of the event loop has io_submit do itself.
  *
- * It hands over what a device moves, and returns. What lies in memory it copies, and for what is
- * not there, though told not to wait, it starts the reading of it: 1 µs a request or 30, and nobody
- * can tell before. So such requests are sent in portions, as large as the last ones allow, until
- * the time of this turn of the event loop is used up.
+ * It hands over what a device moves, and returns. What lies in memory it copies, at a microsecond
+ * a request; and for what is not there, though told not to wait, it starts the reading of it, at 25
+ * to 40. Nobody can tell before, but where some were missing lately, more will be.
  *
  * @module
  */
 
-/** Milliseconds a turn. The program's own work on what was read takes longer. */
-const TURN_MILLISECONDS = 0.1;
-/** What is in memory may be followed by what is not: no portion has more requests. */
-const LARGEST_PORTION = 32;
-/** Nor more bytes, but for a request that begins within them. */
-export const LARGEST_PORTION_BYTES: number = 1 << 19;
+/** The most requests a turn. */
+const REQUESTS = 64;
+/** Bytes a turn: 0.1 ms. The request that crosses it is copied whole. */
+const BYTES = 1 << 19;
+/** What a request takes that is not there, if one that is there takes 1. */
+const COST_OF_MISSING = 30;
+/** So much of a turn, in the same measure, may go to those that are not there: 0.1 ms. */
+const COST = 100;
+/** So many requests are remembered, the older ones less and less. */
+const MEMORY = 16;
 
-/** The time of one context. */
+/** That of one context. */
 export class Allowance {
-  #left = TURN_MILLISECONDS;
-  /** Milliseconds that a request takes. */
-  #cost = TURN_MILLISECONDS / LARGEST_PORTION;
+  /** Left to this turn. */
+  requests: number = REQUESTS;
+  /** See {@link Allowance.requests}. */
+  bytes: number = BYTES;
+  /** Whether some of it is gone, so that the next turn has to {@link Allowance.renew} it. */
+  used: boolean = false;
+  /** How many of the last ones were missing, 0 to 1. */
+  #missing = 0;
 
   /** A new turn of the event loop. */
   renew(): void {
-    this.#left = TURN_MILLISECONDS;
+    const cost = 1 + this.#missing * COST_OF_MISSING;
+    this.requests = Math.min(REQUESTS, Math.floor(COST / cost));
+    this.bytes = BYTES;
+    this.used = false;
   }
 
-  /** Whether the rest has to wait for the next turn. */
-  get spent(): boolean {
-    return this.#left <= 0;
+  /** A request leaves of which io_submit copies so much. */
+  charge(bytes: number): void {
+    this.requests--;
+    this.bytes -= bytes;
+    this.used = true;
   }
 
-  /** How many requests may be sent at once. */
-  get portion(): number {
-    return Math.max(1, Math.min(LARGEST_PORTION, Math.floor(TURN_MILLISECONDS / this.#cost)));
-  }
-
-  /** `count` requests took so long. */
-  charge(count: number, milliseconds: number): void {
-    this.#left -= milliseconds;
-    const cost = milliseconds / count;
-    // Slower is believed at once, faster bit by bit
-    this.#cost = Math.max(cost, (this.#cost + cost) / 2);
+  /** One came back, and its bytes had been there or not. */
+  learn(missing: boolean): void {
+    this.#missing += ((missing ? 1 : 0) - this.#missing) / MEMORY;
   }
 }

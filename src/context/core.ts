@@ -28,7 +28,7 @@ import { AioError } from "../error.ts";
 import type { Address, Kernel } from "../kernel.ts";
 import { isAllocated } from "../memory/allocate.ts";
 import { type Piece, type Slab, slabOf } from "../memory/slab.ts";
-import { Allowance, LARGEST_PORTION_BYTES } from "./allowance.ts";
+import { Allowance } from "./allowance.ts";
 import { Batch } from "./batch.ts";
 import { Backlog } from "./backlog.ts";
 import { Completion } from "./completion.ts";
@@ -314,22 +314,22 @@ export class Core {
     this.#allowance.renew();
   }
 
-  /** Whether some of the queue has to wait for the next {@link Core.turn}. */
-  get heldBack(): boolean {
-    return this.#copying && this.#allowance.spent;
+  /** Whether {@link Core.turn} is to be called in the next turn, also for some of the queue. */
+  get needsTurn(): boolean {
+    return this.#allowance.used;
   }
 
-  /** How many requests may be sent at once: all, unless io_submit has work of its own with them. */
+  /** How many requests may be sent: all, unless io_submit has work of its own with them. */
   #sendable(): number {
     const queued = this.#last - this.#first;
     if (!this.#copying) return queued;
-    let left = this.#allowance.spent ? 0 : this.#allowance.portion;
-    let bytes = 0;
+    let { requests, bytes } = this.#allowance;
     for (let i = 0; i < queued; i++) {
       const copied = this.#copied[this.#order[this.#first + i]!]!;
       if (copied === 0) continue;
-      if (left-- === 0 || bytes >= LARGEST_PORTION_BYTES) return i;
-      bytes += copied;
+      if (requests <= 0 || bytes <= 0) return i;
+      requests--;
+      bytes -= copied;
     }
     return queued;
   }
@@ -349,12 +349,10 @@ export class Core {
       if (sendable === 0) break;
       const { contextId, pointersAddress } = this.#engine;
       const pointers = pointersAddress + 8 * this.#first;
-      const start = this.#copying ? performance.now() : 0;
       const accepted = this.kernel.io_submit(contextId, sendable, pointers);
       if (accepted === -EAGAIN || accepted === -EINTR) break;
       if (accepted > 0) {
-        if (this.#copying) this.#charge(accepted, performance.now() - start);
-        for (let i = 0; i < accepted; i++) this.#states[this.#order[this.#first++]!] = SUBMITTED;
+        for (let i = 0; i < accepted; i++) this.#sent(this.#order[this.#first++]!);
         this.inFlight += accepted;
         total += accepted;
       } else {
@@ -369,13 +367,11 @@ export class Core {
     return total;
   }
 
-  /** Takes what io_submit did itself with the first of the queue off the allowance. */
-  #charge(accepted: number, milliseconds: number): void {
-    let count = 0;
-    for (let i = 0; i < accepted; i++) {
-      if (this.#copied[this.#order[this.#first + i]!]! > 0) count++;
-    }
-    if (count > 0) this.#allowance.charge(count, milliseconds);
+  /** The kernel has it; what io_submit did itself comes off the allowance. */
+  #sent(slot: number): void {
+    this.#states[slot] = SUBMITTED;
+    const copied = this.#copied[slot]!;
+    if (copied > 0) this.#allowance.charge(copied);
   }
 
   // The way up
@@ -476,6 +472,7 @@ export class Core {
   #finish(slot: number, res: number): void {
     // A cancelled poll says 0, as if it had become ready to nothing
     if (this.#states[slot] === CANCELLED && res === 0) res = -ECANCELED;
+    if (this.#copied[slot]! > 0) this.#allowance.learn(res === -EAGAIN);
     this.#states[slot] = FREE;
     this.#free[this.#freeCount++] = slot;
     const piece = this.#pieces[slot];

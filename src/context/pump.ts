@@ -78,7 +78,7 @@ export class Pump {
     // Whatever the loop does next, also if it never asks again, the process is to stay alive
     // A short read that goes on is queued by its own completion, and nobody else asks for it
     const unsent = core.queued > 0 && core.sinks > 0;
-    if (core.inFlight > 0 || core.heldBack || unsent || this.#waiters.length > 0) this.schedule();
+    if (core.inFlight > 0 || core.needsTurn || unsent || this.#waiters.length > 0) this.schedule();
     else this.#relax();
     return found;
   }
@@ -137,7 +137,8 @@ export class Pump {
     // What is cached is there already; but continuations must not keep the event loop for ever
     if (performance.now() - this.#turnStart <= TURN_MILLISECONDS) core.reap();
     // What was taken may be what a loop waits for: the turn tells it
-    if (core.inFlight > 0 || core.queued > 0 || this.#waiters.length > 0) this.schedule();
+    const more = core.inFlight > 0 || core.queued > 0 || core.needsTurn;
+    if (more || this.#waiters.length > 0) this.schedule();
     else this.#relax();
   };
 
@@ -206,7 +207,7 @@ export class Pump {
 
   #goOn(found: boolean, wanted: boolean): void {
     const core = this.#core;
-    if (core.heldBack) this.schedule();
+    if (core.needsTurn) this.schedule();
     else if (core.inFlight === 0) {
       this.#relax();
       // The kernel refuses for want of memory, and no completion will tell when it has some
