@@ -41,7 +41,8 @@ The longest stalls of the event loop while files are read and written, in millis
 const NOTES: readonly string[] = [
   "What something that happens at any moment waits until the event loop turns to it, in ms:",
   "half of the time no longer than p50, 999 of 1000 times no longer than p99.9.",
-  "The time for which the machine gave the thread no CPU is not counted.",
+  "The time for which the machine gave the thread no CPU is not counted. unseen: the share of the",
+  "time in which this virtual machine gave memory back to its host, and was halted by that.",
   "idle: the same loop without a load, which shows what this machine takes away by itself.",
 ];
 
@@ -133,8 +134,9 @@ function tableOf(rows: readonly Row[]): string[] {
     median(rounds.map(({ rate }) => rate)).toFixed(0),
     ...(["p50", "p999"] as const).map((key) => median(rounds.map((it) => it[key])).toFixed(2)),
     Math.max(...rounds.map(({ longest }) => longest)).toFixed(1),
+    (median(rounds.map(({ unseen }) => unseen)) * 100).toFixed(0) + " %",
   ]);
-  const table = [["load", "", "", "MiB/s", "p50", "p99.9", "longest"], ...cells];
+  const table = [["load", "", "", "MiB/s", "p50", "p99.9", "longest", "unseen"], ...cells];
   const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
   const lines = table.map((row) =>
     row.map((text, column) =>

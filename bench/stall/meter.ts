@@ -1,5 +1,5 @@
 import { clearImmediate, setImmediate } from "node:timers";
-import { runDelay } from "./run_delay.ts";
+import { givenBack, runDelay } from "./counters.ts";
 
 /** What came out, in milliseconds. */
 export interface Stalls {
@@ -11,10 +11,17 @@ export interface Stalls {
   readonly longest: number;
   /** MiB that the load moved in a second. */
   readonly rate: number;
+  /** Which share of the time was not looked at; see {@link AFTERMATH}. */
+  readonly unseen: number;
 }
 
 /** The most turns that are noted. */
 const CAPACITY = 1 << 23;
+/**
+ * Milliseconds that are not looked at after this virtual machine has given memory back to its host.
+ * What it touches then, the loop's or not, waits for the host, for up to 30 ms.
+ */
+const AFTERMATH = 200;
 
 /**
  * Measures the gaps between the turns of the event loop, by a callback in each of them.
@@ -24,14 +31,18 @@ const CAPACITY = 1 << 23;
  * at a random moment meets: within a gap he waits for the rest of it.
  *
  * What other threads and programs take of the thread's time is no stall of the loop's making: the
- * kernel counts it, and it is taken off.
+ * kernel counts it, and it is taken off. What the host of a virtual machine takes nobody counts;
+ * those times are left out.
  */
 export class Meter {
   readonly #gaps = new Float64Array(CAPACITY);
   #count = 0;
   #last = 0;
   #elapsed = 0;
+  #unseen = 0;
   #lastDelay = 0;
+  #lastGivenBack = givenBack();
+  #givenBackAt = -Infinity;
   #immediate: ReturnType<typeof setImmediate> | undefined;
 
   /** The loop's turns count from now on. */
@@ -55,8 +66,12 @@ export class Meter {
   #note(): void {
     const now = performance.now();
     const delay = runDelay();
+    const total = givenBack();
+    if (total !== this.#lastGivenBack) this.#givenBackAt = now;
     const gap = Math.max(0, now - this.#last - (delay - this.#lastDelay));
-    if (this.#count < CAPACITY) this.#gaps[this.#count++] = gap;
+    if (now - this.#givenBackAt < AFTERMATH) this.#unseen += now - this.#last;
+    else if (this.#count < CAPACITY) this.#gaps[this.#count++] = gap;
+    this.#lastGivenBack = total;
     this.#elapsed += now - this.#last;
     this.#last = now;
     this.#lastDelay = delay;
@@ -89,6 +104,7 @@ export class Meter {
       p999: exceededBy(0.001),
       longest: sorted.at(-1) ?? 0,
       rate: bytes / 2 ** 20 / (this.#elapsed / 1000),
+      unseen: this.#unseen / this.#elapsed,
     };
   }
 }

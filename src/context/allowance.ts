@@ -10,8 +10,12 @@
 
 /** The most requests a turn. */
 const REQUESTS = 64;
-/** Bytes a turn: 0.1 ms. The request that crosses it is copied whole. */
-const BYTES = 1 << 19;
+/** Bytes a turn, where they are copied as usual. The request that crosses it is copied whole. */
+const BYTES = 1 << 18;
+/** Where they are not: pages that a virtual machine has just got from its host take 10 µs each. */
+const FEWEST_BYTES = 1 << 16;
+/** What may be spent on them then. */
+const MILLISECONDS = 0.2;
 /** What a request takes that is not there, if one that is there takes 1. */
 const COST_OF_MISSING = 30;
 /** So much of a turn, in the same measure, may go to those that are not there: 0.1 ms. */
@@ -29,12 +33,15 @@ export class Allowance {
   used: boolean = false;
   /** How many of the last ones were missing, 0 to 1. */
   #missing = 0;
+  /** Milliseconds a byte. */
+  #cost = 0;
+  #lastCost = 0;
 
   /** A new turn of the event loop. */
   renew(): void {
     const cost = 1 + this.#missing * COST_OF_MISSING;
     this.requests = Math.min(REQUESTS, Math.floor(COST / cost));
-    this.bytes = BYTES;
+    this.bytes = Math.max(FEWEST_BYTES, Math.min(BYTES, MILLISECONDS / this.#cost));
     this.used = false;
   }
 
@@ -48,5 +55,15 @@ export class Allowance {
   /** One came back, and its bytes had been there or not. */
   learn(missing: boolean): void {
     this.#missing += ((missing ? 1 : 0) - this.#missing) / MEMORY;
+  }
+
+  /** To copy so much took so long. */
+  took(bytes: number, milliseconds: number): void {
+    // The time of a few bytes is that of their requests
+    if (bytes < FEWEST_BYTES) return;
+    const cost = milliseconds / bytes;
+    // Once may be somebody else who had the processor
+    this.#cost = Math.min(cost, this.#lastCost);
+    this.#lastCost = cost;
   }
 }

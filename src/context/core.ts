@@ -349,10 +349,12 @@ export class Core {
       if (sendable === 0) break;
       const { contextId, pointersAddress } = this.#engine;
       const pointers = pointersAddress + 8 * this.#first;
+      const start = this.#copying ? performance.now() : 0;
       const accepted = this.kernel.io_submit(contextId, sendable, pointers);
       if (accepted === -EAGAIN || accepted === -EINTR) break;
       if (accepted > 0) {
-        for (let i = 0; i < accepted; i++) this.#sent(this.#order[this.#first++]!);
+        if (this.#copying) this.#charge(accepted, performance.now() - start);
+        for (let i = 0; i < accepted; i++) this.#states[this.#order[this.#first++]!] = SUBMITTED;
         this.inFlight += accepted;
         total += accepted;
       } else {
@@ -367,11 +369,15 @@ export class Core {
     return total;
   }
 
-  /** The kernel has it; what io_submit did itself comes off the allowance. */
-  #sent(slot: number): void {
-    this.#states[slot] = SUBMITTED;
-    const copied = this.#copied[slot]!;
-    if (copied > 0) this.#allowance.charge(copied);
+  /** Takes what io_submit did itself with the first of the queue off the allowance. */
+  #charge(accepted: number, milliseconds: number): void {
+    let bytes = 0;
+    for (let i = 0; i < accepted; i++) {
+      const copied = this.#copied[this.#order[this.#first + i]!]!;
+      if (copied > 0) this.#allowance.charge(copied);
+      bytes += copied;
+    }
+    this.#allowance.took(bytes, milliseconds);
   }
 
   // The way up

@@ -12,7 +12,7 @@ import type { Sink } from "../context/request.ts";
 import type { Piece } from "../memory/slab.ts";
 import type { Miss } from "./misses.ts";
 import type { OpenFile } from "./open_file.ts";
-import { beginInTurn, type Task } from "./per_turn.ts";
+import { beginInTurn, cameBack, type Task } from "./per_turn.ts";
 
 /** Those that are over, to be used again. */
 const idle: Detour[] = [];
@@ -143,6 +143,7 @@ export class Detour implements Sink, Task, Miss {
   }
 
   readonly #moved = (error: Error | null, count: number): void => {
+    cameBack();
     if (error !== null) return this.#arrive(this.#written > 0 ? this.#written : errnoOf(error));
     if (this.#opcode === IOCB_CMD_PREAD) return this.#arrive(count);
     this.#written += count;
@@ -151,6 +152,7 @@ export class Detour implements Sink, Task, Miss {
   };
 
   readonly #synced = (error: Error | null): void => {
+    cameBack();
     this.#arrive(error === null ? this.#written : errnoOf(error));
   };
 

@@ -2,8 +2,9 @@
  * Work for the threads of `node:fs` in doses.
  *
  * Such a thread may be done while the callbacks of this turn of the event loop are still running,
- * and its callback joins them; if it asks for more, the turn has no end. So each turn begins only
- * so much.
+ * and its callback joins them. If that asks for more, and the threads are quick, the turn has no
+ * end; a turn of Deno's went on for as long as 32 reads of a disk took, one after the other. So each
+ * turn begins only so much, and nothing more once something has come back.
  *
  * @module
  */
@@ -18,7 +19,8 @@ export interface Task {
   begin(): void;
 }
 
-let begun = 0;
+/** How many this turn may still begin. */
+let left = PER_TURN;
 let scheduled = false;
 /** From `first` on. */
 let waiting: Task[] = [];
@@ -26,27 +28,33 @@ let first = 0;
 
 /** Begins a task in this turn of the event loop, or in a later one, in the order of the calls. */
 export function beginInTurn(task: Task): void {
-  if (!scheduled) {
-    scheduled = true;
-    setImmediate(nextTurn);
-  }
-  if (begun < PER_TURN) {
-    begun++;
+  schedule();
+  // Where any wait none are left
+  if (left > 0) {
+    left--;
     task.begin();
   } else waiting.push(task);
 }
 
+/** A thread has come back: what is begun from now on is begun in the next turn. */
+export function cameBack(): void {
+  left = 0;
+  schedule();
+}
+
+function schedule(): void {
+  if (scheduled) return;
+  scheduled = true;
+  setImmediate(nextTurn);
+}
+
 function nextTurn(): void {
   scheduled = false;
-  begun = 0;
   const end = Math.min(waiting.length, first + PER_TURN);
-  if (first < end) {
-    // Before they begin: they may ask for more, which comes behind those that wait
-    scheduled = true;
-    begun = end - first;
-    setImmediate(nextTurn);
-    while (first < end) waiting[first++]!.begin();
-  }
+  left = PER_TURN - (end - first);
+  // Before they begin: they may ask for more, which comes behind those that wait
+  if (first < end) schedule();
+  while (first < end) waiting[first++]!.begin();
   // Those that have begun are cut off when they are half
   if (first > 0 && first * 2 >= waiting.length) {
     waiting = waiting.slice(first);
