@@ -27,10 +27,10 @@ export interface Native {
   addressOf(buffer: ArrayBuffer): number;
   /**
    * A write by another thread: the number of bytes, or -1; `undefined` where the asynchronous
-   * writes of `node:fs` are that already. See pwrite(2).
+   * writes of `node:fs` are that already. See pwritev(2).
    */
-  readonly pwrite:
-    | ((fd: number, address: number, byteLength: number, position: number) => Promise<number>)
+  readonly pwritev:
+    | ((fd: number, iov: number, iovcnt: number, position: number) => Promise<number>)
     | undefined;
   /** See {@link Runtime.fsCopies}. */
   readonly fsCopies: boolean;
@@ -84,7 +84,7 @@ function compose(runtime: Runtime): Native {
     view: (address, byteLength) => runtime.view(address, byteLength),
     addressOf: (buffer) => runtime.addressOf(buffer),
     // Deno's node:fs writes on the thread that asks, even with a callback
-    pwrite: runtime.bindElsewhere?.("pwrite", 4),
+    pwritev: runtime.bindElsewhere?.("pwritev", 4),
     fsCopies: runtime.fsCopies ?? false,
     callElsewhere: (symbol, words) => runtime.callElsewhere(symbol, words),
     eventfd: (wake) => new Eventfd(runtime, wake),

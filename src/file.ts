@@ -372,11 +372,11 @@ export class AioFile implements AsyncDisposable {
       const write = parseWrite(data, offset, length, position);
       const file = this.#file;
       file.check("write");
-      const result = (bytesWritten: number) => ({ bytesWritten, buffer: data });
       if (write.position !== undefined && suitsOnce(file, write.bytes, write.position)) {
-        return writeAtOnce(file, write.bytes, write.position, write.rwFlags, result);
+        return writeAtOnce(file, data, write.bytes, write.position, write.rwFlags);
       }
-      return this.#writeBytes(write.bytes, write.position, write.rwFlags).then(result);
+      return this.#writeBytes(write.bytes, write.position, write.rwFlags)
+        .then((bytesWritten) => ({ bytesWritten, buffer: data }));
     } catch (error) {
       return Promise.reject(error);
     }

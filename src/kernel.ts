@@ -134,18 +134,18 @@ export interface Kernel {
    */
   inMemory?(fd: number): boolean;
   /**
-   * Writes by another thread; see pwrite(2). Only there where the asynchronous writes of `node:fs`
-   * hold this one. The memory must be kept until the promise resolves.
+   * Writes by another thread; see pwritev(2). Only there where the asynchronous writes of `node:fs`
+   * hold this one. The iovecs and the memory must be kept until the promise resolves.
    *
    * @returns The number of bytes; -1 for any error
    */
-  pwrite?(fd: number, address: Address, byteLength: number, position: number): Promise<number>;
+  pwritev?(fd: number, iov: Address, iovcnt: number, position: number): Promise<number>;
   /**
-   * All bytes of a buffer, in a form that `node:fs` uses where they lie. Only there where it copies
-   * memory from `allocate` of the main module, on this thread. The buffer must be kept while the
-   * bytes are used, and nobody else must see them: they can be detached.
+   * The same bytes, in a form that `node:fs` uses where they lie. Only there where it copies memory
+   * from `allocate` of the main module, on this thread. They must be kept while the form is used,
+   * and nobody else must see it: it can be detached.
    */
-  lend?(buffer: ArrayBuffer): Uint8Array<ArrayBuffer>;
+  lend?(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>;
   /**
    * Has space reserved by another thread; see fallocate(2), mode 0. Without it a file has no
    * `allocate`.

@@ -13,7 +13,8 @@ import { RWF_NOWAIT } from "../src/abi/rw_flags.ts";
 import { pattern, sameBytes } from "./support/bytes.ts";
 import { ColdKernel } from "./support/file_cold_kernel.ts";
 import { type Ground, GROUNDS, Scene, testWithin } from "./support/file_grounds.ts";
-import { linuxOnly, real } from "./support/real_kernel.ts";
+import { bytesOf, memoryOf } from "./support/iovecs.ts";
+import { linuxOnly } from "./support/real_kernel.ts";
 
 const [BUFFERED, DIRECT] = GROUNDS as [Ground, Ground];
 const LINUX = linuxOnly("never waits in io_submit");
@@ -99,14 +100,17 @@ for (const cached of ["nothing", "half", "unsupported"] as const) {
 
 testWithin("a kernel that can write by another thread does so", async () => {
   let writes = 0;
-  const pwrite = (fd: number, address: number, byteLength: number, position: number) => {
+  const pwritev = (fd: number, iov: number, iovcnt: number, position: number) => {
     // Every third fails, and is made by node:fs
     if (++writes % 3 === 0) return Promise.resolve(-1);
-    const bytes = new Uint8Array(real.view(address, byteLength));
-    return Promise.resolve(writeSync(fd, bytes, 0, byteLength, position));
+    let count = 0;
+    for (const bytes of memoryOf(iov, iovcnt)) {
+      count += writeSync(fd, bytes, 0, bytes.length, position + count);
+    }
+    return Promise.resolve(count);
   };
   for (const ground of [BUFFERED, DIRECT]) {
-    using cold = new ColdKernel(() => "nothing", { pwrite });
+    using cold = new ColdKernel(() => "nothing", { pwritev });
     await using scene = new Scene(ground);
     await using context = new AioContext({ kernel: cold.kernel, entries: 16 });
     const file = await scene.holding(pattern(100_000), "r+", { context });
@@ -121,8 +125,8 @@ testWithin("a kernel that can write by another thread does so", async () => {
 
 testWithin("writes that are done at once leave the event loop its turns", async () => {
   // As where threads are done while callbacks still run: then each write asks for the next
-  const pwrite = (_fd: number, _address: number, byteLength: number) => Promise.resolve(byteLength);
-  using cold = new ColdKernel(() => "nothing", { pwrite });
+  const pwritev = (_: number, iov: number, count: number) => Promise.resolve(bytesOf(iov, count));
+  using cold = new ColdKernel(() => "nothing", { pwritev });
   await using scene = new Scene(BUFFERED);
   await using context = new AioContext({ kernel: cold.kernel, entries: 16 });
   const file = await scene.holding("", "w+", { context });

@@ -23,6 +23,7 @@ import { bytesAt, decorate, wordsAt } from "./support/decorated_kernel.ts";
 import { ColdKernel } from "./support/file_cold_kernel.ts";
 import { SlowKernel } from "./support/file_kernels.ts";
 import { DIRECT_GROUNDS, onGrounds, Scene, testWithin } from "./support/file_grounds.ts";
+import { bytesOf } from "./support/iovecs.ts";
 import { linuxOnly, real } from "./support/real_kernel.ts";
 
 /** The kernel of the machine; notes how far the writes go that it is given. */
@@ -38,10 +39,10 @@ class ReachKernel {
         for (const pointer of wordsAt(iocbpp, nr)) this.#look(Number(pointer));
         return real.io_submit(ctx_id, nr, iocbpp);
       },
-      ...real.pwrite && {
-        pwrite: (fd, address, byteLength, position) => {
-          this.furthest = Math.max(this.furthest, position + byteLength);
-          return real.pwrite!(fd, address, byteLength, position);
+      ...real.pwritev && {
+        pwritev: (fd, iov, iovcnt, position) => {
+          this.furthest = Math.max(this.furthest, position + bytesOf(iov, iovcnt));
+          return real.pwritev!(fd, iov, iovcnt, position);
         },
       },
     });

@@ -42,10 +42,8 @@ export interface WriteOptions extends DurableOptions {
 }
 
 /** Arguments that have been understood. */
-export interface Piece<B> {
-  /** The user's own object, for the result. */
-  buffer: B;
-  /** The bytes of it that are meant. */
+export interface Piece {
+  /** The bytes that are meant. */
   bytes: Uint8Array;
   /** `undefined`: the current position. */
   position: number | undefined;
@@ -59,7 +57,7 @@ export function parseRead(
   offset: number | ReadOptions | null | undefined,
   length: number | null | undefined,
   position: number | bigint | null | undefined,
-): Piece<ArrayBufferView> {
+): Piece & { buffer: ArrayBufferView } {
   if (buffer !== undefined && buffer !== null && !ArrayBuffer.isView(buffer)) {
     // Memory without a view on it would pass for an object without options
     if (typeof buffer !== "object" || Array.isArray(buffer) || buffer instanceof ArrayBuffer) {
@@ -88,27 +86,27 @@ export function parseWrite(
   offset: number | WriteOptions | null | undefined,
   length: number | string | null | undefined,
   position: number | null | undefined,
-): Piece<ArrayBufferView | string> & { rwFlags: number } {
-  const given = typeof offset === "object" && offset !== null ? offset : undefined;
-  const rwFlags = flagsOf(given);
+): Piece & { rwFlags: number } {
+  let rwFlags = 0;
+  let first = offset as number | null | undefined;
+  if (typeof offset === "object" && offset !== null) {
+    rwFlags = flagsOf(offset);
+    ({ offset: first, position } = offset);
+    if (typeof data !== "string") length = offset.length;
+  } else if (typeof data === "string") position = offset;
   if (typeof data === "string") {
-    const at = given === undefined ? offset : given.position;
     return {
-      buffer: data,
       bytes: Buffer.from(data, (length ?? "utf8") as BufferEncoding),
-      position: typeof at === "number" ? parsePosition("write", at) : undefined,
+      position: typeof position === "number" ? parsePosition("write", position) : undefined,
       rwFlags,
     };
   }
   if (!ArrayBuffer.isView(data)) {
     throw typeError("write", "buffer", "a string, Buffer, TypedArray or DataView");
   }
-  const options = given ??
-    { offset: offset as number | null, length: length as number | null | undefined, position };
   return {
-    buffer: data,
-    bytes: part("write", data, options.offset ?? 0, options.length ?? undefined),
-    position: parsePosition("write", options.position),
+    bytes: part("write", data, first ?? 0, (length as number | null) ?? undefined),
+    position: parsePosition("write", position),
     rwFlags,
   };
 }
@@ -125,15 +123,21 @@ export function flagsOf({ durable = false }: DurableOptions = {}): number {
 
 function part(
   action: string,
-  { buffer, byteOffset, byteLength }: ArrayBufferView,
+  view: ArrayBufferView,
   offset: number,
-  length: number = byteLength - offset,
+  length: number = view.byteLength - offset,
 ): Uint8Array {
+  const { buffer, byteOffset, byteLength } = view;
   if (byteLength === 0 && isDetached(buffer)) {
     throw typeError(action, "buffer", "memory that is not detached");
   }
   checkInteger(action, "offset", offset, byteLength);
   checkInteger(action, "length", length, byteLength - offset);
+  // Bun keeps a list of all views on a buffer until it collects them. One that may grow is no part
+  const whole = view instanceof Uint8Array && length === byteLength;
+  if (whole && !(buffer as ArrayBuffer).resizable && !(buffer as SharedArrayBuffer).growable) {
+    return view;
+  }
   return new Uint8Array(buffer, byteOffset + offset, length);
 }
 

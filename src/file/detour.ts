@@ -3,16 +3,18 @@
  *
  * @module
  */
-import { fdatasync, read, write } from "node:fs";
-import { constants } from "node:os";
-import { EAGAIN, EIO, EOPNOTSUPP } from "../abi/errno.ts";
+import { read } from "node:fs";
+import { EAGAIN, EOPNOTSUPP } from "../abi/errno.ts";
 import { IOCB_CMD_PREAD } from "../abi/opcodes.ts";
-import { RWF_DSYNC, RWF_NOWAIT } from "../abi/rw_flags.ts";
+import { RWF_NOWAIT } from "../abi/rw_flags.ts";
 import type { Sink } from "../context/request.ts";
+import { errnoOf } from "../errno_of.ts";
+import type { Address } from "../kernel.ts";
 import type { Piece } from "../memory/slab.ts";
 import type { Miss } from "./misses.ts";
 import type { OpenFile } from "./open_file.ts";
 import { beginInTurn, cameBack, type Task } from "./per_turn.ts";
+import type { Write } from "./write_runs.ts";
 
 /** Those that are over, to be used again. */
 const idle: Detour[] = [];
@@ -21,17 +23,18 @@ const idle: Detour[] = [];
  * One transfer: tried with RWF_NOWAIT, and made by the threads of `node:fs` if it would have had
  * to wait; or made there at once. The sink learns nothing of it but the result.
  */
-export class Detour implements Sink, Task, Miss {
+export class Detour implements Sink, Task, Miss, Write {
   #file: OpenFile | undefined;
   #opcode = 0;
   #piece: Piece | undefined;
   #offset = 0;
   #length = 0;
   #position = 0;
-  #rwFlags = 0;
+  /** RWF_* but for RWF_NOWAIT. */
+  rwFlags = 0;
   #sink: Sink | undefined;
   /** Bytes written so far. */
-  #written = 0;
+  written = 0;
   /** See {@link Miss}. */
   tries = 0;
   /** Whether {@link Misses} waits for it. */
@@ -55,9 +58,9 @@ export class Detour implements Sink, Task, Miss {
     detour.#offset = offset;
     detour.#length = length;
     detour.#position = position;
-    detour.#rwFlags = rwFlags;
+    detour.rwFlags = rwFlags;
     detour.#sink = sink;
-    detour.#written = 0;
+    detour.written = 0;
     detour.tries = 0;
     detour.#missed = false;
     return detour;
@@ -70,7 +73,7 @@ export class Detour implements Sink, Task, Miss {
    */
   attempt(): number {
     const address = this.#piece!.address + this.#offset;
-    const rwFlags = this.#rwFlags | RWF_NOWAIT;
+    const rwFlags = this.rwFlags | RWF_NOWAIT;
     // What is copied inside io_submit is what the page cache has
     const copied = this.#file!.direct ? 0 : this.#length;
     return this.#file!.send(
@@ -88,14 +91,14 @@ export class Detour implements Sink, Task, Miss {
   complete(res: number): void {
     const refused = res === -EAGAIN || res === -EOPNOTSUPP;
     if (res === -EOPNOTSUPP) this.#file!.waitsAlways(this.#opcode);
-    if (this.#opcode !== IOCB_CMD_PREAD && res > 0) this.#written = res;
+    if (this.#opcode !== IOCB_CMD_PREAD && res > 0) this.written = res;
     // A short read is the sink's to go on with; a short write is no end but a need to wait
-    const cut = this.#written > 0 && this.#written < this.#length;
+    const cut = this.written > 0 && this.written < this.#length;
     const { direct, misses } = this.#file!;
     if (res === -EAGAIN && this.#opcode === IOCB_CMD_PREAD && !direct) return misses.add(this);
     if (this.tries > 0) misses.found();
     if (refused || cut) this.goElsewhere();
-    else this.#end(res);
+    else this.end(res);
   }
 
   /** See {@link Miss}. */
@@ -106,36 +109,14 @@ export class Detour implements Sink, Task, Miss {
 
   /** Has it made by other threads. */
   goElsewhere(): void {
-    beginInTurn(this);
+    if (this.#opcode === IOCB_CMD_PREAD) beginInTurn(this);
+    else this.#file!.writes.add(this);
   }
 
-  /** See {@link Task}. */
+  /** See {@link Task}: of a read. */
   begin(): void {
-    const { fd, core: { kernel } } = this.#file!;
-    if (this.#opcode === IOCB_CMD_PREAD || kernel.pwrite === undefined) return this.#walk();
-    const done = this.#written;
-    const address = this.#piece!.address + this.#offset + done;
-    kernel.pwrite(fd, address, this.#length - done, this.#position + done)
-      // What went wrong is what the second attempt says
-      .then((count) => count < 0 ? this.#walk() : this.#moved(null, count));
-  }
-
-  /** Has it made by the threads of `node:fs`. */
-  #walk(): void {
-    const { fd, core: { kernel } } = this.#file!;
-    let { bytes } = this.#piece!;
-    let offset = this.#offset + this.#written;
-    if (kernel.lend !== undefined) {
-      offset += bytes.byteOffset;
-      // The piece is kept until the end, and with it the memory
-      bytes = kernel.lend(bytes.buffer);
-    }
-    const length = this.#length - this.#written;
-    const position = this.#position + this.#written;
     try {
-      if (this.#opcode === IOCB_CMD_PREAD) {
-        read(fd, bytes, offset, length, position, this.#moved);
-      } else write(fd, bytes, offset, length, position, this.#moved);
+      read(this.#file!.fd, this.memory, this.start, this.#length, this.#position, this.#moved);
     } catch (error) {
       // Arguments that the runtime refuses. Nobody is told before he knows that it has begun
       queueMicrotask(() => this.#moved(error as Error, 0));
@@ -144,38 +125,51 @@ export class Detour implements Sink, Task, Miss {
 
   readonly #moved = (error: Error | null, count: number): void => {
     cameBack();
-    if (error !== null) return this.#arrive(this.#written > 0 ? this.#written : errnoOf(error));
-    if (this.#opcode === IOCB_CMD_PREAD) return this.#arrive(count);
-    this.#written += count;
-    if ((this.#rwFlags & RWF_DSYNC) === 0) this.#arrive(this.#written);
-    else fdatasync(this.#file!.fd, this.#synced);
-  };
-
-  readonly #synced = (error: Error | null): void => {
-    cameBack();
-    this.#arrive(error === null ? this.#written : errnoOf(error));
-  };
-
-  #arrive(res: number): void {
     const { pump, misses } = this.#file!;
     if (this.#missed) misses.walked();
-    this.#end(res);
+    this.end(error === null ? count : errnoOf(error));
     // The sink may have asked for more
     pump.flushSoon();
+  };
+
+  /** See {@link Write}. */
+  get position(): number {
+    return this.#position + this.written;
   }
 
-  #end(res: number): void {
+  /** See {@link Write}. */
+  get length(): number {
+    return this.#length - this.written;
+  }
+
+  /** See {@link Write}. */
+  get address(): Address {
+    return this.#piece!.address + this.start;
+  }
+
+  /** See {@link Write}; the same of a read. */
+  get memory(): Uint8Array<ArrayBuffer> {
+    const { bytes } = this.#piece!;
+    // The piece is kept until the end, and with it the memory
+    return this.#file!.core.kernel.lend?.(bytes) ?? bytes;
+  }
+
+  /** See {@link Write}; the same of a read. */
+  get start(): number {
+    return this.#offset + this.written;
+  }
+
+  /** See {@link Write}. */
+  advance(count: number): void {
+    this.written += count;
+  }
+
+  /** See {@link Write}; the same of a read. */
+  end(res: number): void {
     const sink = this.#sink!;
     // An idle one must keep nothing from being collected, a file that was forgotten least of all
     this.#sink = this.#piece = this.#file = undefined;
     idle.push(this);
     sink.complete(res);
   }
-}
-
-/** `-errno` of an error of `node:fs`: not every runtime has the number in all of them. */
-function errnoOf(error: NodeJS.ErrnoException): number {
-  if (typeof error.errno === "number") return -Math.abs(error.errno);
-  const numbers: Readonly<Record<string, number | undefined>> = constants.errno;
-  return -(numbers[error.code ?? ""] ?? EIO);
 }

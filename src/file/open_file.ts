@@ -16,6 +16,7 @@ import { Detour } from "./detour.ts";
 import { Misses } from "./misses.ts";
 import type { RangeLock } from "./range_lock.ts";
 import { type Way, waysOf } from "./way.ts";
+import { WriteRuns } from "./write_runs.ts";
 
 /** What `open` found out. */
 export interface OpenFileState {
@@ -66,6 +67,8 @@ export class OpenFile {
   readonly buffered: OpenFile | undefined;
   /** Reads that the page cache did not have. */
   readonly misses: Misses = new Misses();
+  /** Writes that other threads make. */
+  readonly writes: WriteRuns = new WriteRuns(this);
   /** Set when closing begins: nothing new is started. */
   closed = false;
   #reads: Way;

@@ -11,21 +11,30 @@ import type { OpenFile } from "./open_file.ts";
 import type { Hold } from "./range_lock.ts";
 import { LARGEST_WRITE, LENGTH_GATE } from "./write_from.ts";
 
+// An array that is spread makes two more
+const [GATE_START, GATE_END] = LENGTH_GATE;
+
 /** Whether a write is one request that need not wait for others. */
 export function suitsOnce(file: OpenFile, source: Uint8Array, position: number): boolean {
   if (file.direct || file.append || file.isStream || file.lock.contested) return false;
   return source.byteLength > 0 && position % LARGEST_WRITE + source.byteLength <= LARGEST_WRITE;
 }
 
+/** What `write` resolves with. */
+export interface WriteResult<D> {
+  bytesWritten: number;
+  buffer: D;
+}
+
 /** Holds memory and ranges until the bytes are written. */
-class WriteAtOnce<R> implements Sink, Piece {
+class WriteAtOnce<D> implements Sink, Piece {
   readonly address: Address;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly #file: OpenFile;
   readonly #length: number;
   readonly #position: number;
-  readonly #result: (count: number) => R;
-  readonly #resolve: (result: R) => void;
+  readonly #data: D;
+  readonly #resolve: (result: WriteResult<D>) => void;
   readonly #reject: (reason: unknown) => void;
   readonly #standIn: Piece | undefined;
   readonly #gate: Hold;
@@ -33,11 +42,11 @@ class WriteAtOnce<R> implements Sink, Piece {
 
   constructor(
     file: OpenFile,
+    data: D,
     source: Uint8Array,
     position: number,
     rwFlags: number,
-    result: (count: number) => R,
-    resolve: (result: R) => void,
+    resolve: (result: WriteResult<D>) => void,
     reject: (reason: unknown) => void,
   ) {
     const { core, lock } = file;
@@ -53,10 +62,10 @@ class WriteAtOnce<R> implements Sink, Piece {
     this.#file = file;
     this.#length = length;
     this.#position = position;
-    this.#result = result;
+    this.#data = data;
     this.#resolve = resolve;
     this.#reject = reject;
-    this.#gate = lock.take(...LENGTH_GATE, false);
+    this.#gate = lock.take(GATE_START, GATE_END, false);
     this.#range = lock.take(position, position + length, false);
     file.enter();
     file.queue(IOCB_CMD_PWRITE, this, 0, length, position, this, rwFlags);
@@ -67,7 +76,7 @@ class WriteAtOnce<R> implements Sink, Piece {
     this.#range.release();
     if (this.#standIn !== undefined) this.#file.core.slab.give(this.#standIn);
     this.#file.leave();
-    if (res >= 0) this.#resolve(this.#result(res));
+    if (res >= 0) this.#resolve({ bytesWritten: res, buffer: this.#data });
     else this.#reject(this.#file.error(res, IOCB_CMD_PWRITE, this.#position, this.#length));
   }
 }
@@ -75,18 +84,18 @@ class WriteAtOnce<R> implements Sink, Piece {
 /**
  * Writes all of `source`, if {@link suitsOnce} says so.
  *
+ * @param data What the user gave, for the result
  * @param rwFlags See `writeFrom`
- * @param result Makes the promise's result of the number of bytes
  */
-export function writeAtOnce<R>(
+export function writeAtOnce<D>(
   file: OpenFile,
+  data: D,
   source: Uint8Array,
   position: number,
   rwFlags: number,
-  result: (count: number) => R,
-): Promise<R> {
+): Promise<WriteResult<D>> {
   return new Promise((resolve, reject) => {
-    new WriteAtOnce(file, source, position, rwFlags, result, resolve, reject);
+    new WriteAtOnce(file, data, source, position, rwFlags, resolve, reject);
     file.pump.flushSoon();
   });
 }

@@ -227,7 +227,7 @@ async function writeToEnd(
   const cut = Math.max(0, roundDown(end, offset) - position);
   const write = position % offset === 0 ? writePart : merge;
   const written = cut === 0 ? 0 : await write(file, part.subarray(0, cut), position, rwFlags);
-  if (written < cut) return written;
+  if (written < cut || cut === end - position) return written;
   try {
     checkIntact(part, end - position, "write from");
     file.writesCached(pageOf(position + cut, offset), roundUp(end, LARGEST_PAGE));

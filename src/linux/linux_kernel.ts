@@ -45,8 +45,8 @@ export class LinuxKernel implements Kernel {
   readonly #ioGetevents: LibcCall;
   readonly #ioPgetevents: LibcCall;
   readonly #fcntl: LibcCall;
-  /** See {@link Kernel.pwrite}. */
-  readonly pwrite?: NonNullable<Kernel["pwrite"]>;
+  /** See {@link Kernel.pwritev}. */
+  readonly pwritev?: NonNullable<Kernel["pwritev"]>;
   /** See {@link Kernel.lend}. */
   readonly lend?: NonNullable<Kernel["lend"]>;
 
@@ -69,7 +69,7 @@ export class LinuxKernel implements Kernel {
     this.#ioGetevents = native.syscall(SYS_io_getevents[machine], 5);
     this.#ioPgetevents = native.syscall(SYS_io_pgetevents[machine], 6);
     this.#fcntl = native.syscall(SYS_fcntl[machine], 3);
-    if (native.pwrite !== undefined) this.pwrite = native.pwrite;
+    if (native.pwritev !== undefined) this.pwritev = native.pwritev;
     if (native.fsCopies) this.lend = lender(native);
   }
 
@@ -224,13 +224,21 @@ export class LinuxKernel implements Kernel {
 
 /** See {@link Kernel.lend}. */
 function lender(native: Native): NonNullable<Kernel["lend"]> {
-  const lent = new WeakMap<ArrayBuffer, Uint8Array<ArrayBuffer>>();
-  return (buffer) => {
-    let bytes = lent.get(buffer);
-    if (bytes === undefined) {
-      bytes = new Uint8Array(native.view(native.addressOf(buffer), buffer.byteLength));
-      lent.set(buffer, bytes);
+  /** Of whole buffers. */
+  const aliases = new WeakMap<ArrayBuffer, ArrayBuffer>();
+  /** Most views are used again, and Bun keeps a list of all on one buffer. */
+  const lent = new WeakMap<Uint8Array, Uint8Array<ArrayBuffer>>();
+  return (bytes) => {
+    let form = lent.get(bytes);
+    if (form !== undefined) return form;
+    const { buffer, byteOffset, byteLength } = bytes;
+    let alias = aliases.get(buffer);
+    if (alias === undefined) {
+      alias = native.view(native.addressOf(buffer), buffer.byteLength);
+      aliases.set(buffer, alias);
     }
-    return bytes;
+    form = new Uint8Array(alias, byteOffset, byteLength);
+    lent.set(bytes, form);
+    return form;
   };
 }

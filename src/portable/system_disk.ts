@@ -19,7 +19,7 @@ import { Slab } from "../memory/slab.ts";
 import { Alarms } from "./alarms.ts";
 import { Aligned, trivialResult } from "./aligned.ts";
 import type { Disk, Operation } from "./disk.ts";
-import { errnoOf } from "./errno_of.ts";
+import { errnoOf } from "../errno_of.ts";
 import { ThreadPool } from "./thread_pool.ts";
 import { workers } from "./worker_pool.ts";
 

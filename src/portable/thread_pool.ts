@@ -13,7 +13,7 @@ import { EFAULT } from "../abi/errno.ts";
 import type { Slab } from "../memory/slab.ts";
 import { Aligned } from "./aligned.ts";
 import type { Operation } from "./disk.ts";
-import { errnoOf } from "./errno_of.ts";
+import { errnoOf } from "../errno_of.ts";
 
 /** One operation, until its callback. */
 class Job {

@@ -47,8 +47,8 @@ function optional(): Partial<Kernel> {
     limits: () => real.limits(),
     ...real.directAlignment && { directAlignment: (fd) => real.directAlignment!(fd) },
     ...real.inMemory && { inMemory: (fd) => real.inMemory!(fd) },
-    ...real.lend && { lend: (buffer) => real.lend!(buffer) },
-    ...real.pwrite && { pwrite: (...args) => real.pwrite!(...args) },
+    ...real.lend && { lend: (bytes) => real.lend!(bytes) },
+    ...real.pwritev && { pwritev: (...args) => real.pwritev!(...args) },
     ...real.fallocate && { fallocate: (...args) => real.fallocate!(...args) },
     ...real.inThread && { inThread: true },
   };

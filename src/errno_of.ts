@@ -4,7 +4,7 @@
  * @module
  */
 import { constants } from "node:os";
-import * as numbers from "../abi/errno.ts";
+import * as numbers from "./abi/errno.ts";
 
 /** Numbers of Linux by name. */
 export const errnos: Readonly<Record<string, number>> = { ...numbers };
