@@ -144,6 +144,25 @@ testWithin("writes that are done at once leave the event loop its turns", async 
   assert.ok(turns >= 50, `${turns} turns`);
 }, LINUX);
 
+testWithin("what a thread brings back does not keep the turn from ending", async () => {
+  // As where a thread is done before the callbacks are: then one write after the other is made
+  const pwritev = (_: number, iov: number, count: number) => Promise.resolve(bytesOf(iov, count));
+  using cold = new ColdKernel(() => "nothing", { pwritev });
+  await using scene = new Scene(BUFFERED);
+  await using context = new AioContext({ kernel: cold.kernel, entries: 16 });
+  const file = await scene.holding("", "w+", { context });
+  let turns = 0;
+  let on = true;
+  const count = () => {
+    turns++;
+    if (on) setImmediate(count);
+  };
+  setImmediate(count);
+  for (let i = 0; i < 50; i++) await file.write("0123456789", i * 100);
+  on = false;
+  assert.ok(turns >= 40, `${turns} turns`);
+}, LINUX);
+
 testWithin("a write from memory of any kind is as it was when it was begun", async () => {
   await using scene = new Scene(BUFFERED);
   const file = await scene.holding("", "w+");

@@ -61,9 +61,9 @@ export class WriteRuns {
 
   /** Has a write made by other threads. */
   add(write: Write): void {
-    const start = this.#file.append ? 0 : write.position;
-    // What is appended follows on all before it, wherever that is
-    const end = this.#file.append ? 0 : write.position + write.length;
+    const { position: start, length } = write;
+    // What is appended, at 0, follows on all before it
+    const end = this.#file.append ? start : start + length;
     const run = this.#runs.get(start);
     if (run !== undefined && run.rwFlags === write.rwFlags) {
       this.#runs.delete(start);
@@ -76,9 +76,9 @@ export class WriteRuns {
     }
   }
 
-  /** Nothing is left of a run. */
+  /** Nothing is left of a run. One that ends where it does is followed no more, which costs little. */
   remove(run: Run): void {
-    if (this.#runs.get(run.end) === run) this.#runs.delete(run.end);
+    this.#runs.delete(run.end);
   }
 }
 
