@@ -3,8 +3,9 @@
  *
  * io_submit is asynchronous where a device moves the bytes. What goes through the page cache it
  * does itself: it copies what is there and waits for what is not. So it is told not to wait
- * (RWF_NOWAIT), and what would have had to is done by the threads of `node:fs`; of reads that are
-not cached only some, see `misses.ts`:
+ * (RWF_NOWAIT), and what would have had to is done by the threads of `node:fs`: of reads that are
+ * not cached only some (`misses.ts`), and writes that follow one another together
+ * (`write_runs.ts`).
  *
  * | | reads | writes |
  * | --- | --- | --- |
