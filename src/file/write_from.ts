@@ -190,16 +190,25 @@ async function writeDirect(
   const { offset } = file.alignment;
   const end = position + part.byteLength;
   const broken = position % offset !== 0 || end % offset !== 0;
+  if (!broken) {
+    // One that lengthens the file by less than a block holds all from there on, this range, too
+    const release = await file.lock.hold(position, end, false);
+    try {
+      checkIntact(part, end - position, "write from");
+      return await writePart(file, part, position, rwFlags);
+    } finally {
+      release();
+    }
+  }
   // Nobody in this thread cuts the file meanwhile: if it is long enough now, it stays so
   const { size } = await fstatAsync(file.fd);
   const last = roundUp(end, offset);
   const grows = last > size;
   const release = grows
-    ? await file.lock.hold(pageOf(Math.min(position, size), offset), Infinity, broken)
-    : await file.lock.hold(roundDown(position, offset), last, broken);
+    ? await file.lock.hold(pageOf(Math.min(position, size), offset), Infinity, true)
+    : await file.lock.hold(roundDown(position, offset), last, true);
   try {
     checkIntact(part, end - position, "write from");
-    if (!broken) return await writePart(file, part, position, rwFlags);
     if (!grows || file.buffered === undefined) return await merge(file, part, position, rwFlags);
     return await writeToEnd(file, file.buffered, part, position, rwFlags);
   } finally {
