@@ -4,18 +4,23 @@
  * @module
  */
 import { constants } from "node:os";
+import process from "node:process";
 import * as numbers from "./abi/errno.ts";
 
 /** Numbers of Linux by name. */
 export const errnos: Readonly<Record<string, number>> = { ...numbers };
 
 /**
- * By name, as every system has numbers of its own.
+ * By name where the system is not Linux: every system has numbers of its own.
  *
  * @returns `-errno` of Linux; -EIO for what has no name there
  */
 export function errnoOf(error: unknown): number {
-  const { code, message } = error as { code?: unknown; message?: unknown };
+  const { code, errno, message } = error as { code?: unknown; errno?: unknown; message?: unknown };
+  // The runtimes have no name for some, such as EDQUOT
+  if (process.platform === "linux" && typeof errno === "number" && errno !== 0) {
+    return -Math.abs(errno);
+  }
   const name = typeof code === "string" ? code : nameIn(String(message));
   // What the runtime refuses before it asks the system: a position or length beyond its types
   if (name.startsWith("ERR_")) return -numbers.EINVAL;

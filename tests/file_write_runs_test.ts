@@ -174,6 +174,18 @@ testWithin("of writes that go together each has its own error", async () => {
   }
 }, LINUX);
 
+testWithin("a failed sync is told to a write of which only a part was written", async () => {
+  using elsewhere = new Elsewhere();
+  // Of devices without a store fdatasync says EINVAL, each time; a disk says EIO once
+  elsewhere.outcome = ({ bytes }) => Math.ceil(bytes / 2);
+  await using context = new AioContext({ kernel: elsewhere.cold.kernel, entries: 16 });
+  await using file = await open("/dev/null", "r+", { context });
+  await assert.rejects(file.write(CONTENT, { position: 0, length: SIZE, durable: true }), {
+    code: "EINVAL",
+  });
+  assert.equal(elsewhere.calls.length, 1);
+}, LINUX);
+
 testWithin("what is appended follows in the order of the calls", async () => {
   await onElsewhere(async (file, elsewhere) => {
     const parts = indices(100).map((index) => CONTENT.subarray(index * SIZE, (index + 1) * SIZE));

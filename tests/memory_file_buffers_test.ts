@@ -223,3 +223,25 @@ onGrounds(
   },
   DIRECT_GROUNDS,
 );
+
+onGrounds("a class of the user's over Uint8Array is memory like any other", async (ground) => {
+  class Page extends Uint8Array {
+    constructor() {
+      super(4096);
+    }
+  }
+  await using scene = new Scene(ground);
+  const file = await scene.holding(new Uint8Array(3 * 4096), "r+");
+  const page = new Page();
+  page.set(pattern(4096));
+  await file.write(page);
+  await file.write(page, 0, 4096, 4096);
+  await file.write(page, { position: 2 * 4096 });
+  const expected = Buffer.concat([page, page, page]);
+  sameBytes(readFileSync(file.path), expected);
+  for (const position of [0, 4096, 100]) {
+    const target = new Page();
+    assert.equal((await file.read(target, 0, 4096, position)).bytesRead, 4096);
+    sameBytes(target, expected.subarray(position, position + 4096));
+  }
+});

@@ -77,9 +77,9 @@ export class Meter {
     this.#lastDelay = delay;
   }
 
-  /** The time that was watched so far, in milliseconds. */
-  get elapsed(): number {
-    return this.#elapsed;
+  /** The time that was looked at so far, in milliseconds. */
+  get seen(): number {
+    return this.#elapsed - this.#unseen;
   }
 
   /** What one waits who comes at a random moment. */

@@ -471,6 +471,7 @@ export class Core {
 
   #arrive(slot: number, res: number): void {
     this.inFlight--;
+    if (this.#copied[slot]! > 0) this.#allowance.learn(res === -EAGAIN);
     this.#finish(slot, res);
   }
 
@@ -478,7 +479,6 @@ export class Core {
   #finish(slot: number, res: number): void {
     // A cancelled poll says 0, as if it had become ready to nothing
     if (this.#states[slot] === CANCELLED && res === 0) res = -ECANCELED;
-    if (this.#copied[slot]! > 0) this.#allowance.learn(res === -EAGAIN);
     this.#states[slot] = FREE;
     this.#free[this.#freeCount++] = slot;
     const piece = this.#pieces[slot];

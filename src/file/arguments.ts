@@ -133,12 +133,18 @@ function part(
   }
   checkInteger(action, "offset", offset, byteLength);
   checkInteger(action, "length", length, byteLength - offset);
+  const isWhole = length === byteLength && isPlain(view);
   // Bun keeps a list of all views on a buffer until it collects them. One that may grow is no part
-  const whole = view instanceof Uint8Array && length === byteLength;
-  if (whole && !(buffer as ArrayBuffer).resizable && !(buffer as SharedArrayBuffer).growable) {
+  if (isWhole && !(buffer as ArrayBuffer).resizable && !(buffer as SharedArrayBuffer).growable) {
     return view;
   }
   return new Uint8Array(buffer, byteOffset + offset, length);
+}
+
+/** Whether its `subarray` is that of the runtime, and not the constructor of a class of the user's. */
+function isPlain(view: ArrayBufferView): view is Uint8Array {
+  const prototype = Object.getPrototypeOf(view);
+  return prototype === Uint8Array.prototype || prototype === Buffer.prototype;
 }
 
 /** Like Node's: `null`, `undefined` and -1 mean the current position. */

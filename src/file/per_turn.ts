@@ -50,11 +50,12 @@ function schedule(): void {
 
 function nextTurn(): void {
   scheduled = false;
-  const end = Math.min(waiting.length, first + PER_TURN);
-  left = PER_TURN - (end - first);
-  // Before they begin: they may ask for more, which comes behind those that wait
-  if (first < end) schedule();
-  while (first < end) waiting[first++]!.begin();
+  const count = Math.min(waiting.length - first, PER_TURN);
+  if (count > 0) schedule();
+  // They may ask for more, which comes behind those that wait
+  left = 0;
+  for (let i = 0; i < count; i++) waiting[first++]!.begin();
+  left = PER_TURN - count;
   // Those that have begun are cut off when they are half
   if (first > 0 && first * 2 >= waiting.length) {
     waiting = waiting.slice(first);

@@ -191,7 +191,8 @@ async function writeDirect(
   const end = position + part.byteLength;
   const broken = position % offset !== 0 || end % offset !== 0;
   if (!broken) {
-    // One that lengthens the file by less than a block holds all from there on, this range, too
+    // If it lengthens the file: one that does so and does not end with a block holds all from the
+    // end of the file on, and so what this one writes there
     const release = await file.lock.hold(position, end, false);
     try {
       checkIntact(part, end - position, "write from");

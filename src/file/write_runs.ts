@@ -62,7 +62,7 @@ export class WriteRuns {
   /** Has a write made by other threads. */
   add(write: Write): void {
     const { position: start, length } = write;
-    // What is appended, at 0, follows on all before it
+    // What is appended has no position but 0, and follows on what was appended before it
     const end = this.#file.append ? start : start + length;
     const run = this.#runs.get(start);
     if (run !== undefined && run.rwFlags === write.rwFlags) {
@@ -94,6 +94,8 @@ class Run implements Task {
   #sent: Write[] = [];
   /** How many of them are written. */
   #whole = 0;
+  /** How many more are written in part: 0 or 1. */
+  #cut = 0;
   /** How many of those that wait go one by one. */
   #alone = 0;
 
@@ -113,10 +115,16 @@ class Run implements Task {
   /** See {@link Task}. */
   begin(): void {
     this.#sent = this.#waiting.splice(0, this.#portion());
-    this.#whole = 0;
+    this.#whole = this.#cut = 0;
     const { fd, core: { kernel, slab } } = this.#file;
     if (kernel.pwritev === undefined) return this.#write();
-    const vector = slab.take(this.#sent.length * IOVEC_SIZE);
+    let vector: Piece;
+    try {
+      vector = slab.take(this.#sent.length * IOVEC_SIZE);
+    } catch {
+      // No memory, and others hold theirs until these are written
+      return this.#write();
+    }
     this.#describe(vector);
     const { position } = this.#sent[0]!;
     kernel.pwritev(fd, vector.address, this.#sent.length, position).then((count) => {
@@ -150,9 +158,8 @@ class Run implements Task {
 
   #write(): void {
     const { fd } = this.#file;
-    const [first] = this.#sent as [Write, ...Write[]];
-    const { position, memory, start, length } = first;
     try {
+      const { position, memory, start, length } = this.#sent[0]!;
       // In some runtimes writev copies, and O_DIRECT wants memory as it is
       if (this.#sent.length === 1) write(fd, memory, start, length, position, this.#moved);
       else writev(fd, this.#sent.map(bytesOf), position, this.#moved);
@@ -185,17 +192,22 @@ class Run implements Task {
       const { length } = write;
       write.advance(Math.min(left, length));
       // Nothing says why the rest was not written: the next attempt does
-      if (left < length) this.#alone++;
+      if (left < length) this.#cut = 1;
       else this.#whole++;
       left -= length;
     }
+    this.#alone += this.#cut;
     if ((this.rwFlags & RWF_DSYNC) === 0) this.#over();
     else fdatasync(this.#file.fd, this.#synced);
   }
 
   readonly #synced = (error: Error | null): void => {
     cameBack();
-    this.#over(error === null ? undefined : errnoOf(error));
+    if (error === null) return this.#over();
+    // The kernel says it once: also to one that is written in part
+    this.#whole += this.#cut;
+    this.#alone -= this.#cut;
+    this.#over(errnoOf(error));
   };
 
   /**
