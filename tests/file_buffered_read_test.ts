@@ -271,6 +271,16 @@ testWithin("where reads were not cached few leave a turn, and more as they are f
   }, 64);
 }, LINUX);
 
+testWithin("what one turn reads is nothing to the next", async () => {
+  await onCold(() => "all", async (file, cold) => {
+    await readBlocks(file, 10, 512);
+    for (let turn = 0; turn < 2; turn++) await nextTurn();
+    cold.batches.length = 0;
+    await readBlocks(file, 64, 512);
+    assert.deepEqual(cold.batches, [64]);
+  }, 64);
+}, LINUX);
+
 testWithin("what takes long to copy is copied in small portions", async () => {
   let delay = 0;
   const slow = (cold: ColdKernel): Kernel => ({
