@@ -3,8 +3,7 @@
  *
  * Such a thread may be done while the callbacks of this turn of the event loop are still running,
  * and its callback joins them. If that asks for more, and the threads are quick, the turn has no
- * end; a turn of Deno's went on for as long as 32 reads of a disk took, one after the other. So each
- * turn begins only so much, and nothing more once something has come back.
+ * end. So each turn begins only so much, and nothing more once something has come back.
  *
  * @module
  */
