@@ -29,7 +29,7 @@ const HELP = `Usage: bench/stall.ts [options]      (with bun, deno run -A, or no
 The longest stalls of the event loop while files are read and written, in milliseconds.
 
   --folder PATH       where the files are made (default: the folder for temporary files)
-  --seconds 2         how long each cell is measured
+  --seconds 5         how long each cell is measured
   --rounds 1          how often; medians are shown, and the longest stall of all
   --runtimes bun,…    in which runtimes (default: the one that runs this)
   --only NAME,…       some of the loads: ${LOADS.map(({ name }) => name).join(", ")}
@@ -63,7 +63,7 @@ const { values } = parseArgs({
   args,
   options: {
     folder: { type: "string", default: tmpdir() },
-    seconds: { type: "string", default: "2" },
+    seconds: { type: "string", default: "5" },
     rounds: { type: "string", default: "1" },
     runtimes: { type: "string", default: currentRuntime() },
     only: { type: "string", default: "" },
