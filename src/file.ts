@@ -42,7 +42,7 @@ import {
 import { type Chunks, chunksOf } from "./file/chunks.ts";
 import { unwatch, watch } from "./forgotten.ts";
 import { suitsOnce, writeAtOnce } from "./file/write_at_once.ts";
-import { holdLength, LENGTH_GATE, writeFrom } from "./file/write_from.ts";
+import { holdLength, writeFrom } from "./file/write_from.ts";
 
 const fstatAsync = promisify(fstat);
 const ftruncateAsync = promisify(ftruncate);
@@ -314,15 +314,15 @@ export class AioFile implements AsyncDisposable {
     try {
       const read = parseRead(buffer, offset, length, position);
       this.#file.check("read");
-      const result = (bytesRead: number) => ({ bytesRead, buffer: read.buffer });
       if (read.position !== undefined) {
         // The short way of page caches: aligned memory from `allocate`, one promise
         const address = addressInPlace(this.#file, read.bytes, read.position);
         if (address !== 0) {
-          return readInPlace(this.#file, read.bytes, address, read.position, result);
+          return readInPlace(this.#file, read.bytes, address, read.position, read.buffer);
         }
       }
-      return this.#readBytes(read.bytes, read.position).then(result);
+      return this.#readBytes(read.bytes, read.position)
+        .then((bytesRead) => ({ bytesRead, buffer: read.buffer }));
     } catch (error) {
       return Promise.reject(error);
     }
@@ -491,7 +491,7 @@ export class AioFile implements AsyncDisposable {
     const file = this.#file;
     file.check("ftruncate");
     await this.#busy(async () => {
-      const release = await file.lock.hold(...LENGTH_GATE, true);
+      const release = await file.lock.holdLength(true);
       try {
         await ftruncateAsync(file.fd, length);
       } finally {
@@ -519,7 +519,7 @@ export class AioFile implements AsyncDisposable {
     const file = this.#file;
     file.check("fallocate");
     await this.#busy(async () => {
-      const release = await file.lock.hold(...LENGTH_GATE, true);
+      const release = await file.lock.holdLength(true);
       try {
         const { kernel } = file.core;
         const res = await (kernel.fallocate?.(file.fd, position, length) ?? -EOPNOTSUPP);

@@ -7,19 +7,22 @@ interface Wish {
   start: number;
   end: number;
   alone: boolean;
+  length: boolean;
 }
 
 const WISH = fc.record({
   start: fc.nat(20),
-  length: fc.integer({ min: 1, max: 8 }),
+  bytes: fc.nat(8),
   alone: fc.boolean(),
+  length: fc.boolean(),
 })
-  .map(({ start, length, alone }): Wish => ({ start, end: start + length, alone }));
+  .map(({ start, bytes, ...rest }): Wish => ({ start, end: start + bytes, ...rest }));
 /** Asks for a range, or gives one of those back that are there. */
 const STEP = fc.oneof({ weight: 3, arbitrary: WISH }, { weight: 2, arbitrary: fc.nat(1000) });
 
 function against(a: Wish, b: Wish): boolean {
-  return (a.alone || b.alone) && a.start < b.end && b.start < a.end;
+  const bytes = Math.min(a.end, b.end) - Math.max(a.start, b.start);
+  return (a.alone || b.alone) && (bytes > 0 || (a.length && b.length));
 }
 
 test("a range is there when nothing older stands against it, and not before", () => {
@@ -30,7 +33,7 @@ test("a range is there when nothing older stands against it, and not before", ()
     for (const step of steps) {
       const free = holds.filter(({ hold }) => hold.blockers === 0);
       if (typeof step !== "number") {
-        holds.push({ wish: step, hold: lock.take(step.start, step.end, step.alone) });
+        holds.push({ wish: step, hold: lock.take(step.start, step.end, step.alone, step.length) });
       } else if (free.length > 0) {
         const chosen = free[step % free.length]!;
         holds = holds.filter((entry) => entry !== chosen);

@@ -70,13 +70,12 @@ export function parseRead(
   if (!ArrayBuffer.isView(memory)) {
     throw typeError("read", "buffer", "a Buffer, TypedArray or DataView");
   }
-  const options = typeof offset === "object" && offset !== null
-    ? offset
-    : { offset, length, position };
+  let first = offset as number | null | undefined;
+  if (typeof offset === "object" && offset !== null) ({ offset: first, length, position } = offset);
   return {
     buffer: memory,
-    bytes: part("read", memory, options.offset ?? 0, options.length ?? undefined),
-    position: parsePosition("read", options.position),
+    bytes: part("read", memory, first ?? 0, length ?? undefined),
+    position: parsePosition("read", position),
   };
 }
 

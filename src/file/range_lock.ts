@@ -5,6 +5,8 @@
  * write put there in between would be lost. Such a write holds its blocks alone; one that fills
  * its blocks shares them with others of its kind.
  *
+ * The length of the file is held, too: by writes, which share it, against what cuts the file.
+ *
  * @module
  */
 
@@ -13,6 +15,8 @@ export class Hold {
   readonly start: number;
   readonly end: number;
   readonly alone: boolean;
+  /** Whether also the length is held. */
+  readonly length: boolean;
   /** How many older ones stand against it. */
   blockers = 0;
   /** Ends the wait. */
@@ -21,11 +25,12 @@ export class Hold {
   younger: Hold | undefined;
   readonly #lock: RangeLock;
 
-  constructor(lock: RangeLock, start: number, end: number, alone: boolean) {
+  constructor(lock: RangeLock, start: number, end: number, alone: boolean, length: boolean) {
     this.#lock = lock;
     this.start = start;
     this.end = end;
     this.alone = alone;
+    this.length = length;
   }
 
   /** Gives the range back. */
@@ -52,9 +57,10 @@ export class RangeLock {
    * @param start First byte
    * @param end One past the last byte; Infinity where the write changes the length of the file
    * @param alone Whether nobody else may hold any of it
+   * @param length Whether the length of the file goes with it
    */
-  take(start: number, end: number, alone: boolean): Hold {
-    const hold = new Hold(this, start, end, alone);
+  take(start: number, end: number, alone: boolean, length = false): Hold {
+    const hold = new Hold(this, start, end, alone, length);
     if (alone || this.#alone > 0) {
       for (let other = this.#oldest; other !== undefined; other = other.younger) {
         if (conflict(other, hold)) hold.blockers++;
@@ -73,10 +79,15 @@ export class RangeLock {
    *
    * @returns A function that gives the range back
    */
-  async hold(start: number, end: number, alone: boolean): Promise<() => void> {
-    const hold = this.take(start, end, alone);
+  async hold(start: number, end: number, alone: boolean, length = false): Promise<() => void> {
+    const hold = this.take(start, end, alone, length);
     if (hold.blockers > 0) await new Promise<void>((resolve) => hold.grant = resolve);
     return () => hold.release();
+  }
+
+  /** Waits for the length of the file, and no range; see {@link RangeLock.hold}. */
+  holdLength(alone: boolean): Promise<() => void> {
+    return this.hold(0, 0, alone, true);
   }
 
   /** See {@link Hold.release}. */
@@ -96,7 +107,9 @@ export class RangeLock {
 }
 
 function conflict(a: Hold, b: Hold): boolean {
-  return (a.alone || b.alone) && a.start < b.end && b.start < a.end;
+  // A range without a byte overlaps nothing, wherever it lies
+  const overlap = Math.max(a.start, b.start) < Math.min(a.end, b.end);
+  return (a.alone || b.alone) && (overlap || (a.length && b.length));
 }
 
 /** By device and inode: every `open` of a file in this thread shares one lock. */

@@ -7,6 +7,7 @@ import { IOCB_CMD_PREAD } from "../abi/opcodes.ts";
 import type { Sink } from "../context/request.ts";
 import type { Address } from "../kernel.ts";
 import type { Piece } from "../memory/slab.ts";
+import { Deferred } from "./deferred.ts";
 import type { OpenFile } from "./open_file.ts";
 import { LARGEST_READ } from "./read_at.ts";
 
@@ -23,15 +24,19 @@ export function addressInPlace(file: OpenFile, target: Uint8Array, position: num
   return aligned ? address : 0;
 }
 
+/** What `read` resolves with. */
+export interface ReadResult<B> {
+  bytesRead: number;
+  buffer: B;
+}
+
 /** Holds the memory until the kernel lets go: that is what pins it. */
-class InPlaceRead<R> implements Sink, Piece {
+class InPlaceRead<B> extends Deferred<ReadResult<B>> implements Sink, Piece {
   readonly address: Address;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly #file: OpenFile;
   readonly #position: number;
-  readonly #result: (count: number) => R;
-  readonly #resolve: (result: R) => void;
-  readonly #reject: (reason: unknown) => void;
+  readonly #buffer: B;
   #got = 0;
 
   constructor(
@@ -39,20 +44,18 @@ class InPlaceRead<R> implements Sink, Piece {
     target: Uint8Array,
     address: Address,
     position: number,
-    result: (count: number) => R,
-    resolve: (result: R) => void,
-    reject: (reason: unknown) => void,
+    buffer: B,
   ) {
+    super();
     this.#file = file;
     // Memory from `allocate` is no SharedArrayBuffer
     this.bytes = target as Uint8Array<ArrayBuffer>;
     this.address = address;
     this.#position = position;
-    this.#result = result;
-    this.#resolve = resolve;
-    this.#reject = reject;
+    this.#buffer = buffer;
     file.enter();
     this.#queue();
+    file.pump.flushSoon();
   }
 
   #queue(): void {
@@ -70,8 +73,8 @@ class InPlaceRead<R> implements Sink, Piece {
       if (unsure) return this.#queue();
     }
     this.#file.leave();
-    if (res >= 0) this.#resolve(this.#result(this.#got));
-    else this.#reject(this.#file.error(res, IOCB_CMD_PREAD, this.#position, length));
+    if (res >= 0) this.resolve({ bytesRead: this.#got, buffer: this.#buffer });
+    else this.reject(this.#file.error(res, IOCB_CMD_PREAD, this.#position, length));
   }
 }
 
@@ -79,17 +82,14 @@ class InPlaceRead<R> implements Sink, Piece {
  * Fills `target`.
  *
  * @param address What {@link addressInPlace} gave
- * @param result Makes the promise's result of the number of bytes
+ * @param buffer What the user gave, for the result
  */
-export function readInPlace<R>(
+export function readInPlace<B>(
   file: OpenFile,
   target: Uint8Array,
   address: Address,
   position: number,
-  result: (count: number) => R,
-): Promise<R> {
-  return new Promise((resolve, reject) => {
-    new InPlaceRead(file, target, address, position, result, resolve, reject);
-    file.pump.flushSoon();
-  });
+  buffer: B,
+): Promise<ReadResult<B>> {
+  return new InPlaceRead(file, target, address, position, buffer).promise;
 }

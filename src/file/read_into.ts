@@ -58,7 +58,7 @@ async function readPart(
   const length = target.byteLength;
   if (length === 0) return 0;
   const address = addressInPlace(file, target, position);
-  if (address !== 0) return await readInPlace(file, target, address, position, (count) => count);
+  if (address !== 0) return (await readInPlace(file, target, address, position, null)).bytesRead;
   const bytes = await readRange(file, position, length, signal);
   checkIntact(target, length, "read into");
   target.set(bytes);

@@ -5,22 +5,19 @@
  */
 import type { Sink } from "../context/request.ts";
 import type { Piece } from "../memory/slab.ts";
+import { Deferred } from "./deferred.ts";
 import type { OpenFile } from "./open_file.ts";
 
 /** For requests that need no memory. */
 export const NO_MEMORY: Piece = { address: 0, bytes: new Uint8Array(0) };
 
-/** A request, from queueing to completion. */
-export class Transfer implements Sink {
-  /** The result: bytes, or the mask of a poll. */
-  readonly promise: Promise<number>;
+/** A request, from queueing to completion. The result: bytes, or the mask of a poll. */
+export class Transfer extends Deferred<number> implements Sink {
   readonly #file: OpenFile;
   readonly #opcode: number;
   readonly #length: number;
   readonly #position: number;
   readonly #ticket: number;
-  #resolve!: (count: number) => void;
-  #reject!: (reason: unknown) => void;
   /** Referenced until the completion: that is what keeps the memory. */
   #piece: Piece | undefined;
 
@@ -44,15 +41,12 @@ export class Transfer implements Sink {
     position: number,
     rwFlags = 0,
   ) {
+    super();
     this.#file = file;
     this.#opcode = opcode;
     this.#length = length;
     this.#position = position;
     this.#piece = piece;
-    this.promise = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
     file.enter();
     this.#ticket = file.queue(opcode, piece, offset, length, position, this, rwFlags);
     file.pump.flushSoon();
@@ -62,8 +56,8 @@ export class Transfer implements Sink {
   complete(res: number): void {
     this.#piece = undefined;
     this.#file.leave();
-    if (res >= 0) this.#resolve(res);
-    else this.#reject(this.#file.error(res, this.#opcode, this.#position, this.#length));
+    if (res >= 0) this.resolve(res);
+    else this.reject(this.#file.error(res, this.#opcode, this.#position, this.#length));
   }
 
   /** Ends it early, if the kernel can. */

@@ -1,5 +1,5 @@
 /**
- * Writes through the page cache that nothing stands against: one promise.
+ * Writes that nothing stands against, and that the file takes as they are: one promise.
  *
  * @module
  */
@@ -7,17 +7,19 @@ import { IOCB_CMD_PWRITE } from "../abi/opcodes.ts";
 import type { Sink } from "../context/request.ts";
 import type { Address } from "../kernel.ts";
 import type { Piece } from "../memory/slab.ts";
+import { Deferred } from "./deferred.ts";
 import type { OpenFile } from "./open_file.ts";
 import type { Hold } from "./range_lock.ts";
-import { LARGEST_WRITE, LENGTH_GATE } from "./write_from.ts";
-
-// An array that is spread makes two more
-const [GATE_START, GATE_END] = LENGTH_GATE;
+import { LARGEST_WRITE } from "./write_from.ts";
 
 /** Whether a write is one request that need not wait for others. */
 export function suitsOnce(file: OpenFile, source: Uint8Array, position: number): boolean {
-  if (file.direct || file.append || file.isStream || file.lock.contested) return false;
-  return source.byteLength > 0 && position % LARGEST_WRITE + source.byteLength <= LARGEST_WRITE;
+  if (file.append || file.isStream || file.lock.contested) return false;
+  const { byteLength } = source;
+  // 1 for a file that takes any position and length
+  const { offset } = file.alignment;
+  return byteLength > 0 && position % LARGEST_WRITE + byteLength <= LARGEST_WRITE &&
+    position % offset === 0 && byteLength % offset === 0;
 }
 
 /** What `write` resolves with. */
@@ -26,19 +28,16 @@ export interface WriteResult<D> {
   buffer: D;
 }
 
-/** Holds memory and ranges until the bytes are written. */
-class WriteAtOnce<D> implements Sink, Piece {
+/** Holds memory and range until the bytes are written. */
+class WriteAtOnce<D> extends Deferred<WriteResult<D>> implements Sink, Piece {
   readonly address: Address;
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly #file: OpenFile;
   readonly #length: number;
   readonly #position: number;
   readonly #data: D;
-  readonly #resolve: (result: WriteResult<D>) => void;
-  readonly #reject: (reason: unknown) => void;
   readonly #standIn: Piece | undefined;
-  readonly #gate: Hold;
-  readonly #range: Hold;
+  readonly #hold: Hold;
 
   constructor(
     file: OpenFile,
@@ -46,13 +45,13 @@ class WriteAtOnce<D> implements Sink, Piece {
     source: Uint8Array,
     position: number,
     rwFlags: number,
-    resolve: (result: WriteResult<D>) => void,
-    reject: (reason: unknown) => void,
   ) {
+    super();
     const { core, lock } = file;
     const length = source.byteLength;
     const base = core.addressOf(source.buffer);
-    if (base === 0) {
+    const inPlace = base !== 0 && (base + source.byteOffset) % file.alignment.memory === 0;
+    if (!inPlace) {
       this.#standIn = core.slab.take(length);
       this.#standIn.bytes.set(source);
     }
@@ -63,21 +62,18 @@ class WriteAtOnce<D> implements Sink, Piece {
     this.#length = length;
     this.#position = position;
     this.#data = data;
-    this.#resolve = resolve;
-    this.#reject = reject;
-    this.#gate = lock.take(GATE_START, GATE_END, false);
-    this.#range = lock.take(position, position + length, false);
+    this.#hold = lock.take(position, position + length, false, true);
     file.enter();
     file.queue(IOCB_CMD_PWRITE, this, 0, length, position, this, rwFlags);
+    file.pump.flushSoon();
   }
 
   complete(res: number): void {
-    this.#gate.release();
-    this.#range.release();
+    this.#hold.release();
     if (this.#standIn !== undefined) this.#file.core.slab.give(this.#standIn);
     this.#file.leave();
-    if (res >= 0) this.#resolve({ bytesWritten: res, buffer: this.#data });
-    else this.#reject(this.#file.error(res, IOCB_CMD_PWRITE, this.#position, this.#length));
+    if (res >= 0) this.resolve({ bytesWritten: res, buffer: this.#data });
+    else this.reject(this.#file.error(res, IOCB_CMD_PWRITE, this.#position, this.#length));
   }
 }
 
@@ -94,8 +90,5 @@ export function writeAtOnce<D>(
   position: number,
   rwFlags: number,
 ): Promise<WriteResult<D>> {
-  return new Promise((resolve, reject) => {
-    new WriteAtOnce(file, data, source, position, rwFlags, resolve, reject);
-    file.pump.flushSoon();
-  });
+  return new WriteAtOnce(file, data, source, position, rwFlags).promise;
 }

@@ -29,7 +29,7 @@ const LARGEST_STREAM_WRITE = 4096;
  */
 export function holdLength(file: OpenFile): Promise<() => void> {
   if (file.isStream) return Promise.resolve(() => {});
-  return file.lock.hold(...LENGTH_GATE, file.append && file.direct);
+  return file.lock.holdLength(file.append && file.direct);
 }
 
 /**
@@ -86,9 +86,7 @@ function writeParts(
   );
 }
 
-/** A range that no write has: held alone by what cuts the file, shared by the writes. */
-export const LENGTH_GATE: [start: number, end: number] = [-2, -1];
-/** The same for appends, of which a long one must stay in one piece. */
+/** A range that no other write has: for appends, of which a long one must stay in one piece. */
 const APPEND_GATE: [start: number, end: number] = [-1, 0];
 
 /**
