@@ -26,7 +26,7 @@ export interface StallTask {
 const SIZE = 256 << 20;
 const CHUNK = 1 << 20;
 /** Passes that warm up the compiled code, and are not watched. */
-const WARM_UP_MILLISECONDS = 300;
+const WARM_UP_MILLISECONDS = 1000;
 
 /** Passes, one after the other, until the time is over; what is between them is not watched. */
 export async function measureStalls(task: StallTask): Promise<Stalls> {

@@ -14,7 +14,7 @@ import { idle } from "./engine.ts";
 import { giveEngine } from "./engine_pool.ts";
 
 /** Completions that follow one another in microtasks let the event loop turn after this long. */
-const TURN_MILLISECONDS = 0.5;
+const TURN_MILLISECONDS = 0.25;
 /** Turns without a completion until the eventfd is waited for. */
 const PATIENCE = 5;
 /** How long until the next look where no eventfd can wake us, or the kernel lacks memory. */
