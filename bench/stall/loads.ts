@@ -66,12 +66,10 @@ function pageCache({ direct }: Party): boolean {
 function scanOf(block: number): (pass: Pass) => Promise<number> {
   return async ({ file, size, running }) => {
     let position = 0;
-    await workers(64, block, async (buffer) => {
-      if (position + block > size || !running()) return false;
-      const at = position;
+    await inFlight(64, block, (buffer) => {
+      if (position + block > size || !running()) return undefined;
       position += block;
-      await file.read(buffer, at);
-      return true;
+      return file.read(buffer, position - block);
     });
     return position;
   };
@@ -83,11 +81,10 @@ async function randomReads({ file, size, running }: Pass): Promise<number> {
   const positions = new Positions(size / block);
   let left = size / block / 16;
   let moved = 0;
-  await workers(64, block, async (buffer) => {
-    if (left-- <= 0 || !running()) return false;
-    await file.read(buffer, positions.next());
+  await inFlight(64, block, (buffer) => {
+    if (left-- <= 0 || !running()) return undefined;
     moved += block;
-    return true;
+    return file.read(buffer, positions.next());
   });
   return moved;
 }
@@ -100,12 +97,10 @@ async function extend(
   size: number,
 ): Promise<number> {
   let position = 0;
-  await workers(depth, block, async (buffer) => {
-    if (position >= size || !running()) return false;
-    const at = position;
+  await inFlight(depth, block, (buffer) => {
+    if (position >= size || !running()) return undefined;
     position += block;
-    await file.write(buffer, at);
-    return true;
+    return file.write(buffer, position - block);
   });
   return position;
 }
@@ -114,13 +109,11 @@ async function extend(
 async function writeAndSync({ file, running }: Pass): Promise<number> {
   const block = 64 * KIB;
   let position = 0;
-  await workers(4, block, async (buffer) => {
-    if (position >= 16 * MIB || !running()) return false;
-    const at = position;
+  const sync = () => file.sync();
+  await inFlight(4, block, (buffer) => {
+    if (position >= 16 * MIB || !running()) return undefined;
     position += block;
-    await file.write(buffer, at);
-    await file.sync();
-    return true;
+    return file.write(buffer, position - block).then(sync);
   });
   return position;
 }
@@ -128,19 +121,30 @@ async function writeAndSync({ file, running }: Pass): Promise<number> {
 /** Used again from pass to pass. */
 let memory = new Uint8Array(0);
 
-/** So many loops at once, each with a buffer of its own, until their step says that it is over. */
-async function workers(
+/**
+ * So many at once, each with a buffer of its own, until none begins any more. Without async
+ * functions: their garbage would be measured with that of the file.
+ */
+async function inFlight(
   depth: number,
   block: number,
-  step: (buffer: Uint8Array) => Promise<boolean>,
+  begin: (buffer: Uint8Array) => Promise<unknown> | undefined,
 ): Promise<void> {
   if (memory.length < depth * block) {
     memory = allocate(depth * block);
     // Touched, so that no page of it is made while the loop is watched
     memory.fill(1);
   }
-  await Promise.all(Array.from({ length: depth }, async (_, slot) => {
-    const buffer = memory.subarray(slot * block, (slot + 1) * block);
-    while (await step(buffer));
-  }));
+  await new Promise<void>((resolve, reject) => {
+    let busy = depth;
+    for (let slot = 0; slot < depth; slot++) {
+      const buffer = memory.subarray(slot * block, (slot + 1) * block);
+      const next = (): void => {
+        const begun = begin(buffer);
+        if (begun !== undefined) begun.then(next, reject);
+        else if (--busy === 0) resolve();
+      };
+      next();
+    }
+  });
 }
