@@ -352,7 +352,7 @@ export class AioFile implements AsyncDisposable {
   /**
    * Writes a buffer or a string; see `FileHandle.write`.
    *
-   * @param data The bytes
+   * @param data The bytes, which are to stay as they are until the promise resolves
    * @param offset First byte of the buffer, or the other arguments in one object; of a string the
    * position
    * @param length How many bytes; of a string the encoding

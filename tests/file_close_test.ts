@@ -40,6 +40,10 @@ const OPERATIONS: Record<string, (file: AioFile) => Promise<unknown>[]> = {
   "write with a position": (file) => [
     file.write(CONTENT.subarray(1000), 0, 3_000_000, 777).then((result) => result.bytesWritten),
   ],
+  "writes of whole blocks": (file) =>
+    [0, 1, 2, 400].map((block) =>
+      file.write(CONTENT.subarray(1000), 0, 65_536, block * 65_536).then((it) => it.bytesWritten)
+    ),
   "writes without a position": (file) =>
     [1, 2, 3].map((fill) => file.write(Buffer.alloc(1000, fill)).then((it) => it.bytesWritten)),
   "reads without a position": (file) =>

@@ -57,6 +57,32 @@ onGrounds("writes of any position and length, one after the other", async (groun
   );
 });
 
+onGrounds("whole blocks from memory of any kind, with truncates in between", async (ground) => {
+  await using scene = new Scene(ground);
+  const SIZE = 8192;
+  const allocated = allocate(3 * SIZE);
+  const shared = new Uint8Array(new SharedArrayBuffer(2 * SIZE), 100, SIZE);
+  // Where it lies, from an address that O_DIRECT refuses, and such that no kernel may use
+  const kinds = [allocated.subarray(0, SIZE), allocated.subarray(SIZE + 3, 2 * SIZE + 3), shared];
+  kinds.push(new Uint8Array(SIZE));
+  const model = new Model(pattern(5 * SIZE + 17));
+  const file = await scene.holding(model.bytes);
+  for (let round = 1; round <= 20; round++) {
+    const begun: Promise<unknown>[] = [];
+    for (const [index, memory] of kinds.entries()) {
+      memory.set(pattern(SIZE, 10 * round + index));
+      const position = (2 * index + round % 3) * SIZE;
+      begun.push(file.write(memory, 0, SIZE, position));
+      model.write(memory, position);
+    }
+    const cut = 3 * SIZE + 41 * round;
+    begun.push(file.truncate(cut));
+    model.truncate(cut);
+    await Promise.all(begun);
+    sameBytes(readFileSync(file.path), model.bytes);
+  }
+});
+
 onGrounds("64 writes of one byte to one block at once all survive", async (ground) => {
   await using scene = new Scene(ground);
   for (let round = 0; round < 5; round++) {

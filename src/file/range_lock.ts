@@ -5,7 +5,8 @@
  * write put there in between would be lost. Such a write holds its blocks alone; one that fills
  * its blocks shares them with others of its kind.
  *
- * The length of the file is held, too: by writes, which share it, against what cuts the file.
+ * The length of the file is held, too: shared by writes, alone by what cuts the file, reserves space
+ * in it, or has to know where it ends.
  *
  * @module
  */
@@ -75,7 +76,7 @@ export class RangeLock {
   }
 
   /**
-   * Waits for a range; see {@link RangeLock.take}.
+   * Waits for a range, and perhaps the length; see {@link RangeLock.take}.
    *
    * @returns A function that gives the range back
    */
@@ -97,6 +98,8 @@ export class RangeLock {
     else older.younger = younger;
     if (younger === undefined) this.#youngest = older;
     else younger.older = older;
+    // Once the collector has moved it among what is old, it would move all that it leads to
+    hold.older = hold.younger = undefined;
     // Nobody waits for one of many that share
     if (this.#alone === 0) return;
     if (hold.alone) this.#alone--;
