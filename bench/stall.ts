@@ -41,8 +41,9 @@ The longest stalls of the event loop while files are read and written, in millis
 const NOTES: readonly string[] = [
   "What something that happens at any moment waits until the event loop turns to it, in ms:",
   "half of the time no longer than p50, 999 of 1000 times no longer than p99.9.",
-  "The time for which the machine gave the thread no CPU is not counted. unseen: the share of the",
-  "time in which this virtual machine gave memory back to its host, and was halted by that.",
+  "The time for which the machine gave the thread no CPU is not counted, nor what its host took",
+  "while the thread was on one. unseen: the share of the time in which this virtual machine gave",
+  "memory back to its host, and was halted by that.",
   "idle: the same loop without a load, which shows what this machine takes away by itself.",
 ];
 

@@ -34,6 +34,8 @@ export interface Native {
     | undefined;
   /** See {@link Runtime.fsCopies}. */
   readonly fsCopies: boolean;
+  /** See {@link Runtime.wakesPromptly}. */
+  readonly wakesPromptly: boolean;
   /** Has a function of libc called by another thread: its result, or `-errno`. */
   callElsewhere(symbol: string, words: number[]): Promise<number>;
   /** A new eventfd, bound to the event loop. */
@@ -86,6 +88,7 @@ function compose(runtime: Runtime): Native {
     // Deno's node:fs writes on the thread that asks, even with a callback
     pwritev: runtime.bindElsewhere?.("pwritev", 4),
     fsCopies: runtime.fsCopies ?? false,
+    wakesPromptly: runtime.wakesPromptly ?? false,
     callElsewhere: (symbol, words) => runtime.callElsewhere(symbol, words),
     eventfd: (wake) => new Eventfd(runtime, wake),
   };

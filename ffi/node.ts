@@ -69,6 +69,7 @@ export function node(): Runtime {
     callElsewhere: inWorker(OPEN),
     view: (address, byteLength) => ffi.toArrayBuffer(BigInt(address), byteLength, false),
     addressOf: (buffer) => Number(ffi.getRawPointer(buffer)),
+    wakesPromptly: true,
     watch: (fd, wake) => new NodeWatch(fd, wake, uv ??= bindUv(ffi, bindAddress("malloc", 1))),
   };
 }

@@ -43,6 +43,8 @@ export interface Runtime {
    * as Bun does because such memory may grow.
    */
   readonly fsCopies?: true;
+  /** Whether {@link Runtime.watch} wakes the loop as soon as a thread that sleeps in the kernel. */
+  readonly wakesPromptly?: true;
   /** A view on memory, without a copy and without an owner. */
   view(address: number, byteLength: number): ArrayBuffer;
   /** Where the bytes of a buffer lie now. */

@@ -118,6 +118,11 @@ export interface Kernel {
   /** An eventfd bound to the event loop. Without it an idle context looks at its ring by timer. */
   wakeup?(wake: () => void): Wakeup;
   /**
+   * `true` where {@link Kernel.wakeup} wakes the event loop as soon as io_getevents would return, so
+   * that nothing is gained by sleeping there.
+   */
+  readonly wakesPromptly?: true;
+  /**
    * `true` where the requests are done by the event loop of this thread: io_submit never blocks,
    * and sleeping in io_getevents would only keep the work from being done.
    */

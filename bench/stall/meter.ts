@@ -1,6 +1,6 @@
 import { clearImmediate, setImmediate } from "node:timers";
 import { currentRuntime } from "../runtimes.ts";
-import { givenBack, runDelay } from "./counters.ts";
+import { cpuTime, givenBack, lookAtSchedule, schedule } from "./counters.ts";
 
 /** What came out, in milliseconds. */
 export interface Stalls {
@@ -40,8 +40,8 @@ const AFTERMATH = 200;
  * at a random moment meets: within a gap he waits for the rest of it.
  *
  * What other threads and programs take of the thread's time is no stall of the loop's making: the
- * kernel counts it, and it is taken off. What the host of a virtual machine takes nobody counts;
- * those times are left out.
+ * kernel counts it, and it is taken off. So is what the host of a virtual machine takes, where it
+ * can be told: of a thread that did not leave its processor the time for which it did not run.
  */
 export class Meter {
   /** How many gaps there were of each length. A list would make the heap large, and collections long. */
@@ -52,14 +52,19 @@ export class Meter {
   #elapsed = 0;
   #unseen = 0;
   #lastDelay = 0;
+  #lastRuns = 0;
+  #lastCpuTime = 0;
   #lastGivenBack = givenBack();
   #givenBackAt = -Infinity;
   #immediate: ReturnType<typeof setImmediate> | undefined;
 
   /** The loop's turns count from now on. */
   start(): void {
+    lookAtSchedule();
+    this.#lastDelay = schedule.runDelay;
+    this.#lastRuns = schedule.runs;
+    this.#lastCpuTime = cpuTime();
     this.#last = performance.now();
-    this.#lastDelay = runDelay();
     this.#immediate = setImmediate(this.#turn);
   }
 
@@ -77,16 +82,22 @@ export class Meter {
 
   #note(): void {
     const now = performance.now();
-    const delay = runDelay();
+    const ran = cpuTime();
+    lookAtSchedule();
+    const { runDelay, runs } = schedule;
     const total = givenBack();
     if (total !== this.#lastGivenBack) this.#givenBackAt = now;
-    const gap = Math.max(0, now - this.#last - (delay - this.#lastDelay));
+    const gap = runs === this.#lastRuns
+      ? Math.min(now - this.#last, ran - this.#lastCpuTime)
+      : Math.max(0, now - this.#last - (runDelay - this.#lastDelay));
     if (now - this.#givenBackAt < AFTERMATH) this.#unseen += now - this.#last;
     else this.#count(gap);
     this.#lastGivenBack = total;
     this.#elapsed += now - this.#last;
     this.#last = now;
-    this.#lastDelay = delay;
+    this.#lastDelay = runDelay;
+    this.#lastRuns = runs;
+    this.#lastCpuTime = ran;
   }
 
   #count(gap: number): void {

@@ -49,6 +49,8 @@ export class LinuxKernel implements Kernel {
   readonly pwritev?: NonNullable<Kernel["pwritev"]>;
   /** See {@link Kernel.lend}. */
   readonly lend?: NonNullable<Kernel["lend"]>;
+  /** See {@link Kernel.wakesPromptly}. */
+  readonly wakesPromptly?: true;
 
   /**
    * @param native The runtime's FFI
@@ -71,6 +73,7 @@ export class LinuxKernel implements Kernel {
     this.#fcntl = native.syscall(SYS_fcntl[machine], 3);
     if (native.pwritev !== undefined) this.pwritev = native.pwritev;
     if (native.fsCopies) this.lend = lender(native);
+    if (native.wakesPromptly) this.wakesPromptly = true;
   }
 
   /** See {@link Kernel.io_setup}. */
