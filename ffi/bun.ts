@@ -5,6 +5,7 @@
  */
 import process from "node:process";
 import { inWorker } from "./elsewhere.ts";
+import { clearTimeout, setTimeout } from "node:timers";
 import { type LibcCall, openLibc, type Runtime, type Watch } from "./runtime.ts";
 
 /** What is used of `bun:ffi`; held against its own types in scripts/bun_types.ts. */
@@ -65,6 +66,9 @@ export function bun(): Runtime {
   };
 }
 
+/** So long a stream is kept that nobody waits for: a new one takes 256 KiB of memory. */
+const KEPT_MILLISECONDS = 10;
+
 /** The event loop epolls the descriptor for a stream of it; each chunk is one wake-up. */
 class BunWatch implements Watch {
   readonly #fd: number;
@@ -72,6 +76,10 @@ class BunWatch implements Watch {
   #reader: Reader | undefined;
   #armed = false;
   #reading = false;
+  /** Runs while a stream is kept that nobody waits for. */
+  #keeping: ReturnType<typeof setTimeout> | undefined;
+  /** Armed since that began. */
+  #used = false;
   readonly idle = true;
 
   constructor(fd: number, wake: () => void) {
@@ -80,7 +88,7 @@ class BunWatch implements Watch {
   }
 
   arm(): void {
-    this.#armed = true;
+    this.#armed = this.#used = true;
     if (this.#reading) return;
     const { Bun } = globalThis as unknown as { Bun: BunGlobal };
     const reader = this.#reader ??= Bun.file(this.#fd).stream().getReader();
@@ -97,15 +105,31 @@ class BunWatch implements Watch {
 
   disarm(): void {
     this.#armed = false;
+    if (this.#reader === undefined || this.#keeping !== undefined) return;
+    this.#used = false;
+    this.#keeping = setTimeout(this.#kept, KEPT_MILLISECONDS);
+  }
+
+  readonly #kept = (): void => {
+    this.#keeping = undefined;
+    if (this.#armed) return;
+    if (this.#used) this.disarm();
+    else this.#cancel();
+  };
+
+  close(closed: () => void): void {
+    this.#armed = false;
+    if (this.#keeping !== undefined) clearTimeout(this.#keeping);
+    this.#keeping = undefined;
+    this.#cancel();
+    closed();
+  }
+
+  #cancel(): void {
     // A reader keeps the process alive, read or not. Cancelling leaves the descriptor open
     const reader = this.#reader;
     this.#reader = undefined;
     this.#reading = false;
     reader?.cancel().catch(() => {});
-  }
-
-  close(closed: () => void): void {
-    this.disarm();
-    closed();
   }
 }

@@ -11,7 +11,7 @@ export type LibcCall = (...words: number[]) => number;
 export interface Watch {
   /** Calls `wake` once when the descriptor is readable; keeps the process alive until then. */
   arm(): void;
-  /** Lets the process end again; a `wake` under way may still come. */
+  /** Lets the process end again, perhaps a little later; a `wake` under way may still come. */
   disarm(): void;
   /**
    * Whether the descriptor may be read empty now: false while a thread may still be about to look
