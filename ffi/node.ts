@@ -17,7 +17,7 @@ interface Signature {
 
 interface DynamicLibrary {
   getFunction(symbol: string, signature: Signature): WordsCall;
-  registerCallback(signature: Signature, callback: (...words: bigint[]) => void): bigint;
+  getSymbol(symbol: string): bigint;
 }
 
 interface NodeFfi {
@@ -122,7 +122,6 @@ const UV_HANDLE_INTERNAL = 0x10;
 
 /** The few functions of libuv that every watch of this thread shares; the process has them. */
 interface Uv {
-  library: DynamicLibrary;
   getUint32(address: bigint): number;
   setUint32(address: bigint, value: number): void;
   loop: bigint;
@@ -131,6 +130,9 @@ interface Uv {
   pollInit: WordsCall;
   pollStart: WordsCall;
   pollStop: WordsCall;
+  /** Where `uv_poll_stop` is. */
+  pollStopPlace: bigint;
+  isActive: WordsCall;
   close: WordsCall;
 }
 
@@ -140,7 +142,6 @@ function bindUv(ffi: NodeFfi, malloc: LibcCall): Uv {
     library.getFunction(symbol, { arguments: Array(words).fill("i64"), return: "i32" });
   const size = Number(bind("uv_handle_size", 1)(UV_POLL));
   return {
-    library,
     getUint32: (address) => ffi.getUint32(address, 0),
     setUint32: (address, value) => ffi.setUint32(address, 0, value),
     loop: ffi.getCurrentEventLoop(),
@@ -148,17 +149,27 @@ function bindUv(ffi: NodeFfi, malloc: LibcCall): Uv {
     pollInit: bind("uv_poll_init", 3),
     pollStart: bind("uv_poll_start", 3),
     pollStop: bind("uv_poll_stop", 1),
+    pollStopPlace: library.getSymbol("uv_poll_stop"),
+    isActive: bind("uv_is_active", 1),
     close: bind("uv_close", 2),
   };
 }
 
-/** A `uv_poll_t` on the descriptor, active only while armed. */
+/**
+ * A `uv_poll_t` on the descriptor, active only while armed.
+ *
+ * libuv must not call JavaScript: in a worker that is being terminated such a call fails, and Node
+ * ends the process over a foreign callback that fails. So the callback is `uv_poll_stop`, which
+ * takes the handle as its first argument as every callback of libuv does. That the handle was
+ * stopped is seen by an immediate, which comes right after the loop has polled, and which alone
+ * does not keep the loop from waiting.
+ */
 class NodeWatch implements Watch {
   readonly #uv: Uv;
   readonly #handle: bigint;
-  readonly #callback: bigint;
   readonly #wake: () => void;
   #armed = false;
+  #looking = false;
   readonly idle = true;
 
   constructor(fd: number, wake: () => void, uv: Uv) {
@@ -168,10 +179,6 @@ class NodeWatch implements Watch {
     const code = uv.pollInit(uv.loop, this.#handle, BigInt(fd));
     if (code !== 0) throw new Error(`Cannot watch file descriptor ${fd}: uv_poll_init: ${code}`);
     this.#disown();
-    this.#callback = uv.library.registerCallback(
-      { arguments: ["i64", "i32", "i32"], return: "void" },
-      () => this.#readable(),
-    );
   }
 
   /**
@@ -189,17 +196,27 @@ class NodeWatch implements Watch {
   arm(): void {
     if (this.#armed) return;
     this.#armed = true;
-    this.#uv.pollStart(this.#handle, UV_READABLE, this.#callback);
+    this.#uv.pollStart(this.#handle, UV_READABLE, this.#uv.pollStopPlace);
+    this.#lookAfterPoll();
   }
 
-  #readable(): void {
-    if (!this.#armed) return;
-    this.disarm();
-    // Microtasks do not run after a foreign callback: only a turn of the loop brings them
-    setImmediate(this.#wake);
+  #lookAfterPoll(): void {
+    if (this.#looking) return;
+    this.#looking = true;
+    setImmediate(this.#look).unref();
   }
+
+  readonly #look = (): void => {
+    this.#looking = false;
+    if (!this.#armed) return;
+    // The loop turned for something else
+    if (this.#uv.isActive(this.#handle) !== 0) return this.#lookAfterPoll();
+    this.#armed = false;
+    this.#wake();
+  };
 
   disarm(): void {
+    if (!this.#armed) return;
     this.#armed = false;
     this.#uv.pollStop(this.#handle);
   }

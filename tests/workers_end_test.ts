@@ -66,6 +66,17 @@ for (const end of ["nothing is left", "process.exit", "an error", "terminate"] a
   });
 }
 
+test("a worker may be terminated just when a completion wakes it", reason, async () => {
+  using file = new TempFile(BYTES);
+  for (let round = 0; round < 20; round++) {
+    const program = new URL("support/waiting_worker.ts", import.meta.url);
+    const worker = new Worker(program, { workerData: file.path });
+    await within(20_000, new Promise((resolve) => worker.once("message", resolve)));
+    await sleep(Math.random() * 5);
+    await within(20_000, worker.terminate());
+  }
+});
+
 test(
   "a worker that ends leaves alone what has the id of a context it once made",
   reason,
