@@ -85,7 +85,17 @@ async function test({ name, program, flags, env }, kernel, files) {
   total.skipped += skipped.length;
   for (const { name, reason } of skipped) skip(name, where, reason);
   const counts = `${passed} passed, ${failed} failed, ${skipped.length} skipped`;
-  report(failed === 0, seconds, `${where}: ${counts}`, output);
+  report(failed === 0, seconds, `${where}: ${counts}`, withoutPassed(output));
+}
+
+/**
+ * What tells of failures, short enough to be read where only the first lines of a log are kept.
+ *
+ * @param {string} output
+ */
+function withoutPassed(output) {
+  const PASSED = /^\s*(✔|﹣|\(pass\)|\(skip\)|.* \.\.\. .*(ok|ignored)\b)/u;
+  return output.split("\n").filter((line) => !PASSED.test(line)).join("\n");
 }
 
 /**
