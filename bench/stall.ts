@@ -32,6 +32,7 @@ The longest stalls of the event loop while files are read and written, in millis
   --seconds 5         how long each cell is measured
   --rounds 1          how often; medians are shown, and the longest stall of all
   --runtimes bun,…    in which runtimes (default: the one that runs this)
+  --pace              each load once more, with all at the pace of the slowest of the round
   --only NAME,…       some of the loads: ${LOADS.map(({ name }) => name).join(", ")}
   --who NAME,…        some of: ${PARTIES.map(({ name }) => name).join(", ")}
   --json              all figures as JSON
@@ -52,6 +53,8 @@ interface Row {
   load: string;
   runtime: RuntimeName;
   party: string;
+  /** Whether all move as much as the slowest of the group, or each as much as it can. */
+  paced: boolean;
   rounds: Stalls[];
 }
 
@@ -69,6 +72,7 @@ const { values } = parseArgs({
     runtimes: { type: "string", default: currentRuntime() },
     only: { type: "string", default: "" },
     who: { type: "string", default: "" },
+    pace: { type: "boolean", default: false },
     json: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
   },
@@ -85,7 +89,8 @@ async function main(): Promise<void> {
         if (process.stderr.isTTY) {
           process.stderr.write(`\r\x1b[K${row.load}, ${row.runtime}, ${row.party}`);
         }
-        row.rounds.push(await measureApart(row, folder));
+        const pace = row.paced ? slowest(rows, row, round) : undefined;
+        row.rounds.push(await measureApart(row, folder, pace));
       }
     }
   } finally {
@@ -108,16 +113,25 @@ function plan(): Row[] {
   const runtimes = chosen(RUNTIMES.map((name) => ({ name })), values.runtimes);
   const parties = chosen(PARTIES, values.who);
   return chosen(LOADS, values.only).flatMap((load) =>
-    runtimes.flatMap(({ name: runtime }) =>
-      parties.filter((party) => load.for(party)).map(({ name: party }) => (
-        { load: load.name, runtime, party, rounds: [] }
-      ))
-    )
+    runtimes.flatMap(({ name: runtime }) => {
+      const able = parties.filter((party) => load.for(party));
+      const paces = values.pace && able.length > 1 ? [false, true] : [false];
+      return paces.flatMap((paced) =>
+        able.map(({ name: party }) => ({ load: load.name, runtime, party, paced, rounds: [] }))
+      );
+    })
   );
 }
 
-async function measureApart({ load, runtime, party }: Row, folder: string): Promise<Stalls> {
-  const task: StallTask = { load, party, folder, seconds: Number(values.seconds) };
+/** What the slowest of a row's group moved in this round, when all went as fast as they could. */
+function slowest(rows: readonly Row[], { load, runtime }: Row, round: number): number {
+  const group = rows.filter((row) => row.load === load && row.runtime === runtime && !row.paced);
+  return Math.min(...group.map(({ rounds }) => rounds[round]!.rate));
+}
+
+async function measureApart(row: Row, folder: string, pace: number | undefined): Promise<Stalls> {
+  const { load, runtime, party } = row;
+  const task: StallTask = { load, party, folder, seconds: Number(values.seconds), pace };
   const script = fileURLToPath(import.meta.url);
   const [program, ...first] = commandOf(runtime, script);
   const finished = await runProgram(program, [...first, "--participant", JSON.stringify(task)]);
@@ -128,10 +142,10 @@ async function measureApart({ load, runtime, party }: Row, folder: string): Prom
 }
 
 function tableOf(rows: readonly Row[]): string[] {
-  const cells = rows.map(({ load, runtime, party, rounds }) => [
+  const cells = rows.map(({ load, runtime, party, paced, rounds }) => [
     load,
     runtime,
-    party,
+    paced ? `${party}, paced` : party,
     median(rounds.map(({ rate }) => rate)).toFixed(0),
     ...(["p50", "p999"] as const).map((key) => median(rounds.map((it) => it[key])).toFixed(2)),
     Math.max(...rounds.map(({ longest }) => longest)).toFixed(1),

@@ -6,6 +6,7 @@
 import { setTimeout } from "node:timers/promises";
 import { allocate } from "../../mod.ts";
 import { Positions } from "../positions.ts";
+import type { Pace } from "./pace.ts";
 import type { Party, StallFile } from "./parties.ts";
 
 /** One pass over a file. */
@@ -15,6 +16,8 @@ export interface Pass {
   readonly size: number;
   /** Whether the time is not over. */
   running(): boolean;
+  /** Says when each request may begin. */
+  readonly pace: Pace;
 }
 
 /** A load. */
@@ -64,9 +67,9 @@ function pageCache({ direct }: Party): boolean {
 
 /** Every block of the file, one after the other, 64 in flight. */
 function scanOf(block: number): (pass: Pass) => Promise<number> {
-  return async ({ file, size, running }) => {
+  return async ({ file, size, running, pace }) => {
     let position = 0;
-    await inFlight(64, block, (buffer) => {
+    await inFlight(64, block, pace, (buffer) => {
       if (position + block > size || !running()) return undefined;
       position += block;
       return file.read(buffer, position - block);
@@ -76,12 +79,12 @@ function scanOf(block: number): (pass: Pass) => Promise<number> {
 }
 
 /** Reads of 4 KiB all over the file, 64 in flight, of a sixteenth of it. */
-async function randomReads({ file, size, running }: Pass): Promise<number> {
+async function randomReads({ file, size, running, pace }: Pass): Promise<number> {
   const block = 4 * KIB;
   const positions = new Positions(size / block);
   let left = size / block / 16;
   let moved = 0;
-  await inFlight(64, block, (buffer) => {
+  await inFlight(64, block, pace, (buffer) => {
     if (left-- <= 0 || !running()) return undefined;
     moved += block;
     return file.read(buffer, positions.next());
@@ -91,13 +94,13 @@ async function randomReads({ file, size, running }: Pass): Promise<number> {
 
 /** Writes behind the end of a new file. */
 async function extend(
-  { file, running }: Pass,
+  { file, running, pace }: Pass,
   block: number,
   depth: number,
   size: number,
 ): Promise<number> {
   let position = 0;
-  await inFlight(depth, block, (buffer) => {
+  await inFlight(depth, block, pace, (buffer) => {
     if (position >= size || !running()) return undefined;
     position += block;
     return file.write(buffer, position - block);
@@ -106,11 +109,11 @@ async function extend(
 }
 
 /** Writes of 64 KiB, each made last, 4 in flight. */
-async function writeAndSync({ file, running }: Pass): Promise<number> {
+async function writeAndSync({ file, running, pace }: Pass): Promise<number> {
   const block = 64 * KIB;
   let position = 0;
   const sync = () => file.sync();
-  await inFlight(4, block, (buffer) => {
+  await inFlight(4, block, pace, (buffer) => {
     if (position >= 16 * MIB || !running()) return undefined;
     position += block;
     return file.write(buffer, position - block).then(sync);
@@ -128,6 +131,7 @@ let memory = new Uint8Array(0);
 async function inFlight(
   depth: number,
   block: number,
+  pace: Pace,
   begin: (buffer: Uint8Array) => Promise<unknown> | undefined,
 ): Promise<void> {
   if (memory.length < depth * block) {
@@ -140,6 +144,7 @@ async function inFlight(
     for (let slot = 0; slot < depth; slot++) {
       const buffer = memory.subarray(slot * block, (slot + 1) * block);
       const next = (): void => {
+        if (!pace.take(block, next)) return;
         const begun = begin(buffer);
         if (begun !== undefined) begun.then(next, reject);
         else if (--busy === 0) resolve();

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { type Load, LOADS } from "./loads.ts";
 import { Meter, type Stalls } from "./meter.ts";
+import { Pace } from "./pace.ts";
 import { PARTIES, type Party } from "./parties.ts";
 
 /** What a process is started for. */
@@ -21,6 +22,8 @@ export interface StallTask {
   readonly folder: string;
   /** The measured time. */
   readonly seconds: number;
+  /** How much it may move, in MiB a second; without it as much as it can. */
+  readonly pace?: number | undefined;
 }
 
 const SIZE = 256 << 20;
@@ -32,9 +35,11 @@ const WARM_UP_MILLISECONDS = 1000;
 export async function measureStalls(task: StallTask): Promise<Stalls> {
   const load = LOADS.find(({ name }) => name === task.load)!;
   const party = PARTIES.find(({ name }) => name === task.party)!;
-  await passes(load, party, task.folder, WARM_UP_MILLISECONDS, new Meter());
-  const meter = new Meter();
-  const bytes = await passes(load, party, task.folder, task.seconds * 1000, meter);
+  const pace = new Pace(task.pace ?? Infinity);
+  const newMeter = () => new Meter(() => pace.turn());
+  await passes(load, party, task.folder, WARM_UP_MILLISECONDS, pace, newMeter());
+  const meter = newMeter();
+  const bytes = await passes(load, party, task.folder, task.seconds * 1000, pace, meter);
   return meter.result(bytes);
 }
 
@@ -43,6 +48,7 @@ async function passes(
   party: Party,
   folder: string,
   milliseconds: number,
+  pace: Pace,
   meter: Meter,
 ): Promise<number> {
   let bytes = 0;
@@ -53,7 +59,8 @@ async function passes(
     await setTimeout(5);
     const end = performance.now() + milliseconds - meter.seen;
     meter.start();
-    bytes += await load.run({ file, size: SIZE, running: () => performance.now() < end });
+    pace.start();
+    bytes += await load.run({ file, size: SIZE, running: () => performance.now() < end, pace });
     meter.stop();
     await file.close();
     if (load.needs === "new") rmSync(path);

@@ -57,6 +57,12 @@ export class Meter {
   #lastGivenBack = givenBack();
   #givenBackAt = -Infinity;
   #immediate: ReturnType<typeof setImmediate> | undefined;
+  readonly #eachTurn: () => void;
+
+  /** @param eachTurn What is to be done in each turn of the loop */
+  constructor(eachTurn: () => void) {
+    this.#eachTurn = eachTurn;
+  }
 
   /** The loop's turns count from now on. */
   start(): void {
@@ -77,6 +83,7 @@ export class Meter {
   readonly #turn = (): void => {
     while (performance.now() - this.#last < SHORTEST_TURN);
     this.#note();
+    this.#eachTurn();
     this.#immediate = setImmediate(this.#turn);
   };
 
