@@ -140,9 +140,9 @@ export interface Kernel {
   inMemory?(fd: number): boolean;
   /**
    * Writes by another thread; see pwritev(2). Only there where the asynchronous writes of `node:fs`
-   * hold this one. The iovecs and the memory must be kept until the promise resolves.
+   * hold this one. The iovecs and the memory must be kept until the promise settles.
    *
-   * @returns The number of bytes; -1 for any error
+   * @returns The number of bytes; -1, or a rejection, for any error
    */
   pwritev?(fd: number, iov: Address, iovcnt: number, position: number): Promise<number>;
   /**

@@ -164,6 +164,17 @@ testWithin("of a call that fails, each is written alone", async () => {
   });
 }, LINUX);
 
+testWithin("of a call that rejects, too", async () => {
+  await onElsewhere(async (file, elsewhere) => {
+    elsewhere.outcome = () => {
+      throw new Error("A kernel of one's own");
+    };
+    await Promise.all(indices(20).map((index) => writePart(file, index)));
+    assert.equal(elsewhere.calls.filter(({ count }) => count > 1).length, 1);
+    sameBytes(readFileSync(file.path), CONTENT.subarray(0, 20 * SIZE));
+  });
+}, LINUX);
+
 testWithin("of writes that go together each has its own error", async () => {
   await using file = await open("/dev/full", "r+");
   const writes = indices(20).map((index) => file.write(CONTENT, 0, SIZE, index * SIZE));

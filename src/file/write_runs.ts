@@ -127,13 +127,14 @@ class Run implements Task {
     }
     this.#describe(vector);
     const { position } = this.#sent[0]!;
-    kernel.pwritev(fd, vector.address, this.#sent.length, position).then((count) => {
+    const over = (count: number): void => {
       slab.give(vector);
       if (count >= 0) this.#moved(null, count);
       else if (this.#sent.length > 1) this.#separate();
       // What went wrong is what the second attempt says
       else this.#write();
-    });
+    };
+    kernel.pwritev(fd, vector.address, this.#sent.length, position).then(over, () => over(-1));
   }
 
   #portion(): number {
