@@ -25,7 +25,7 @@ export {
 export type { Completion } from "./src/context/completion.ts";
 export type { Reap } from "./src/context/core.ts";
 export type { KernelName } from "./src/choose_kernel.ts";
-export { AioError, type AioErrorDetails } from "./src/error.ts";
+export { AioError, type AioErrorDetails } from "./src/errors/aio_error.ts";
 export { allocate } from "./src/memory/allocate.ts";
 export type { Address, Allocation, DirectAlignment, Kernel, Limits, Wakeup } from "./src/kernel.ts";
 export { open, type OpenOptions } from "./src/open.ts";

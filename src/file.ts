@@ -11,7 +11,7 @@ import { promisify } from "node:util";
 import { EOPNOTSUPP } from "./abi/errno.ts";
 import { IOCB_CMD_FDSYNC, IOCB_CMD_FSYNC } from "./abi/opcodes.ts";
 import { checkInteger, checkRange } from "./check.ts";
-import { AioError } from "./error.ts";
+import { AioError } from "./errors/aio_error.ts";
 import { Cursor } from "./file/cursor.ts";
 import { checkIntact } from "./file/intact.ts";
 import type { OpenFile } from "./file/open_file.ts";

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { POLLIN } from "../src/abi/poll.ts";
 import { AioContext } from "../src/context.ts";
 import type { Completion } from "../src/context/completion.ts";
-import { AioError } from "../src/error.ts";
+import { AioError } from "../src/errors/aio_error.ts";
 import { allocate } from "../src/memory/allocate.ts";
 import { bothWays, type Way } from "./support/both_ways.ts";
 import { pattern } from "./support/bytes.ts";

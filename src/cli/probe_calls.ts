@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { AioRing } from "../abi/aio_ring.ts";
 import { POLLOUT } from "../abi/poll.ts";
 import type { AioContext, Ticket } from "../context.ts";
-import { AioError } from "../error.ts";
+import { AioError } from "../errors/aio_error.ts";
 import type { Kernel } from "../kernel.ts";
 import { find } from "./finding.ts";
 import type { CallName, Finding } from "./probe_result.ts";

@@ -24,7 +24,7 @@ import {
 } from "../abi/opcodes.ts";
 import { writeTimespec } from "../abi/timespec.ts";
 import { AIO_RING_HEADER_SIZE } from "../abi/aio_ring.ts";
-import { AioError } from "../error.ts";
+import { AioError } from "../errors/aio_error.ts";
 import type { Address, Kernel } from "../kernel.ts";
 import { isAllocated } from "../memory/allocate.ts";
 import { type Piece, type Slab, slabOf } from "../memory/slab.ts";

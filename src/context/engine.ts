@@ -9,7 +9,7 @@ import { IO_EVENT_SIZE } from "../abi/io_event.ts";
 import { IOCB_DATA, IOCB_FLAGS, IOCB_RESFD, IOCB_SIZE } from "../abi/iocb.ts";
 import { IOCB_FLAG_RESFD } from "../abi/opcodes.ts";
 import { TIMESPEC_SIZE } from "../abi/timespec.ts";
-import { AioError } from "../error.ts";
+import { AioError } from "../errors/aio_error.ts";
 import type { Address, Allocation, Kernel, Wakeup } from "../kernel.ts";
 
 const CACHE_LINE = 64;

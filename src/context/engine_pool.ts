@@ -8,7 +8,7 @@
  * @module
  */
 import { EAGAIN } from "../abi/errno.ts";
-import { AioError } from "../error.ts";
+import { AioError } from "../errors/aio_error.ts";
 import type { Kernel } from "../kernel.ts";
 import { Engine } from "./engine.ts";
 

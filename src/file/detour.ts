@@ -8,7 +8,7 @@ import { EAGAIN, EOPNOTSUPP } from "../abi/errno.ts";
 import { IOCB_CMD_PREAD } from "../abi/opcodes.ts";
 import { RWF_NOWAIT } from "../abi/rw_flags.ts";
 import type { Sink } from "../context/request.ts";
-import { errnoOf } from "../errno_of.ts";
+import { resultOf } from "../errors/errno_of.ts";
 import type { Address } from "../kernel.ts";
 import type { Piece } from "../memory/slab.ts";
 import type { Miss } from "./misses.ts";
@@ -127,7 +127,7 @@ export class Detour implements Sink, Task, Miss, Write {
     cameBack();
     const { pump, misses } = this.#file!;
     if (this.#missed) misses.walked();
-    this.end(error === null ? count : errnoOf(error));
+    this.end(error === null ? count : resultOf(error));
     // The sink may have asked for more
     pump.flushSoon();
   };

@@ -5,11 +5,11 @@
  */
 import { EBADF, EINVAL, EISDIR } from "../abi/errno.ts";
 import { IOCB_CMD_PREAD, IOCB_CMD_PWRITE } from "../abi/opcodes.ts";
-import { requestError, TRANSFERS } from "../context/completion.ts";
+import { requestError, TRANSFERS } from "../errors/request_error.ts";
 import type { Core } from "../context/core.ts";
 import type { Pump } from "../context/pump.ts";
 import { blankRequest, type Request, type Sink } from "../context/request.ts";
-import { AioError } from "../error.ts";
+import { AioError } from "../errors/aio_error.ts";
 import type { Address, DirectAlignment } from "../kernel.ts";
 import type { Piece } from "../memory/slab.ts";
 import { Detour } from "./detour.ts";

@@ -8,6 +8,8 @@
  * @module
  */
 import { setImmediate } from "node:timers";
+import { Fifo } from "../fifo.ts";
+import { Once } from "../once.ts";
 
 /** More than the threads are, so that none of them stands idle until the next turn. */
 const PER_TURN = 32;
@@ -20,15 +22,13 @@ export interface Task {
 
 /** How many this turn may still begin. */
 let left = PER_TURN;
-let scheduled = false;
-/** From `first` on. */
-let waiting: Task[] = [];
-let first = 0;
+const waiting = new Fifo<Task>();
+const turn = new Once(setImmediate, nextTurn);
 
 /** Begins a task in this turn of the event loop, or in a later one, in the order of the calls. */
 export function beginInTurn(task: Task): void {
-  schedule();
-  // Where any wait none are left
+  turn.ask();
+  // If tasks are waiting, `left` is 0, so this one is queued behind them.
   if (left > 0) {
     left--;
     task.begin();
@@ -38,26 +38,14 @@ export function beginInTurn(task: Task): void {
 /** A thread has come back: what is begun from now on is begun in the next turn. */
 export function cameBack(): void {
   left = 0;
-  schedule();
-}
-
-function schedule(): void {
-  if (scheduled) return;
-  scheduled = true;
-  setImmediate(nextTurn);
+  turn.ask();
 }
 
 function nextTurn(): void {
-  scheduled = false;
-  const count = Math.min(waiting.length - first, PER_TURN);
-  if (count > 0) schedule();
-  // They may ask for more, which comes behind those that wait
+  const count = Math.min(waiting.length, PER_TURN);
+  if (count > 0) turn.ask();
+  // What these tasks ask for comes behind those that wait.
   left = 0;
-  for (let i = 0; i < count; i++) waiting[first++]!.begin();
+  for (let i = 0; i < count; i++) waiting.shift()!.begin();
   left = PER_TURN - count;
-  // Those that have begun are cut off when they are half
-  if (first > 0 && first * 2 >= waiting.length) {
-    waiting = waiting.slice(first);
-    first = 0;
-  }
 }

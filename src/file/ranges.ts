@@ -5,7 +5,7 @@
  */
 import { ENODATA, ESPIPE } from "../abi/errno.ts";
 import { IOCB_CMD_PREAD } from "../abi/opcodes.ts";
-import { AioError } from "../error.ts";
+import { AioError } from "../errors/aio_error.ts";
 import { checkRange } from "../check.ts";
 import type { OpenFile } from "./open_file.ts";
 import { RangeRead } from "./read_at.ts";

@@ -6,7 +6,7 @@
 import { setTimeout } from "node:timers/promises";
 import { EAGAIN, EINVAL } from "../abi/errno.ts";
 import { IOCB_CMD_POLL } from "../abi/opcodes.ts";
-import { AioError } from "../error.ts";
+import { AioError } from "../errors/aio_error.ts";
 import { abortable } from "./abortable.ts";
 import type { OpenFile } from "./open_file.ts";
 import { NO_MEMORY, Transfer } from "./transfer.ts";

@@ -11,7 +11,7 @@
 import { fdatasync, write, writev } from "node:fs";
 import { IOVEC_SIZE, writeIovec } from "../abi/iovec.ts";
 import { RWF_DSYNC } from "../abi/rw_flags.ts";
-import { errnoOf } from "../errno_of.ts";
+import { resultOf } from "../errors/errno_of.ts";
 import type { Address } from "../kernel.ts";
 import type { Piece } from "../memory/slab.ts";
 import type { OpenFile } from "./open_file.ts";
@@ -177,7 +177,7 @@ class Run implements Task {
     else {
       this.#whole = 1;
       const { written } = this.#sent[0]!;
-      this.#over(written === 0 && error !== null ? errnoOf(error) : written);
+      this.#over(written === 0 && error !== null ? resultOf(error) : written);
     }
   };
 
@@ -208,7 +208,7 @@ class Run implements Task {
     // The kernel says it once: also to one that is written in part
     this.#whole += this.#cut;
     this.#alone -= this.#cut;
-    this.#over(errnoOf(error));
+    this.#over(resultOf(error));
   };
 
   /**

@@ -16,7 +16,7 @@ import {
   SYS_io_submit,
 } from "../abi/syscall_numbers.ts";
 import { checkInteger, checkWord, rangeError } from "../check.ts";
-import { AioError } from "../error.ts";
+import { AioError } from "../errors/aio_error.ts";
 import type { Address, Allocation, DirectAlignment, Kernel, Limits, Wakeup } from "../kernel.ts";
 import { readLimits } from "./limits.ts";
 import { Orphans } from "./orphans.ts";

@@ -7,7 +7,7 @@ import process from "node:process";
 import { loadNative } from "../../ffi/native.ts";
 import { EINVAL } from "../abi/errno.ts";
 import { machineOf } from "../abi/syscall_numbers.ts";
-import { AioError } from "../error.ts";
+import { AioError } from "../errors/aio_error.ts";
 import type { Kernel } from "../kernel.ts";
 import { LinuxKernel } from "./linux_kernel.ts";
 

@@ -19,7 +19,7 @@ import { Slab } from "../memory/slab.ts";
 import { Alarms } from "./alarms.ts";
 import { Aligned, trivialResult } from "./aligned.ts";
 import type { Disk, Operation } from "./disk.ts";
-import { errnoOf } from "../errno_of.ts";
+import { resultOf } from "../errors/errno_of.ts";
 import { ThreadPool } from "./thread_pool.ts";
 import { workers } from "./worker_pool.ts";
 
@@ -114,7 +114,7 @@ export class SystemDisk implements Disk {
       else fdatasyncSync(fd);
       return 0;
     } catch (error) {
-      return errnoOf(error);
+      return resultOf(error);
     }
   }
 

@@ -13,7 +13,7 @@ import { EFAULT } from "../abi/errno.ts";
 import type { Slab } from "../memory/slab.ts";
 import { Aligned } from "./aligned.ts";
 import type { Operation } from "./disk.ts";
-import { errnoOf } from "../errno_of.ts";
+import { resultOf } from "../errors/errno_of.ts";
 
 /** One operation, until its callback. */
 class Job {
@@ -37,7 +37,7 @@ class Job {
     else if (!operation.gather(bytes)) queueMicrotask(() => this.#finish(-EFAULT));
     else if (!append || position === null) this.#write(position);
     else {
-      fstat(fd, (error, stats) => error ? this.#finish(errnoOf(error)) : this.#write(stats.size));
+      fstat(fd, (error, stats) => error ? this.#finish(resultOf(error)) : this.#write(stats.size));
     }
   }
 
@@ -47,7 +47,7 @@ class Job {
   }
 
   readonly #moved = (error: Error | null, count: number): void => {
-    if (error) return this.#finish(errnoOf(error));
+    if (error) return this.#finish(resultOf(error));
     const { operation } = this;
     if (operation?.durable === "fsync") fsync(operation.fd, this.#synced(count));
     else if (operation?.durable === "fdatasync") fdatasync(operation.fd, this.#synced(count));
@@ -55,7 +55,7 @@ class Job {
   };
 
   #synced(count: number): (error: Error | null) => void {
-    return (error) => this.#finish(error ? errnoOf(error) : count);
+    return (error) => this.#finish(error ? resultOf(error) : count);
   }
 
   #finish(res: number): void {

@@ -11,7 +11,7 @@ import { Worker } from "node:worker_threads";
 import { EFAULT, EIO } from "../abi/errno.ts";
 import { PAGE_SIZE } from "./address_space.ts";
 import type { Operation } from "./disk.ts";
-import { errnos } from "../errno_of.ts";
+import { errnos } from "../errors/errno_names.ts";
 import {
   COMPLETED,
   CONTROL_WORDS,

@@ -12,7 +12,7 @@ import { EAGAIN, EBADF, EFAULT, EINTR, EIO, ENOSPC } from "../../abi/errno.ts";
 import type { Slab } from "../../memory/slab.ts";
 import { Aligned, trivialResult } from "../aligned.ts";
 import type { Disk, Operation } from "../disk.ts";
-import { errnoOf } from "../../errno_of.ts";
+import { resultOf } from "../../errors/errno_of.ts";
 import { allFaults, type Faults } from "./faults.ts";
 import type { Happening, LogEntry } from "./log.ts";
 import { Random } from "./random.ts";
@@ -191,7 +191,7 @@ export class SimulatedDisk implements Disk {
       if (!operation.gather(memory.bytes)) return outcomeOf(-EFAULT);
       return this.#write(request, file, memory.bytes);
     } catch (error) {
-      return outcomeOf(errnoOf(error));
+      return outcomeOf(resultOf(error));
     } finally {
       memory.free();
     }

@@ -5,14 +5,15 @@
  */
 import { constants } from "node:os";
 import { getSystemErrorMap } from "node:util";
-import * as numbers from "./abi/errno.ts";
+import * as numbers from "../abi/errno.ts";
 
 /** The name that node:fs has for it, everywhere. */
 const ENOTSUP = numbers.EOPNOTSUPP;
 
-const byName: Readonly<Record<string, number | undefined>> = { ...numbers, ENOTSUP };
+/** Numbers of Linux by name. */
+export const errnos: Readonly<Record<string, number>> = { ...numbers, ENOTSUP };
 const names: ReadonlyMap<number, string> = new Map(
-  [...Object.entries(numbers), ["ENOTSUP", ENOTSUP] as const].map(([name, code]) => [code, name]),
+  Object.entries(errnos).map(([name, code]) => [code, name]),
 );
 
 /** For what runtimes have no text of their own, or not all of them. */
@@ -109,17 +110,4 @@ function describeHostErrno(errno: number): [string, string] {
   if (known !== undefined) return known;
   const name = Object.entries(constants.errno).find(([, number]) => number === -errno)?.[0];
   return [name ?? `E${-errno}`, `system error ${-errno}`];
-}
-
-/**
- * The `-errno` of an error of `node:fs`: by name, as hosts have numbers of their own.
- *
- * @returns `undefined` for what did not come from the system: a refused permission of the runtime, a
- * bad argument
- */
-export function errnoOf(error: unknown): number | undefined {
-  const { code, errno } = error as { code?: unknown; errno?: unknown };
-  if (typeof errno !== "number") return undefined;
-  const number = typeof code === "string" ? byName[code] : undefined;
-  return number === undefined ? -Math.abs(errno) : -number;
 }

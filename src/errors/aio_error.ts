@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { describeErrno } from "./errno.ts";
+import { describeErrno } from "./errno_names.ts";
 
 /** Where a failed call stood; each member is given where it applies. */
 export interface AioErrorDetails {
