@@ -1,7 +1,6 @@
 // @ts-check
 /**
- * Installs the package as its users will, and uses it in Bun, Deno and Node, and in the Node of the
- * PATH if that is an older one.
+ * Installs the package as its users will, and uses it in Bun, Deno and Node, and in Node without FFI.
  *
  *     node scripts/check_package.mjs         packed by `deno pack`
  *     node scripts/check_package.mjs npm     what `deno task build:npm` left in the folder npm/
@@ -12,7 +11,6 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { install } from "./install.mjs";
-import { olderNode } from "./older_node/lower.mjs";
 import { config, jsrAnswers, root, run, runtimes } from "./run.mjs";
 
 const [built] = process.argv.slice(2);
@@ -121,28 +119,23 @@ await rm(path);
 `;
 
 /**
- * The same in short, in the JavaScript of Node 20.
+ * The same in short, where there is no FFI.
  *
  * @param {string} name of the package
  */
-const olderProgram = (name) => `
+const withoutFfi = (name) => `
 import { AioContext, open, probe } from "${name}";
 import { PortableKernel } from "${name}/portable";
 import { linux } from "${name}/syscalls";
 
 if (linux !== undefined || probe().kernel !== "portable") throw new Error("Not the portable kernel");
 for (const kernel of [undefined, new PortableKernel()]) {
-  const context = new AioContext({ entries: 4, ...kernel && { kernel } });
-  const file = await open("use.ts", "r", { context });
+  await using context = new AioContext({ entries: 4, ...kernel && { kernel } });
+  await using file = await open("use.ts", "r", { context });
   const text = new TextDecoder().decode(await file.readAt(0, 6));
   if (text !== "import") throw new Error(\`Wrong bytes: \${text}\`);
-  await file.close();
-  await context[Symbol.asyncDispose]();
 }
 `;
-
-/** @type {Awaited<ReturnType<typeof olderNode>>} */
-let older;
 
 /** @param {string} tarball */
 async function use(tarball) {
@@ -166,11 +159,9 @@ async function use(tarball) {
     await must(runtimes.deno, ["run", "-A", ...args], project);
     await must(runtimes.node, ["--disable-warning=ExperimentalWarning", ...args], project);
   }
-  older = await olderNode();
-  if (older === undefined) return;
-  writeFileSync(join(project, "older.mjs"), olderProgram(name));
-  for (const args of [["older.mjs"], [cli, "scan", "use.ts"], [cli, "probe", "use.ts"]]) {
-    await must(older.program, args, project);
+  writeFileSync(join(project, "without_ffi.mjs"), withoutFfi(name));
+  for (const args of [["without_ffi.mjs"], [cli, "scan", "use.ts"], [cli, "probe", "use.ts"]]) {
+    await must(runtimes.node, ["--no-experimental-ffi", ...args], project);
   }
 }
 
@@ -185,9 +176,10 @@ try {
   const tarball = await pack();
   await checkContent(tarball);
   await use(tarball);
-  const where = `Bun, Deno, Node 26${older ? `, Node ${older.version}` : ""}`;
   const source = built === undefined ? "deno pack tarball" : "dnt build";
-  console.log(`package: ok (${source} in ${where}${await aboutDnt()})`);
+  console.log(
+    `package: ok (${source} in Bun, Deno, Node 26, Node 26 without FFI${await aboutDnt()})`,
+  );
 } catch (error) {
   console.log(`package: FAILED\n${error instanceof Error ? error.message : error}`);
   process.exitCode = 1;

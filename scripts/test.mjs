@@ -7,8 +7,8 @@
  *     node scripts/test.mjs tests/abi_layout_test.ts     some of the tests, in all of them
  *     KAIO_KERNEL=portable node scripts/test.mjs         everything, over this kernel alone
  *
- * The runtimes are `bun`, `deno`, `node` and `older`: the node of the PATH, if it is older than
- * Node 26 and so has no FFI. It runs translations of the modules.
+ * The runtimes are `bun`, `deno`, `node` and `noffi`: Node without FFI, where the portable kernel is
+ * chosen without being asked for.
  *
  * @module
  */
@@ -18,7 +18,6 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { install } from "./install.mjs";
 import { readJunit } from "./junit.mjs";
-import { lower, olderNode } from "./older_node/lower.mjs";
 import { config, jsrAnswers, root, run, runtimes } from "./run.mjs";
 import { testFlags } from "./test_flags.mjs";
 
@@ -59,6 +58,15 @@ async function check(name, command, args, accept = () => true) {
 
 /** @typedef {{ name: string, program: string, flags: "bun" | "deno" | "node", env?: Record<string, string> }} Runner */
 
+/** Also of the processes that the tests start. Nothing else says which kernel it is to be.
+ * @type {Runner} */
+const NODE_WITHOUT_FFI = {
+  name: "node without FFI",
+  program: runtimes.node,
+  flags: "node",
+  env: { NODE_OPTIONS: "--no-experimental-ffi --disable-warning=KAIO_PORTABLE", KAIO_KERNEL: "" },
+};
+
 /**
  * Runs the tests in one runtime over one kernel, and prints a line on them.
  *
@@ -72,7 +80,7 @@ async function test({ name, program, flags, env }, kernel, files) {
   const { ok, output, seconds } = await timed(program, [
     ...testFlags(junit)[flags],
     ...files.map((file) => `./${file}`),
-  ], { ...env, KAIO_KERNEL: kernel });
+  ], { KAIO_KERNEL: kernel, ...env });
   const cases = existsSync(junit) ? readJunit(readFileSync(junit, "utf8")) : [];
   const skipped = cases.filter((test) => test.skipped);
   let failed = cases.filter((test) => test.failed).length;
@@ -183,42 +191,27 @@ async function suite(files) {
   /** @type {Runner[]} */
   const runners = /** @type {const} */ (["bun", "deno", "node"]).filter(isWanted)
     .map((name) => ({ name, program: runtimes[name], flags: name }));
-  const older = isWanted("older") ? await olderRunner() : undefined;
+  const withoutFfi = isWanted("noffi") ? NODE_WITHOUT_FFI : undefined;
   const asked = process.env.KAIO_KERNEL || undefined;
   if (asked !== undefined && asked !== "linux" && asked !== "portable") {
     throw new Error(`KAIO_KERNEL must be linux or portable: current value is ${asked}`);
   }
-  // The time that all may take is not enough for all again in each runtime: one runs it over the
-  // portable kernel, and the older Node is that one where it is there
+  // The portable kernel asks little of the runtime, so all of them would only repeat the results
+  // of one.
   const brief = asked === undefined && only === undefined && filters.length === 0;
-  const more = !brief ? runners : older === undefined ? runners.slice(0, 1) : [];
+  const overPortable = [...withoutFfi ? [withoutFfi] : [], ...brief ? [] : runners];
   const linux = async () => {
     for (const runner of runners) await test(runner, "linux", files);
   };
-  const waiting = older === undefined ? [...more] : [older, ...more];
+  const suited = brief ? files.filter((name) => !ALIKE.test(name)) : files;
   const portable = async () => {
-    for (let runner; (runner = waiting.shift());) {
-      const all = !brief || runner === older;
-      await test(runner, "portable", all ? files : files.filter((name) => !ALIKE.test(name)));
-    }
+    for (const runner of overPortable) await test(runner, "portable", suited);
   };
   // Side by side: the portable kernel has no part in the contexts of the machine, which tests count
   await Promise.all([
     asked === "portable" ? portable() : linux(),
     asked !== "linux" && portable(),
   ]);
-}
-
-/** @returns {Promise<Runner | undefined>} */
-async function olderRunner() {
-  const older = await olderNode();
-  if (older === undefined) {
-    total.skipped++;
-    skip("the suite in an older Node", "older", "the node of the PATH is none");
-    return undefined;
-  }
-  const env = await lower(sources(["ts"]), join(temporary, "lowered"));
-  return { name: `node ${older.version}`, program: older.program, flags: "node", env };
 }
 
 async function main() {

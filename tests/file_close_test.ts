@@ -5,7 +5,6 @@ import { open as openHandle } from "node:fs/promises";
 import { setImmediate, setTimeout } from "node:timers/promises";
 import { AioContext, AioError, type AioFile } from "../mod.ts";
 import { pattern, sameBytes } from "./support/bytes.ts";
-import { deferred } from "./support/deferred.ts";
 import { onGrounds, Scene } from "./support/file_grounds.ts";
 import { SlowKernel } from "./support/file_kernels.ts";
 
@@ -86,7 +85,7 @@ onGrounds("nothing is written to a descriptor that is another file's by now", as
   for (let round = 0; round < 10; round++) {
     const file = await scene.holding("content");
     const { fd } = file;
-    const { promise, resolve } = deferred<void>();
+    const { promise, resolve } = Promise.withResolvers<void>();
     const writing = file.writeFile(async function* () {
       yield "first";
       await promise;

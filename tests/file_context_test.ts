@@ -5,7 +5,6 @@ import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { AioContext, type AioFile, open } from "../mod.ts";
 import { pattern, sameBytes } from "./support/bytes.ts";
-import { deferred } from "./support/deferred.ts";
 import { onGrounds, Scene, testWithin } from "./support/file_grounds.ts";
 import { counting } from "./support/file_kernels.ts";
 import { linuxOnly } from "./support/real_kernel.ts";
@@ -108,7 +107,7 @@ onGrounds("a context that is closed does not wait for a producer that is stuck",
   await using scene = new Scene(ground);
   const context = new AioContext({ entries: 8 });
   const file = await scene.holding("", "r+", { context });
-  const stuck = deferred<void>();
+  const stuck = Promise.withResolvers<void>();
   const writing = file.writeFile(async function* () {
     yield "one";
     await stuck.promise;

@@ -72,8 +72,6 @@ twins("read takes every form of arguments", async (open, folder, note) => {
     "Float64Array",
     "Float64Array: next",
   ],
-  // Took a bigint for no position
-  older: ["position bigint", "position bigint: next"],
 });
 
 twins("read without a buffer brings 16 KiB of its own", async (open, folder, note) => {
@@ -139,16 +137,6 @@ twins("read refuses wrong arguments", async (open, folder, note) => {
   // Deno takes all that is no buffer for options; Bun reads into an ArrayBuffer
   deno: ["number for a buffer", "string for a buffer", "ArrayBuffer for a buffer"],
   bun: ["ArrayBuffer for a buffer"],
-  // Took any position that is none for the current one
-  older: [
-    "position string",
-    "position object",
-    "position -2",
-    "position 1.5",
-    "position 2 ** 53",
-    "position -2n",
-    "position 2n ** 64n",
-  ],
 });
 
 twins("readv fills one buffer after the other", async (open, folder, note) => {

@@ -168,7 +168,4 @@ twins("readableWebStream gives the bytes", async (open, folder, note) => {
     await setTimeout(20);
     return file.fd;
   });
-}, {
-  // Gave ArrayBuffers, and bytes to a reader only where it was asked to
-  older: ["whole", "from the current position", "chunks are Uint8Arrays", "byob", "autoClose"],
 });

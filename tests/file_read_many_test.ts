@@ -3,7 +3,6 @@ import { setImmediate, setTimeout } from "node:timers/promises";
 import fc from "fast-check";
 import { AioContext, AioError, type AioFile, type RangeRequest } from "../mod.ts";
 import { pattern, sameBytes } from "./support/bytes.ts";
-import { deferred } from "./support/deferred.ts";
 import { onGrounds, Scene } from "./support/file_grounds.ts";
 import { allocating, SlowKernel } from "./support/file_kernels.ts";
 import { within } from "./support/within.ts";
@@ -101,7 +100,7 @@ for (const order of ORDERS) {
 onGrounds("a result comes while the producer still waits for its next request", async (ground) => {
   await using scene = new Scene(ground);
   const file = await scene.holding(CONTENT, "r");
-  const { promise, resolve } = deferred<void>();
+  const { promise, resolve } = Promise.withResolvers<void>();
   const requests = async function* () {
     yield { position: 5, length: 10 };
     await promise;

@@ -89,6 +89,15 @@ test("without FFI the portable kernel takes over, and says so once", withoutFfi,
   }
 });
 
+test("a process without FFI chooses the portable kernel by itself", {
+  skip: hasLinux || process.env.KAIO_KERNEL ? "a kernel is asked for, or there is FFI" : false,
+}, () => {
+  const { name, asked, reason } = choose();
+  assert.equal(name, "portable");
+  assert.equal(asked, false);
+  assert.match(reason!, /FFI/);
+});
+
 test("without FFI there is no kernel of the machine to be asked for", withoutFfi, async () => {
   for (const [flags, reason] of NO_FFI) {
     const [[kernel, opened], stderr] = await lines({ flags, env: { KAIO_KERNEL: "linux" } });

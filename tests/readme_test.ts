@@ -10,8 +10,10 @@ import { basename, dirname, join } from "node:path";
 import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { loadLinux } from "../src/linux/load.ts";
 import { withoutSqlite } from "./support/sqlite.ts";
 
+const onLinux = { skip: loadLinux() instanceof Error ? "no Linux AIO here" : false };
 const root = fileURLToPath(new URL("..", import.meta.url));
 const config: { exports: Record<string, string>; compilerOptions: object } = JSON.parse(
   await readFile(join(root, "deno.json"), "utf8"),
@@ -174,7 +176,9 @@ describe("examples", withoutSqlite, () => {
   }
 
   for (const [index, file] of files.entries()) {
-    test(examples[index]!.place, async () => {
+    const { place, code } = examples[index]!;
+    const needsLinux = /\blinux\b.*from "kaio\/syscalls"/.test(code);
+    test(place, needsLinux ? onLinux : {}, async () => {
       const cwd = join(folder, dirname(file));
       const failure = await failureOf([...flags(), basename(file)], cwd);
       assert.ok(failure === "", failure);

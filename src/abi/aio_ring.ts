@@ -261,9 +261,7 @@ export class AioRing {
     // Dropping the reference would not do: whoever holds `words` would still reach an address that
     // io_destroy unmaps, and that may soon be somebody else's.
     const { buffer, length } = this.words;
-    if (length === 0) return;
-    if (typeof buffer.transfer === "function") buffer.transfer(0);
-    else structuredClone(buffer, { transfer: [buffer] }); // Node 20
+    if (length > 0) buffer.transfer(0);
   }
 
   #now(byteOffset: number): number {

@@ -2,7 +2,7 @@ import { AioContext } from "../context.ts";
 import type { Kernel } from "../kernel.ts";
 
 /**
- * Does something with a context for one request. Where it is written `await using`, Node 20 cannot
+ * Does something with a context for one request. Where it is written `await using`, Node 22 cannot
  * read it.
  *
  * @param kernel Whose context.

@@ -5,7 +5,6 @@
  *
  * @module
  */
-import process from "node:process";
 import { setImmediate, setInterval } from "node:timers";
 import { Worker } from "node:worker_threads";
 import { EFAULT, EIO } from "../abi/errno.ts";
@@ -48,10 +47,8 @@ const NO_POSITION = -1;
 const END_OF_FILE = -2;
 /** So many turns of the event loop without a completion until the thread sleeps. */
 const PATIENCE = 8;
-/** V8 loses a wake-up by Atomics.waitAsync once in some ten thousand, up to Node 20. */
-const LOSES_WAKE_UPS = parseInt(process.versions["v8"] ?? "99") < 12;
-/** How often it is looked whether something is done nevertheless. */
-const LOOK_MILLISECONDS = LOSES_WAKE_UPS ? 5 : 2 ** 30;
+/** A timer that is only there to keep the process alive fires this seldom. */
+const SELDOM_MILLISECONDS = 2 ** 30;
 
 /** An operation, of which one piece after the other is a job. */
 interface Task {
@@ -88,7 +85,7 @@ export class WorkerPool {
   /** Turns of the event loop without a completion. */
   #fruitless = 0;
   #asleep = false;
-  readonly #alive = setInterval(() => this.#woken(), LOOK_MILLISECONDS);
+  readonly #alive = setInterval(() => {}, SELDOM_MILLISECONDS);
   /** A thread could not be started, or has ended: nothing more is given to them. */
   #broken = false;
 

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { type FileHandle, open as openHandle } from "node:fs/promises";
-import process from "node:process";
 import { setTimeout } from "node:timers/promises";
 import { AioFile, open as openAio } from "../../mod.ts";
 import { type Ground, onGrounds } from "./file_grounds.ts";
@@ -22,12 +21,7 @@ export type Note = (step: string, action: () => unknown) => Promise<void>;
 export type Program = (open: Open, folder: TempFolder, note: Note) => Promise<void>;
 
 /** Steps at which a runtime's own FileHandle is not what Node 26's is, so that it is no measure. */
-export type Deviations = Partial<Record<"bun" | "deno" | "node" | "older", readonly string[]>>;
-
-/** `older` for the Nodes whose FileHandle had its own ways. */
-const MEASURE = RUNTIME === "node" && Number.parseInt(process.versions.node) < 26
-  ? "older"
-  : RUNTIME;
+export type Deviations = Partial<Record<"bun" | "deno" | "node", readonly string[]>>;
 
 /**
  * Registers a test that runs a program on a FileHandle of this runtime and on an AioFile, and
@@ -42,7 +36,7 @@ export function twins(name: string, program: Program, deviations: Deviations = {
     const expected = await run(program, openHandle, ground);
     const actual = await run(program, aioOpen(ground), ground);
     assert.deepEqual([...actual.keys()], [...expected.keys()]);
-    const skipped = deviations[MEASURE] ?? [];
+    const skipped = deviations[RUNTIME] ?? [];
     for (const step of skipped) assert.ok(expected.has(step), `no such step: ${step}`);
     const different = [...expected].filter(([step, outcome]) =>
       !skipped.includes(step) && actual.get(step) !== outcome
