@@ -25,7 +25,7 @@ process.on("exit", () => rmSync(temporary, { recursive: true, force: true }));
  * @throws {Error} if it fails; the message holds what it printed
  */
 async function must(command, args, cwd = root) {
-  const { ok, output } = await run(command, args, { cwd, seconds: 100 });
+  const { ok, output } = await run(command, args, { cwd });
   if (!ok) throw new Error(`${command} ${args.join(" ")}\n${output}`);
   return output;
 }

@@ -53,7 +53,7 @@ const names = /** @type {const} */ (["bun", "deno", "node"]);
  * @throws {Error} if it failed
  */
 async function must(runtime, ...args) {
-  const result = await run(runtimes[runtime], [...flags[runtime], ...args], { seconds: 120 });
+  const result = await run(runtimes[runtime], [...flags[runtime], ...args]);
   if (!result.ok) throw new Error(`${runtime} ${args.join(" ")}\n${result.output}`);
   return result.output;
 }

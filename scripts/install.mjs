@@ -59,7 +59,7 @@ function lockedPackages(file) {
 /** @returns {Promise<string[]>} the names of those that do not run */
 async function brokenRuntimes() {
   const results = Object.entries(runtimes).map(async ([name, program]) =>
-    (await run(program, ["--version"], { seconds: 30 })).ok ? [] : [name]
+    (await run(program, ["--version"])).ok ? [] : [name]
   );
   return (await Promise.all(results)).flat();
 }

@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * Runs child processes for the other scripts: nothing to read from, the output kept, and a hard
- * limit on the time. Plain JavaScript for Node 20, because it runs before anything is installed.
+ * Runs child processes for the other scripts: nothing to read from, the output kept, and an end for
+ * what hangs. Plain JavaScript for Node 20, because it runs before anything is installed.
  *
  * @module
  */
@@ -23,6 +23,9 @@ export const runtimes = {
   node: join(root, "node_modules/.bin/node"),
 };
 
+/** A program that prints nothing for so long hangs; on a slow machine another comes nowhere near. */
+const SILENCE_SECONDS = 300;
+
 // A child has a process group of its own, so that what it started ends with it. The price is that
 // Ctrl-C does not reach it either: it has to be passed on.
 /** @type {Set<number>} */
@@ -43,12 +46,13 @@ function kill(group) {
  *
  * @param {string} command
  * @param {string[]} args
- * @param {{ cwd?: string, seconds?: number, env?: Record<string, string | undefined> }} [options]
- *   `seconds`: after so long it is killed, with all that it started.
+ * @param {{ cwd?: string, env?: Record<string, string | undefined>, heard?: (text: string) => void }} [options]
+ *   `heard` gets what it prints, as it comes. After {@link SILENCE_SECONDS} without a word it is
+ *   killed, with all that it started.
  * @returns {Promise<{ ok: boolean, output: string }>} `output` is stdout and stderr, as they came,
  *   with a last line that says how it ended if it did not end well. Never rejects.
  */
-export function run(command, args, { cwd = root, seconds = 240, env } = {}) {
+export function run(command, args, { cwd = root, env, heard } = {}) {
   const { FORCE_COLOR: _, ...inherited } = process.env;
   return new Promise((resolve) => {
     const child = spawn(command, args, {
@@ -61,7 +65,11 @@ export function run(command, args, { cwd = root, seconds = 240, env } = {}) {
     if (group !== undefined) groups.add(group);
     let output = "";
     for (const stream of [child.stdout, child.stderr]) {
-      stream.setEncoding("utf8").on("data", (text) => output += text);
+      stream.setEncoding("utf8").on("data", (text) => {
+        timer.refresh();
+        output += text;
+        heard?.(text);
+      });
     }
     /** @param {string} [failure] */
     const end = (failure) => {
@@ -74,8 +82,8 @@ export function run(command, args, { cwd = root, seconds = 240, env } = {}) {
     // slow to die, or never die.
     const timer = setTimeout(() => {
       if (group !== undefined) kill(group);
-      end(`Killed: not done after ${Math.round(seconds)} s`);
-    }, seconds * 1000);
+      end(`Killed: it printed nothing for ${SILENCE_SECONDS} s`);
+    }, SILENCE_SECONDS * 1000);
     child.on("error", (error) => end(`Cannot run ${command}: ${error.message}`));
     child.on("close", (code, signal) => {
       end(code === 0 ? undefined : signal ? `Ended by ${signal}` : `Exit code ${code}`);

@@ -21,9 +21,8 @@ import { readJunit } from "./junit.mjs";
 import { config, jsrAnswers, root, run, runtimes } from "./run.mjs";
 import { testFlags } from "./test_flags.mjs";
 
-// No step may take longer than STEP_SECONDS, nor all of them together longer than ALL_SECONDS.
-const STEP_SECONDS = 240;
-const ALL_SECONDS = 570;
+/** How often it is said what is still running, where a log without a line looks like a hang. */
+const NEWS_SECONDS = 60;
 
 /** What these tests show has nothing to do with the kernel that the others run on. */
 const ALIKE = /^tests\/(abi|census_parts|cli_progress|package|portable)_/;
@@ -49,7 +48,7 @@ const skips = new Map();
  * @returns {Promise<string>} the output, if it passed
  */
 async function check(name, command, args, accept = () => true) {
-  const { ok, output, seconds } = await timed(command, args);
+  const { ok, output, seconds } = await timed(name, command, args);
   const passed = ok && accept(output);
   total[passed ? "passed" : "failed"]++;
   report(passed, seconds, name, output);
@@ -77,7 +76,7 @@ const NODE_WITHOUT_FFI = {
 async function test({ name, program, flags, env }, kernel, files) {
   const where = `${name}, ${kernel}`;
   const junit = join(temporary, `${name}-${kernel}.xml`);
-  const { ok, output, seconds } = await timed(program, [
+  const { ok, output, seconds } = await timed(where, program, [
     ...testFlags(junit)[flags],
     ...files.map((file) => `./${file}`),
   ], { KAIO_KERNEL: kernel, ...env });
@@ -107,15 +106,23 @@ function withoutPassed(output) {
 }
 
 /**
+ * @param {string} name
  * @param {string} command
  * @param {string[]} args
  * @param {Record<string, string>} [env]
  */
-async function timed(command, args, env = {}) {
+async function timed(name, command, args, env = {}) {
   const start = performance.now();
-  const seconds = Math.max(1, Math.min(STEP_SECONDS, ALL_SECONDS - start / 1000));
-  const result = await run(command, args, { seconds, env });
-  return { ...result, seconds: (performance.now() - start) / 1000 };
+  const seconds = () => (performance.now() - start) / 1000;
+  let last = "";
+  const news = setInterval(
+    () => print("still", seconds(), `${name}: ${last}`),
+    NEWS_SECONDS * 1000,
+  );
+  const heard = (/** @type {string} */ text) => last = text.trim().split("\n").at(-1) || last;
+  const result = await run(command, args, { env, heard });
+  clearInterval(news);
+  return { ...result, seconds: seconds() };
 }
 
 /**
@@ -125,8 +132,17 @@ async function timed(command, args, env = {}) {
  * @param {string} output shown only if it is not ok
  */
 function report(ok, seconds, line, output) {
-  console.log(`${ok ? "ok    " : "FAILED"} ${seconds.toFixed(1).padStart(6)} s  ${line}`);
+  print(ok ? "ok" : "FAILED", seconds, line);
   if (!ok) console.log(output.trimEnd());
+}
+
+/**
+ * @param {string} state
+ * @param {number} seconds
+ * @param {string} line
+ */
+function print(state, seconds, line) {
+  console.log(`${state.padEnd(6)} ${seconds.toFixed(1).padStart(6)} s  ${line}`);
 }
 
 /**
