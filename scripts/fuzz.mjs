@@ -17,7 +17,7 @@ import { chosenRuntimes, launch, seedOf } from "../tests/soak/launch.mjs";
 import { install } from "./install.mjs";
 
 /** A thousand programs take a few seconds, and to shrink one a minute. */
-const SILENCE_SECONDS = 180;
+const SILENCE_SECONDS = 240;
 
 const { values } = parseArgs({
   options: {

@@ -16,7 +16,7 @@ import { chosenKernels, chosenRuntimes, launch, seedOf } from "../tests/soak/lau
 import { install } from "./install.mjs";
 
 /** No call waits, and the longest row of them without a line takes a few seconds. */
-const SILENCE_SECONDS = 120;
+const SILENCE_SECONDS = 240;
 /** So many of the last calls are shown after a crash. */
 const LAST = 12;
 

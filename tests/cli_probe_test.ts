@@ -11,7 +11,6 @@ import { kernelName, real } from "./support/real_kernel.ts";
 const folder = mkdtempSync(join(tmpdir(), "kaio-cli-"));
 after(() => rmSync(folder, { recursive: true }));
 
-const slow = { timeout: 60_000 };
 
 /** A file of this many bytes. */
 function makeFile(name: string, length: number): string {
@@ -28,7 +27,7 @@ async function probeJson(...args: string[]): Promise<ProbeResult> {
   return JSON.parse(stdout) as ProbeResult;
 }
 
-test("--json prints one object with what works", slow, async () => {
+test("--json prints one object with what works", async () => {
   const result = await probeJson();
   assert.equal(result.kernel, kernelName);
   assert.match(result.runtime, /^(Bun|Deno|Node\.js) \d+\.\d+\.\d+/);
@@ -43,7 +42,7 @@ test("--json prints one object with what works", slow, async () => {
   assert.equal(result.file, undefined);
 });
 
-test("why it is not the kernel of the machine is said", slow, async () => {
+test("why it is not the kernel of the machine is said", async () => {
   const { kernel, reason, calls } = await probeJson();
   assert.equal(reason === undefined, kernel === "linux");
   if (kernel === "linux") return;
@@ -51,7 +50,7 @@ test("why it is not the kernel of the machine is said", slow, async () => {
   assert.match(calls.RWF_NOWAIT.note!, /not needed/);
 });
 
-test("of a file, its size and how it can be read are said", slow, async () => {
+test("of a file, its size and how it can be read are said", async () => {
   const path = makeFile("plain", 10_001);
   const before = statSync(path);
   const { file } = await probeJson(path);
@@ -66,14 +65,14 @@ test("of a file, its size and how it can be read are said", slow, async () => {
   assert.equal(statSync(path).mtimeMs, before.mtimeMs);
 });
 
-test("where there is no O_DIRECT, it is said why", slow, async () => {
+test("where there is no O_DIRECT, it is said why", async () => {
   const { file } = await probeJson("/proc/version");
   assert.equal(file?.direct.works, false);
   assert.match(file.direct.note!, /^EINVAL: .*O_DIRECT/);
   assert.equal(file.alignment, undefined);
 });
 
-test("the table has a line for each thing, set under each other", slow, async () => {
+test("the table has a line for each thing, set under each other", async () => {
   const path = makeFile("table", 1_234_567);
   const { code, stdout, stderr } = await runCli(["probe", path]);
   assert.deepEqual([code, stderr], [0, ""]);
@@ -93,13 +92,13 @@ test("the table has a line for each thing, set under each other", slow, async ()
   assert.ok([...stdout].every((character) => character >= " " || character === "\n"));
 });
 
-test("a kernel that was asked for and is not there ends it", slow, async () => {
+test("a kernel that was asked for and is not there ends it", async () => {
   const { code, stdout, stderr } = await runProgram(["env", "KAIO_KERNEL=other", ...CLI, "probe"]);
   assert.deepEqual([code, stdout], [1, ""]);
   assert.match(stderr, /^kaio: Cannot choose kernel: KAIO_KERNEL .*"linux" or "portable".*\n$/);
 });
 
-test("what is no file is refused, and what is not there", slow, async () => {
+test("what is no file is refused, and what is not there", async () => {
   const directory = await runCli(["probe", folder]);
   assert.deepEqual([directory.code, directory.stdout], [1, ""]);
   assert.match(directory.stderr, /^kaio: Cannot probe a directory.*\n$/);
@@ -111,7 +110,7 @@ test("what is no file is refused, and what is not there", slow, async () => {
   assert.match(device.stderr, /^kaio: Cannot probe what is no file: "\/dev\/null"\n$/);
 });
 
-test("wrong arguments are told, with exit code 2", slow, async () => {
+test("wrong arguments are told, with exit code 2", async () => {
   for (const args of [["a", "b"], ["--depth", "1"], [""]]) {
     const { code, stdout, stderr } = await runCli(["probe", ...args]);
     assert.deepEqual([code, stdout], [2, ""], args.join(" "));
@@ -119,7 +118,7 @@ test("wrong arguments are told, with exit code 2", slow, async () => {
   }
 });
 
-test("--help shows what it can do, and where it is found", slow, async () => {
+test("--help shows what it can do, and where it is found", async () => {
   const help = await runCli(["probe", "--help"]);
   assert.equal(help.code, 0);
   assert.match(help.stdout, /^Usage: kaio probe \[PATH\] \[options\]\n/);

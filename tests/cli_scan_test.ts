@@ -20,8 +20,6 @@ const NOTES = reason === undefined || asked ? [] : [`Linux AIO was not used: ${r
 const folder = mkdtempSync(join(tmpdir(), "kaio-cli-"));
 after(() => rmSync(folder, { recursive: true }));
 
-const slow = { timeout: 60_000 };
-
 /** A file of this many bytes, none of them zero. */
 function makeFile(name: string, length: number): string {
   const path = join(folder, name);
@@ -49,7 +47,7 @@ function hasControls(text: string): boolean {
   return [...text].some((character) => character < " " && character !== "\n");
 }
 
-test("--json prints one object with the figures of the scan", slow, async () => {
+test("--json prints one object with the figures of the scan", async () => {
   const path = makeFile("plain", 1_000_000);
   const result = await scanJson(path, "--depth", "16");
   assert.equal(result.file, path);
@@ -68,7 +66,7 @@ test("--json prints one object with the figures of the scan", slow, async () => 
   assert.ok(Math.abs(result.readsPerSecond - result.reads / result.seconds) < 1e-3);
 });
 
-test("--block says how much one read takes, whatever the file system likes", slow, async () => {
+test("--block says how much one read takes, whatever the file system likes", async () => {
   const path = makeFile("blocks", 100_001);
   for (const block of [100, 65536, 16 * 1024 * 1024]) {
     const result = await scanJson(path, "--block", String(block));
@@ -78,13 +76,13 @@ test("--block says how much one read takes, whatever the file system likes", slo
   }
 });
 
-test("--no-direct reads through the page cache", slow, async () => {
+test("--no-direct reads through the page cache", async () => {
   const result = await scanJson(makeFile("cached", 50_000), "--no-direct");
   assert.equal(result.direct, false);
   assert.equal(result.bytes, 50_000);
 });
 
-test("the summary is aligned text, and a pipe gets no progress bar", slow, async () => {
+test("the summary is aligned text, and a pipe gets no progress bar", async () => {
   const path = makeHole("large", 400_000_000);
   const { code, stdout, stderr } = await runCli(["scan", path]);
   assert.equal(code, 0);
@@ -97,7 +95,7 @@ test("the summary is aligned text, and a pipe gets no progress bar", slow, async
   assert.doesNotMatch(stdout, /SQLite/);
 });
 
-test("an empty file has figures that are all numbers", slow, async () => {
+test("an empty file has figures that are all numbers", async () => {
   const path = makeFile("empty", 0);
   const result = await scanJson(path);
   assert.deepEqual(
@@ -113,7 +111,7 @@ test("an empty file has figures that are all numbers", slow, async () => {
 
 test(
   "a database gets a census that agrees with dbstat",
-  { ...slow, ...withoutSqlite },
+  withoutSqlite,
   async () => {
     const path = join(folder, "census.db");
     makeDatabase(path, { size: 3_000_000, pageSize: 1024, autoVacuum: 2 });
@@ -150,10 +148,7 @@ test(
   },
 );
 
-test("what is wrong with a database is listed, and the exit code stays 0", {
-  ...slow,
-  ...withoutSqlite,
-}, async () => {
+test("what is wrong with a database is listed, and the exit code stays 0", withoutSqlite, async () => {
   const path = join(folder, "cut.db");
   makeDatabase(path, { size: 1_000_000, pageSize: 1024 });
   truncateSync(path, 100 * 1024);
@@ -166,7 +161,7 @@ test("what is wrong with a database is listed, and the exit code stays 0", {
 
 test(
   "a write-ahead log beside a database is mentioned",
-  { ...slow, ...withoutSqlite },
+  withoutSqlite,
   async () => {
     const path = join(folder, "wal.db");
     const database = openSqlite(path);
@@ -183,10 +178,7 @@ test(
   },
 );
 
-test("a header that no database can have is mentioned, and the file read", {
-  ...slow,
-  ...withoutSqlite,
-}, async () => {
+test("a header that no database can have is mentioned, and the file read", withoutSqlite, async () => {
   const path = join(folder, "header.db");
   makeDatabase(path, { size: 1_000_000, pageSize: 1024 });
   const bytes = readFileSync(path);
@@ -207,7 +199,7 @@ async function assertFails(args: string[], code: number, line: RegExp): Promise<
   assert.equal(result.code, code);
 }
 
-test("what cannot be scanned is said in one line, with exit code 1", slow, async () => {
+test("what cannot be scanned is said in one line, with exit code 1", async () => {
   const missing = join(folder, "missing");
   await assertFails(["scan", missing], 1, /^kaio: ENOENT: .*missing/);
   await assertFails(["scan", join(makeFile("file", 1), "x")], 1, /^kaio: ENOTDIR: /);
@@ -224,13 +216,13 @@ test("what cannot be scanned is said in one line, with exit code 1", slow, async
   );
 });
 
-test("a FIFO is refused at once instead of waiting for a writer", slow, async (context) => {
+test("a FIFO is refused at once instead of waiting for a writer", async (context) => {
   const path = join(folder, "fifo");
   if (spawnSync("mkfifo", [path]).status !== 0) return context.skip("mkfifo is missing");
   await assertFails(["scan", path], 1, /^kaio: Cannot scan what is no regular file: /);
 });
 
-test("a call that makes no sense is said in one line, with exit code 2", slow, async () => {
+test("a call that makes no sense is said in one line, with exit code 2", async () => {
   const path = makeFile("usage", 1);
   const cases: [string[], RegExp][] = [
     [[], /Command is missing/],
@@ -250,7 +242,7 @@ test("a call that makes no sense is said in one line, with exit code 2", slow, a
   for (const [args, line] of cases) await assertFails(args, 2, line);
 });
 
-test("--version is that of the packages", slow, async () => {
+test("--version is that of the packages", async () => {
   const { code, stdout } = await runCli(["--version"]);
   assert.deepEqual([code, stdout], [0, `${VERSION}\n`]);
   for (const name of ["deno.json", "package.json"]) {
@@ -259,7 +251,7 @@ test("--version is that of the packages", slow, async () => {
   }
 });
 
-test("--help shows the commands, and the options of a command", slow, async () => {
+test("--help shows the commands, and the options of a command", async () => {
   const all = await runCli(["--help"]);
   assert.equal(all.code, 0);
   assert.match(all.stdout, /^Usage: kaio <command>/);
@@ -274,11 +266,11 @@ test("--help shows the commands, and the options of a command", slow, async () =
   }
 });
 
-test("behind -- everything is the name of a file", slow, async () => {
+test("behind -- everything is the name of a file", async () => {
   await assertFails(["scan", "--", "--help"], 1, /^kaio: ENOENT: .*--help/);
 });
 
-test("SIGINT ends a scan at once, with exit code 130", slow, async () => {
+test("SIGINT ends a scan at once, with exit code 130", async () => {
   const path = makeHole("endless", 2 ** 40);
   let sent = 0;
   const { code, stdout, stderr } = await runCli(["scan", path], async (child) => {
@@ -291,7 +283,7 @@ test("SIGINT ends a scan at once, with exit code 130", slow, async () => {
   assert.deepEqual([code, stdout, stderr], [130, "", ""]);
 });
 
-test("a file that becomes shorter during the scan fails it", slow, async () => {
+test("a file that becomes shorter during the scan fails it", async () => {
   const path = makeHole("shrinking", 2 ** 40);
   const { code, stdout, stderr } = await runCli(["scan", path], async (child) => {
     await opened(child.pid!, path);
@@ -301,7 +293,7 @@ test("a file that becomes shorter during the scan fails it", slow, async () => {
   assert.deepEqual([code, stdout], [1, ""]);
 });
 
-test("a terminal gets a progress bar that is gone at the end", slow, async (context) => {
+test("a terminal gets a progress bar that is gone at the end", async (context) => {
   const quoted = CLI.map((part) => `'${part}'`).join(" ");
   const path = makeHole("bar", 1_000_000_000);
   const command = ["script", "-qec", `${quoted} scan '${path}'`, "/dev/null"];

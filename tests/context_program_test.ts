@@ -22,7 +22,7 @@ for (const { name, unit, options } of PLACES) {
     await fc.assert(
       fc.asyncProperty(programs, async (program) => {
         const machine = new Machine(way, program, unit, options, fifo);
-        await within(2000, machine.run(program));
+        await within(machine.run(program));
         await machine[Symbol.asyncDispose]();
       }),
       { numRuns: 100, endOnFailure: true },

@@ -63,7 +63,7 @@ onGrounds("a closed context is a clear error", async (ground) => {
     () => scene.open(path, "r", { context }).then((other) => other.readAt(0, 1)),
   ];
   for (const attempt of attempts) {
-    await assert.rejects(within(5000, attempt()), /context is closed/);
+    await assert.rejects(within(attempt()), /context is closed/);
   }
   await file.close();
 });
@@ -85,19 +85,19 @@ onGrounds("a context that is closed waits for what its files are about", async (
     const settled = Promise.allSettled(operations);
     for (let turn = 0; turn < round; turn++) await Promise.resolve();
     const closing = context[Symbol.asyncDispose]();
-    await within(5000, closing);
+    await within(closing);
     // Takes over what the closed context had in the kernel
     const next = new AioContext({ entries: 5 });
     const other = await scene.holding(CONTENT, "r", { context: next });
     for (let i = 0; i < 100; i++) {
-      const bytes = await within(5000, other.readAt(i * 29_000, 3000));
+      const bytes = await within(other.readAt(i * 29_000, 3000));
       sameBytes(bytes, CONTENT.subarray(i * 29_000, i * 29_000 + 3000), `round ${round}`);
     }
     // Done, or refused because of the context; nothing else, and none for ever under way
-    for (const result of await within(5000, settled)) {
+    for (const result of await within(settled)) {
       if (result.status === "rejected") assert.match(String(result.reason), /context is closed/);
     }
-    await within(5000, file.close());
+    await within(file.close());
     await other.close();
     await next[Symbol.asyncDispose]();
   }
@@ -116,12 +116,12 @@ onGrounds("a context that is closed does not wait for a producer that is stuck",
   writing.catch(() => {});
   try {
     await setTimeout(5);
-    await within(3000, context[Symbol.asyncDispose]());
+    await within(context[Symbol.asyncDispose]());
   } finally {
     stuck.resolve();
   }
-  await assert.rejects(within(3000, writing), /context is closed/);
-  await within(3000, file.close());
+  await assert.rejects(within(writing), /context is closed/);
+  await within(file.close());
   assert.equal(readFileSync(file.path, "latin1"), "one");
 });
 
@@ -138,10 +138,10 @@ onGrounds("a context that is closed ends the iterations over its files", async (
         if (++count === 10) closing = context[Symbol.asyncDispose]();
       }
     };
-    await assert.rejects(within(5000, iterate()), /context is closed/);
-    await within(5000, closing!);
+    await assert.rejects(within(iterate()), /context is closed/);
+    await within(closing!);
     assert.ok(count >= 10 && count < CONTENT.length / 4096, `${count} blocks`);
-    await within(5000, file.close());
+    await within(file.close());
   }
 });
 
@@ -170,7 +170,7 @@ onGrounds("a loop over the context never sees what its files do", async (ground)
       if (queued < 300) queue();
     }
     assert.equal(seen.size, 300);
-    await within(5000, Promise.all(reads));
+    await within(Promise.all(reads));
   } finally {
     closeSync(fd);
   }
@@ -217,7 +217,7 @@ class SilentPipe implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     // Ends what still waits
     writeSync(this.#fd, new Uint8Array(1000));
-    await within(5000, this.file.close());
+    await within(this.file.close());
     closeSync(this.#fd);
     this.#folder[Symbol.dispose]();
   }
@@ -239,7 +239,7 @@ testWithin("a file that waits for a pipe does not keep a loop from ending", asyn
     }
     return count;
   };
-  assert.equal(await within(5000, loop()), 1);
+  assert.equal(await within(loop()), 1);
   sameBytes(buffer, readFileSync("/proc/version").subarray(0, 10));
   waiting.catch(() => {});
 });
@@ -255,8 +255,8 @@ testWithin("a context that is closed ends the wait for pipes", async () => {
   }
   const settled = Promise.allSettled(reads);
   await setTimeout(5);
-  await within(5000, context[Symbol.asyncDispose]());
-  for (const result of await within(5000, settled)) {
+  await within(context[Symbol.asyncDispose]());
+  for (const result of await within(settled)) {
     assert.equal(result.status, "rejected");
     assert.match(String(result.reason), /context is closed/);
   }

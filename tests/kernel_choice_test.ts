@@ -10,15 +10,14 @@ import { loadLinux } from "../src/linux/load.ts";
 import { PortableKernel } from "../src/portable/mod.ts";
 import { type FileScriptOptions, runFileScript, RUNTIME } from "./support/file_script.ts";
 import { TempFile } from "./support/temp.ts";
+import { HANG_MILLISECONDS } from "./support/within.ts";
 
-const TIMEOUT = { timeout: 30_000 };
 const hasLinux = !(loadLinux() instanceof Error);
-const onLinux = { ...TIMEOUT, skip: hasLinux ? false : "no Linux AIO here" };
+const onLinux = { skip: hasLinux ? false : "no Linux AIO here" };
 const withoutFfi = {
-  ...TIMEOUT,
   skip: hasLinux && RUNTIME !== "bun" ? false : "no FFI that could be taken away",
 };
-const inDeno = { ...TIMEOUT, skip: RUNTIME === "deno" ? false : "permissions of Deno" };
+const inDeno = { skip: RUNTIME === "deno" ? false : "permissions of Deno" };
 
 /** Opens a file in two ways, and says which kernel that was. */
 const TRY = `
@@ -64,14 +63,14 @@ test("the kernel of the machine is used where it can be called", onLinux, async 
   }
 });
 
-test("the environment can ask for the portable kernel, and is not warned", TIMEOUT, async () => {
+test("the environment can ask for the portable kernel, and is not warned", async () => {
   const [[kernel, read], stderr] = await lines({ env: { KAIO_KERNEL: "portable" } });
   assert.equal(kernel, "portable | KAIO_KERNEL=portable asks for the portable kernel");
   assert.equal(read, "read 5");
   assert.equal(stderr, "");
 });
 
-test("an unknown name in the environment is an error that has both", TIMEOUT, async () => {
+test("an unknown name in the environment is an error that has both", async () => {
   const [seen] = await lines({ env: { KAIO_KERNEL: "windows" } });
   const message = 'Cannot choose kernel: KAIO_KERNEL must be "linux" or "portable": ' +
     'current value is "windows"';
@@ -131,7 +130,7 @@ test("Deno asks nothing, on a terminal neither", inDeno, (t) => {
     const line = [...command, ...flags, program.path].map((word) => `'${word}'`).join(" ");
     // script(1) runs it on a terminal of its own
     const { error, stdout } = spawnSync("script", ["-qec", line, "/dev/null"], {
-      timeout: 15_000,
+      timeout: HANG_MILLISECONDS,
       killSignal: "SIGKILL",
       encoding: "utf8",
       stdio: ["ignore", "pipe", "pipe"],

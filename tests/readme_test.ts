@@ -12,6 +12,7 @@ import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { loadLinux } from "../src/linux/load.ts";
 import { withoutSqlite } from "./support/sqlite.ts";
+import { HANG_MILLISECONDS } from "./support/within.ts";
 
 const onLinux = { skip: loadLinux() instanceof Error ? "no Linux AIO here" : false };
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -134,9 +135,9 @@ function failureOf(args: string[], cwd: string): Promise<string> {
     execFile(
       process.execPath,
       args,
-      { cwd, timeout: 45_000, killSignal: "SIGKILL" },
+      { cwd, timeout: HANG_MILLISECONDS, killSignal: "SIGKILL" },
       (error, _stdout, stderr) => {
-        const ending = error?.killed ? "Killed: not done after 45 s" : error?.message ?? "";
+        const ending = error?.killed ? "Killed: it hangs" : error?.message ?? "";
         resolve(stderr || ending);
       },
     ).stdin?.end();

@@ -32,12 +32,12 @@ async function work(path: string, end: End): Promise<void> {
   });
   const ended = new Promise<void>((resolve) => worker.on("exit", () => resolve()));
   const busy = new Promise<void>((resolve) => worker.on("message", () => resolve()));
-  await within(20_000, Promise.race([busy, failure]));
+  await within(Promise.race([busy, failure]));
   if (end === "terminate") {
     await sleep(Math.random() * 5);
     await worker.terminate();
   }
-  await within(20_000, Promise.race([ended, failure]));
+  await within(Promise.race([ended, failure]));
 }
 
 const reason = linuxOnly("contexts are memory of the thread, and end with it");
@@ -71,9 +71,9 @@ test("a worker may be terminated just when a completion wakes it", reason, async
   for (let round = 0; round < 20; round++) {
     const program = new URL("support/waiting_worker.ts", import.meta.url);
     const worker = new Worker(program, { workerData: file.path });
-    await within(20_000, new Promise((resolve) => worker.once("message", resolve)));
+    await within(new Promise((resolve) => worker.once("message", resolve)));
     await sleep(Math.random() * 5);
-    await within(20_000, worker.terminate());
+    await within(worker.terminate());
   }
 });
 
@@ -82,17 +82,14 @@ test(
   reason,
   async () => {
     const worker = new Worker(new URL("support/context_maker.ts", import.meta.url));
-    const theirs = await within(
-      20_000,
-      new Promise<number>((resolve) => worker.on("message", resolve)),
-    );
+    const theirs = await within(new Promise<number>((resolve) => worker.on("message", resolve)));
     assert.equal(real.io_destroy(theirs), 0);
     const id = new BigUint64Array(1);
     assert.equal(real.io_setup(64, id), 0);
     assert.equal(Number(id[0]), theirs, "the kernel gave the address again");
     const ended = new Promise((resolve) => worker.on("exit", resolve));
     worker.postMessage("end");
-    await within(20_000, ended);
+    await within(ended);
     assert.equal(real.io_destroy(theirs), 0, "it lives");
   },
 );

@@ -3,6 +3,7 @@ import { spawnSync } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
 import { TempFolder } from "../support/temp.ts";
+import { HANG_MILLISECONDS } from "../support/within.ts";
 import { onPlaces } from "./places.ts";
 
 /** What a file may grow to, and what the child tries; see file_size_child.ts. */
@@ -20,7 +21,7 @@ function child(way: string, direct: string): { signal: string | null; outcomes: 
   const { signal, stdout, stderr } = spawnSync(
     "prlimit",
     [`--fsize=${LIMIT}`, process.execPath, ...FLAGS, program, folder.join("file"), way, direct],
-    { encoding: "utf8", timeout: 20_000 },
+    { encoding: "utf8", timeout: HANG_MILLISECONDS },
   );
   assert.equal(stderr, "");
   return { signal, outcomes: stdout.trim().split("\n") };

@@ -6,8 +6,6 @@ import type { AioFile } from "../../mod.ts";
 import { chosenKernel as kernel } from "../soak/kernel.ts";
 import { within } from "../support/within.ts";
 
-const PATIENCE = 50_000;
-
 /** What `scripts/test_faults.mjs` has made; a path, or why there is none. */
 export interface Place {
   readonly name: string;
@@ -40,7 +38,7 @@ export function onPlaces(kind: string, name: string, body: (place: Place) => Pro
   for (const place of places(kind)) {
     const title = `${name} (${place.name})`;
     if (place.missing !== undefined) test.skip(`${title}: ${place.missing}`, () => {});
-    else test(title, { timeout: PATIENCE }, () => within(PATIENCE, body(place)));
+    else test(title, () => within(body(place)));
   }
 }
 

@@ -10,8 +10,6 @@ import { History } from "./history.ts";
 import { Model } from "./model.ts";
 import { type Setting, SoakError } from "./stage.ts";
 
-/** No round takes as long, even on a busy machine with a slow disk. */
-const ROUND_MILLISECONDS = 90_000;
 /** Rounds between two comparisons of the whole file by node:fs. */
 const COMPARE_EVERY = 20;
 const REOPEN_EVERY = 50;
@@ -61,7 +59,7 @@ export class FileSoak {
       while (!stopped()) {
         this.#round++;
         this.#placed = 0;
-        await within(ROUND_MILLISECONDS, this.#oneRound());
+        await within(this.#oneRound());
         this.#model.settle();
         if (this.#round % COMPARE_EVERY === 0) this.#compare();
         if (this.#round % REOPEN_EVERY === 0) await this.#open();

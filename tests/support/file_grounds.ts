@@ -24,9 +24,6 @@ export const GROUNDS: readonly Ground[] = [
 /** Those opened with O_DIRECT. */
 export const DIRECT_GROUNDS: readonly Ground[] = GROUNDS.filter(({ direct }) => direct);
 
-/** Longer than any test needs, even on a busy machine. */
-const PATIENCE = 20_000;
-
 /**
  * Registers a test once for each ground; skipped where the ground is not to be had.
  *
@@ -41,7 +38,7 @@ export function onGrounds(
 ): void {
   for (const ground of grounds) {
     const title = `${name} (${ground.name})`;
-    if (isThere(ground)) test(title, () => within(PATIENCE, body(ground)));
+    if (isThere(ground)) test(title, () => within(body(ground)));
     else test.skip(`${title}: no O_DIRECT in ${ground.parent}`, () => {});
   }
 }
@@ -52,7 +49,7 @@ export function testWithin(
   body: () => Promise<void>,
   options: { skip?: string | false } = {},
 ): void {
-  test(name, options, () => within(PATIENCE, body()));
+  test(name, options, () => within(body()));
 }
 
 function isThere({ parent, direct }: Ground): boolean {

@@ -3,6 +3,7 @@ import { chmodSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { clearTimeout, setTimeout } from "node:timers";
 import { TempFolder } from "./temp.ts";
+import { HANG_MILLISECONDS } from "./within.ts";
 
 /** Which of the three this is. */
 export const RUNTIME: "bun" | "deno" | "node" = process.versions["bun"] !== undefined
@@ -67,7 +68,7 @@ const argument = process.argv[2];
  *
  * @param source JavaScript
  * @param options Flags and argument
- * @returns What became of it; it is killed after ten seconds
+ * @returns What became of it; it is killed if it hangs
  */
 export async function runFileScript(
   source: string,
@@ -87,7 +88,7 @@ export async function runFileScript(
     });
     let stdout = "";
     let stderr = "";
-    const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
+    const timer = setTimeout(() => child.kill("SIGKILL"), HANG_MILLISECONDS);
     child.stdout.setEncoding("utf8").on("data", (text: string) => stdout += text);
     child.stderr.setEncoding("utf8").on("data", (text: string) => stderr += text);
     child.on("error", reject);

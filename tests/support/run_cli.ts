@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { HANG_MILLISECONDS } from "./within.ts";
 
 /** What a finished `kaio` leaves behind. */
 export interface CliResult {
@@ -11,9 +12,6 @@ export interface CliResult {
   /** Standard error. */
   readonly stderr: string;
 }
-
-/** The milliseconds after which a program is killed. */
-const LIMIT = 30_000;
 
 /** The program and first arguments that run `kaio` from source in the present runtime. */
 export const CLI: readonly string[] = [
@@ -51,7 +49,7 @@ export function runProgram(
     const [program, ...args] = command;
     const child = spawn(program!, args, {
       stdio: ["ignore", "pipe", "pipe"],
-      timeout: LIMIT,
+      timeout: HANG_MILLISECONDS,
       killSignal: "SIGKILL",
     });
     let stdout = "";

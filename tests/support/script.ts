@@ -3,6 +3,7 @@ import { writeFileSync } from "node:fs";
 import process from "node:process";
 import { clearTimeout, setTimeout } from "node:timers";
 import { TempFolder } from "./temp.ts";
+import { HANG_MILLISECONDS } from "./within.ts";
 
 /** What a finished script leaves behind. */
 export interface ScriptResult {
@@ -49,7 +50,7 @@ function pollable(fifo, milliseconds) {
  * @param argument The first argument
  * @param reap The second argument
  * @param printed Called at its first output
- * @returns What became of it; it is killed after ten seconds
+ * @returns What became of it; it is killed if it hangs
  */
 export async function runScript(
   source: string,
@@ -67,7 +68,7 @@ export async function runScript(
     let stdout = "";
     let stderr = "";
     let first = 0;
-    const timer = setTimeout(() => child.kill("SIGKILL"), 10_000);
+    const timer = setTimeout(() => child.kill("SIGKILL"), HANG_MILLISECONDS);
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       stdout += text;
       if (first !== 0) return;
