@@ -221,7 +221,7 @@ async function suite(files) {
   };
   const suited = brief ? files.filter((name) => !ALIKE.test(name)) : files;
   const portable = async () => {
-    for (const runner of overPortable) await test(runner, "portable", suited);
+    for (let runner; (runner = overPortable.shift());) await test(runner, "portable", suited);
   };
   // Side by side: the portable kernel has no part in the contexts of the machine, which tests count
   await Promise.all([

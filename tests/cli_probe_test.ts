@@ -11,7 +11,6 @@ import { kernelName, real } from "./support/real_kernel.ts";
 const folder = mkdtempSync(join(tmpdir(), "kaio-cli-"));
 after(() => rmSync(folder, { recursive: true }));
 
-
 /** A file of this many bytes. */
 function makeFile(name: string, length: number): string {
   const path = join(folder, name);

@@ -8,6 +8,7 @@ import { bothWays } from "./support/both_ways.ts";
 import { pattern, sameBytes } from "./support/bytes.ts";
 import { Pollable } from "./support/pollable.ts";
 import { O_DIRECT, TempFile } from "./support/temp.ts";
+import { waitFor } from "./support/wait_for.ts";
 
 const BYTES = pattern(1 << 20);
 
@@ -90,7 +91,7 @@ bothWays("closing twice, and at the same time, is closing once", async (way) => 
     context.submit();
   });
   for (const [index, context] of fresh.entries()) {
-    assert.deepEqual(context.wait(1, { timeout: 1000 }).map(({ data }) => data), [index]);
+    assert.deepEqual(waitFor(context, 1).map(({ data }) => data), [index]);
     await context[Symbol.asyncDispose]();
   }
 });

@@ -11,7 +11,7 @@ const WELL = { code: 0, signal: null, stderr: "" };
 
 bothWays("a process whose context is open, its loop over, ends by itself", async ({ reap }) => {
   using file = new TempFile(pattern(4096));
-  const { lingered, ...result } = await runScript(
+  const result = await runScript(
     `
     const aio = new AioContext({ entries: 4, reap });
     const fd = fs.openSync(argument, "r");
@@ -24,12 +24,11 @@ bothWays("a process whose context is open, its loop over, ends by itself", async
     reap,
   );
   assert.deepEqual(result, { ...WELL, stdout: "160" });
-  assert.ok(lingered < 3000, `${lingered} ms`);
 });
 
 bothWays("a process whose loop had to wait for long ends by itself after it", async ({ reap }) => {
   using fifo = new Fifo();
-  const { lingered, ...result } = await runScript(
+  const result = await runScript(
     `
     const aio = new AioContext({ entries: 4, reap });
     const fd = pollable(argument, 300);
@@ -42,12 +41,11 @@ bothWays("a process whose loop had to wait for long ends by itself after it", as
     () => setTimeout(() => fifo.fill(), 100),
   );
   assert.deepEqual(result, { ...WELL, stdout: "waiting\n1" });
-  assert.ok(lingered >= 99 && lingered < 3000, `${lingered} ms`);
 });
 
 bothWays("a process that never sends what it queued ends by itself", async ({ reap }) => {
   using file = new TempFile(pattern(4096));
-  const { lingered, ...result } = await runScript(
+  const result = await runScript(
     `
     const aio = new AioContext({ entries: 1, reap });
     const fd = fs.openSync(argument, "r+");
@@ -59,7 +57,6 @@ bothWays("a process that never sends what it queued ends by itself", async ({ re
     reap,
   );
   assert.deepEqual(result, { ...WELL, stdout: "2" });
-  assert.ok(lingered < 3000, `${lingered} ms`);
   sameBytes(readFileSync(file.path), pattern(4096));
 });
 
@@ -67,7 +64,7 @@ bothWays("a process with requests in flight stays until they are done", async ({
   const LENGTH = 8 << 20;
   using file = new TempFile(new Uint8Array(LENGTH));
   writeFileSync(`${file.path}.new`, pattern(LENGTH, 1));
-  const { lingered: _, ...result } = await runScript(
+  const result = await runScript(
     `
     const aio = new AioContext({ entries: 4, reap });
     const fd = fs.openSync(argument, fs.constants.O_RDWR | ${O_DIRECT});
@@ -88,7 +85,7 @@ bothWays(
   "a process stays until all that it submitted is done, beyond the entries too",
   async ({ reap }) => {
     using file = new TempFile(pattern(4096));
-    const { lingered: _, ...result } = await runScript(
+    const result = await runScript(
       `
     const aio = new AioContext({ entries: 2, reap });
     const fd = fs.openSync(argument, "r+");
@@ -108,7 +105,7 @@ bothWays(
 
 bothWays("a process with a poll in flight stays until it is ready", async ({ reap }) => {
   using fifo = new Fifo();
-  const { lingered, ...result } = await runScript(
+  const result = await runScript(
     `
     const aio = new AioContext({ entries: 4, reap });
     const fd = pollable(argument, 300);
@@ -121,13 +118,12 @@ bothWays("a process with a poll in flight stays until it is ready", async ({ rea
     () => setTimeout(() => fifo.fill(), 200),
   );
   assert.deepEqual(result, { ...WELL, stdout: "1\n0" });
-  assert.ok(lingered >= 199 && lingered < 3000, `${lingered} ms`);
 });
 
 bothWays("a process that left its loop stays until what is in flight is done", async ({ reap }) => {
   using fifo = new Fifo();
   using file = new TempFile(pattern(4096));
-  const { lingered, ...result } = await runScript(
+  const result = await runScript(
     `
     const aio = new AioContext({ entries: 4, reap });
     const fd = pollable(argument, 300);
@@ -146,12 +142,11 @@ bothWays("a process that left its loop stays until what is in flight is done", a
     () => setTimeout(() => fifo.fill(), 200),
   );
   assert.deepEqual(result, { ...WELL, stdout: "1\n0" });
-  assert.ok(lingered >= 199 && lingered < 3000, `${lingered} ms`);
 });
 
 bothWays("a process whose wait gave up stays until what is in flight is done", async ({ reap }) => {
   using fifo = new Fifo();
-  const { lingered, ...result } = await runScript(
+  const result = await runScript(
     `
     const aio = new AioContext({ entries: 4, reap });
     const fd = pollable(argument, 300);
@@ -164,12 +159,11 @@ bothWays("a process whose wait gave up stays until what is in flight is done", a
     () => setTimeout(() => fifo.fill(), 200),
   );
   assert.deepEqual(result, { ...WELL, stdout: "0\n0" });
-  assert.ok(lingered >= 199 && lingered < 3000, `${lingered} ms`);
 });
 
 bothWays("a process that cancels its poll ends by itself", async ({ reap }) => {
   using fifo = new Fifo();
-  const { lingered, ...result } = await runScript(
+  const result = await runScript(
     `
     const aio = new AioContext({ entries: 4, reap });
     const fd = pollable(argument, 300);
@@ -181,12 +175,11 @@ bothWays("a process that cancels its poll ends by itself", async ({ reap }) => {
     reap,
   );
   assert.deepEqual(result, { ...WELL, stdout: "true" });
-  assert.ok(lingered < 3000, `${lingered} ms`);
 });
 
 bothWays("a process that closes its context ends by itself", async ({ reap }) => {
   using fifo = new Fifo();
-  const { lingered, ...result } = await runScript(
+  const result = await runScript(
     `
     const fd = pollable(argument, 300);
     for (let round = 0; round < 3; round++) {
@@ -202,12 +195,11 @@ bothWays("a process that closes its context ends by itself", async ({ reap }) =>
     reap,
   );
   assert.deepEqual(result, { ...WELL, stdout: "closed" });
-  assert.ok(lingered < 3000, `${lingered} ms`);
 });
 
 bothWays("process.exit with requests in flight ends the process cleanly", async ({ reap }) => {
   using file = new TempFile(pattern(1 << 20));
-  const { lingered: _, ...result } = await runScript(
+  const result = await runScript(
     `
     const aio = new AioContext({ entries: 64, reap });
     const fd = fs.openSync(argument, fs.constants.O_RDONLY | ${O_DIRECT});

@@ -5,6 +5,7 @@ import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDNORM } from "../src/abi/poll.t
 import { AioContext } from "../src/context.ts";
 import { bothWays } from "./support/both_ways.ts";
 import { Pollable } from "./support/pollable.ts";
+import { waitFor } from "./support/wait_for.ts";
 
 bothWays("a poll completes with the mask of what is ready", async (way) => {
   using fifo = new Pollable();
@@ -27,7 +28,7 @@ bothWays("a poll waits until it is ready, and completes once", async (way) => {
   aio.poll(fifo.fd, POLLIN);
   assert.equal(aio.wait(1, { timeout: 20 }).length, 0);
   fifo.fill();
-  const [completion] = aio.wait(1, { timeout: 1000 });
+  const [completion] = waitFor(aio, 1);
   // A poll that had to wait gets from the kernel all that it was woken for, asked for or not
   assert.equal(completion!.res & ~POLLRDNORM, POLLIN);
   fifo.fill();
@@ -41,7 +42,7 @@ bothWays("a poll tells of a hang-up without being asked", async (way) => {
   aio.poll(fifo.fd, 0);
   assert.equal(aio.wait(1, { timeout: 20 }).length, 0);
   fifo.hangUp();
-  const [completion] = aio.wait(1, { timeout: 1000 });
+  const [completion] = waitFor(aio, 1);
   assert.equal(completion!.res & ~POLLERR, POLLHUP);
   assert.equal(completion!.error, undefined);
 });

@@ -12,6 +12,7 @@ import { decorate } from "./support/decorated_kernel.ts";
 import { Pollable } from "./support/pollable.ts";
 import { real } from "./support/real_kernel.ts";
 import { O_DIRECT, SHM, TempFile } from "./support/temp.ts";
+import { waitFor } from "./support/wait_for.ts";
 
 const BYTES = pattern(40_000);
 
@@ -138,7 +139,7 @@ bothWays("a request is not lost while the kernel has no room or is interrupted",
     see(completion);
     if (seen.size === 30) break;
   }
-  while (seen.size < 50) aio.wait(7, { timeout: 1000 }).forEach(see);
+  while (seen.size < 50) waitFor(aio, Math.min(7, 50 - seen.size)).forEach(see);
   assert.deepEqual([aio.queued, aio.inFlight], [0, 0]);
 });
 

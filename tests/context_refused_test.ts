@@ -4,6 +4,7 @@ import { AioContext } from "../src/context.ts";
 import { bothWays } from "./support/both_ways.ts";
 import { pattern, sameBytes } from "./support/bytes.ts";
 import { TempFile } from "./support/temp.ts";
+import { waitFor } from "./support/wait_for.ts";
 
 const BYTES = pattern(4096);
 /** A bit of `aio_rw_flags` that does not exist. */
@@ -86,7 +87,7 @@ bothWays("refused requests beyond the entries all complete in wait", async (way)
   const aio = new AioContext<number>({ ...way, entries: 4 });
   const closed = closedDescriptor(file.path);
   for (let i = 0; i < 50; i++) aio.read(closed, new Uint8Array(1), { data: i });
-  const seen = aio.wait(50, { timeout: 500 }).map(({ data }) => data);
+  const seen = waitFor(aio, 50).map(({ data }) => data);
   assert.equal(new Set(seen).size, 50);
   await aio[Symbol.asyncDispose]();
 });

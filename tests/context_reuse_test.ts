@@ -10,6 +10,7 @@ import { decorate } from "./support/decorated_kernel.ts";
 import { Pollable } from "./support/pollable.ts";
 import { real } from "./support/real_kernel.ts";
 import { SHM, TempFile } from "./support/temp.ts";
+import { waitFor } from "./support/wait_for.ts";
 
 const BYTES = pattern(4096);
 
@@ -93,7 +94,7 @@ bothWays("a context used again is not disturbed by its last owner", async (way) 
     second.read(file.fd, new Uint8Array(8), { data: "second" });
     second.submit();
     await sleep(2);
-    const seen = second.wait(1, { timeout: 200 }).map(({ data }) => data);
+    const seen = waitFor(second, 1).map(({ data }) => data);
     assert.deepEqual(seen, ["second"], `round ${round}`);
     await second[Symbol.asyncDispose]();
   }

@@ -8,6 +8,7 @@ import { Fifo } from "./support/fifo.ts";
 import { Pollable } from "./support/pollable.ts";
 import { real } from "./support/real_kernel.ts";
 import { SHM, TempFile } from "./support/temp.ts";
+import { waitFor } from "./support/wait_for.ts";
 import { within } from "./support/within.ts";
 
 /** Takes all completions of a context; what their requests carried. */
@@ -65,10 +66,8 @@ bothWays("wait does not count what files have in flight", async (way) => {
   const pending = pipe.read(new Uint8Array(1));
   await setTimeout(20);
   aio.read(temp.fd, new Uint8Array(8), { data: "own" });
-  // A wait that counts the pipe would be for ever, but for the time given here
-  const start = performance.now();
-  assert.deepEqual(aio.wait(2, { timeout: 2000 }).map(({ data }) => data), ["own"]);
-  assert.ok(performance.now() - start < 1000, "it waited for the pipe");
+  // A wait that counts the pipe would hang
+  assert.deepEqual(waitFor(aio, 2).map(({ data }) => data), ["own"]);
   fifo.fill();
   assert.equal((await pending).bytesRead, 1);
 });
@@ -81,14 +80,15 @@ bothWays("a loop that is always behind keeps nothing of what it has seen", async
   for (let i = 0; i < 32; i++) queue();
   let seen = 0;
   let behind = 0;
+  // The portable kernel works on this thread, and so is hardly ever behind
+  const enough = () => seen >= 4000 && (real.inThread || behind > 3000);
   for await (const _ of aio) {
-    if (++seen < 4000) queue();
+    seen++;
+    if (!enough()) queue();
     if (core.readyCount > 0) behind++;
     assert.ok(core.ready.length < 2100, `${core.ready.length} completions are kept`);
     await setImmediate();
   }
-  assert.equal(seen, 4031);
-  if (!real.inThread) assert.ok(behind > 3000, "it kept up, so this shows nothing");
 });
 
 bothWays("a request that finds no memory takes no slot", async (way) => {

@@ -7,11 +7,7 @@ import { type Ground, GROUNDS, Scene } from "./support/file_grounds.ts";
 import { runFileScript, RUNTIME } from "./support/file_script.ts";
 import { TempFolder } from "./support/temp.ts";
 
-const TIMEOUT = { timeout: 40_000 };
 const [BUFFERED] = GROUNDS as [Ground];
-
-/** Ends at once: three times what an empty program takes here is far above it. */
-const PROMPT = 5000;
 
 const ENDINGS: Record<string, string> = {
   "a read and no close": `
@@ -62,18 +58,17 @@ const ENDINGS: Record<string, string> = {
 };
 
 for (const [name, source] of Object.entries(ENDINGS)) {
-  test(`a process ends by itself after ${name}`, TIMEOUT, async () => {
+  test(`a process ends by itself after ${name}`, async () => {
     await using scene = new Scene(BUFFERED);
     const result = await runFileScript(source, { argument: scene.file(pattern(100_000)) });
     assert.deepEqual(
       { code: result.code, signal: result.signal, stdout: result.stdout, stderr: result.stderr },
       { code: 0, signal: null, stdout: "5", stderr: "" },
     );
-    assert.ok(result.milliseconds < PROMPT, `${result.milliseconds} ms`);
   });
 }
 
-test("a read that nobody awaits is done before the process ends", TIMEOUT, async () => {
+test("a read that nobody awaits is done before the process ends", async () => {
   await using scene = new Scene(BUFFERED);
   const result = await runFileScript(
     `
@@ -86,7 +81,7 @@ test("a read that nobody awaits is done before the process ends", TIMEOUT, async
   assert.equal(result.code, 0);
 });
 
-test("failures that are handled leave no unhandled rejection", TIMEOUT, async () => {
+test("failures that are handled leave no unhandled rejection", async () => {
   await using scene = new Scene(BUFFERED);
   const result = await runFileScript(
     `
@@ -135,7 +130,7 @@ test("failures that are handled leave no unhandled rejection", TIMEOUT, async ()
 const root = process.getuid?.() === 0;
 test(
   "EACCES, as node:fs/promises has it",
-  { ...TIMEOUT, skip: root ? false : "only root can become nobody" },
+  { skip: root ? false : "only root can become nobody" },
   async (t) => {
     using folder = new TempFolder();
     // Where nobody, too, may keep what a runtime wants to keep
@@ -166,9 +161,8 @@ test(
   },
 );
 
-const inDeno = { ...TIMEOUT, skip: RUNTIME === "deno" ? false : "permissions of Deno" };
+const inDeno = { skip: RUNTIME === "deno" ? false : "permissions of Deno" };
 const inNode = {
-  ...TIMEOUT,
   skip: RUNTIME === "node" && process.allowedNodeEnvironmentFlags.has("--allow-ffi")
     ? false
     : "permissions of Node 26",
@@ -195,7 +189,6 @@ test("Deno without --allow-read refuses, and does not ask", inDeno, async () => 
     /^(NotCapable|Error|AioError) (EACCES|EPERM|undefined)? ?.*--allow-read/,
   );
   assert.equal(result.code, 0);
-  assert.ok(result.milliseconds < PROMPT);
 });
 
 test("Deno with --allow-ffi and --allow-read alone reads", inDeno, async () => {

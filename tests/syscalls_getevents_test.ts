@@ -9,12 +9,6 @@ import { RawContext } from "./support/raw_context.ts";
 import { real } from "./support/real_kernel.ts";
 import { TempFile } from "./support/temp.ts";
 
-function timed(call: () => number): [result: number, milliseconds: number] {
-  const start = performance.now();
-  const result = call();
-  return [result, performance.now() - start];
-}
-
 test("io_getevents takes no more events than there is room for, oldest first", () => {
   using fifo = new Pollable();
   using context = new RawContext(8);
@@ -35,9 +29,9 @@ test("io_getevents returns what came when its time is up", () => {
   context.iocb(0, { opcode: IOCB_CMD_POLL, fildes: fifo.fd, buf: POLLIN });
   assert.equal(context.submit(0), 1);
   const wait = () => context.wait(1, 4, 30_000);
-  const [nothing, milliseconds] = timed(wait);
-  assert.equal(nothing, 0);
-  assert.ok(milliseconds >= 29 && milliseconds < 2000, `${milliseconds} ms`);
+  const end = performance.now() + 30;
+  assert.equal(wait(), 0);
+  assert.ok(performance.now() > end - 1, "it gave up before its time");
   fifo.fill();
   assert.equal(wait(), 1);
   assert.equal(context.eventsTaken(1)[0]!.res & POLLIN, POLLIN);
@@ -45,11 +39,8 @@ test("io_getevents returns what came when its time is up", () => {
 
 test("io_getevents with a timeout of zero never waits", () => {
   using context = new RawContext(1);
-  const [result, milliseconds] = timed(() =>
-    real.io_getevents(context.id, 1, 1, context.eventsAddress, context.timeout(0))
-  );
-  assert.equal(result, 0);
-  assert.ok(milliseconds < 500, `${milliseconds} ms`);
+  // It would wait for ever
+  assert.equal(real.io_getevents(context.id, 1, 1, context.eventsAddress, context.timeout(0)), 0);
 });
 
 test("io_getevents without a timeout waits for as many as it was asked for", () => {

@@ -34,8 +34,6 @@ export interface FileScriptResult {
   readonly stdout: string;
   /** Standard error. */
   readonly stderr: string;
-  /** How long it took, in milliseconds. */
-  readonly milliseconds: number;
 }
 
 const ALL_ALLOWED: Record<typeof RUNTIME, readonly string[]> = {
@@ -80,7 +78,6 @@ export async function runFileScript(
   // Another user must be able to read it, too
   chmodSync(folder.path, 0o755);
   return await new Promise((resolve, reject) => {
-    const start = performance.now();
     const child = spawn(process.execPath, [...FIXED[RUNTIME], ...flags, path, argument], {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...env },
@@ -94,8 +91,7 @@ export async function runFileScript(
     child.on("error", reject);
     child.on("close", (code, signal) => {
       clearTimeout(timer);
-      const milliseconds = performance.now() - start;
-      resolve({ code, signal, stdout: stdout.trim(), stderr, milliseconds });
+      resolve({ code, signal, stdout: stdout.trim(), stderr });
     });
   });
 }

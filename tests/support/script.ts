@@ -15,8 +15,6 @@ export interface ScriptResult {
   readonly stdout: string;
   /** Standard error. */
   readonly stderr: string;
-  /** From its first output to its end, in milliseconds; 0 if it printed nothing. */
-  readonly lingered: number;
 }
 
 const FLAGS = process.versions["deno"] !== undefined
@@ -67,20 +65,19 @@ export async function runScript(
     });
     let stdout = "";
     let stderr = "";
-    let first = 0;
+    let silent = true;
     const timer = setTimeout(() => child.kill("SIGKILL"), HANG_MILLISECONDS);
     child.stdout.setEncoding("utf8").on("data", (text: string) => {
       stdout += text;
-      if (first !== 0) return;
-      first = performance.now();
+      if (!silent) return;
+      silent = false;
       printed(child);
     });
     child.stderr.setEncoding("utf8").on("data", (text: string) => stderr += text);
     child.on("error", reject);
     child.on("close", (code, signal) => {
       clearTimeout(timer);
-      const lingered = first === 0 ? 0 : performance.now() - first;
-      resolve({ code, signal, stdout: stdout.trim(), stderr, lingered });
+      resolve({ code, signal, stdout: stdout.trim(), stderr });
     });
   });
 }

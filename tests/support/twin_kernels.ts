@@ -28,6 +28,7 @@ import type { PortableKernel } from "../../src/portable/mod.ts";
 import { type Laid, layRequest, meets, reachesEnd } from "./twin_requests.ts";
 import { MOST_REQUESTS, type Place, type Program, type Step, type Which } from "./twin_programs.ts";
 import { DATA, Side, SIZE } from "./twin_sides.ts";
+import { HANG_MILLISECONDS } from "./within.ts";
 
 // Where things lie in the allocation
 const POINTERS = 0;
@@ -44,8 +45,6 @@ const UNREAD_WORDS = { nr: 1, magic: 4, features: 6 } as const;
 
 /** Contexts that every program finds, by what they were made for. */
 const ENTRIES = [1, 8, 63, 130];
-/** Longer than any request takes. */
-const PATIENCE_MILLISECONDS = 5_000;
 
 /** What went on differently. */
 export class Difference extends Error {}
@@ -341,7 +340,7 @@ export class TwinKernels implements Disposable {
 
   /** Waits until all is over but polls; reads nothing. */
   async #settle(): Promise<void> {
-    const end = performance.now() + PATIENCE_MILLISECONDS;
+    const end = performance.now() + HANG_MILLISECONDS;
     const pairs = this.#pairs.filter(({ alive }) => alive);
     const portable = this.#sides[1];
     if (!this.#turned && this.#number % 2 === 0) this.#runSync(portable);
