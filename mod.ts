@@ -21,14 +21,15 @@ export {
   type Ticket,
   type TransferOptions,
   type WaitOptions,
-} from "./src/context.ts";
+} from "./src/context/aio_context.ts";
 export type { Completion } from "./src/context/completion.ts";
-export type { Reap } from "./src/context/core.ts";
+export type { Reap } from "./src/context/reaper.ts";
 export type { KernelName } from "./src/choose_kernel.ts";
 export { AioError, type AioErrorDetails } from "./src/errors/aio_error.ts";
 export { allocate } from "./src/memory/allocate.ts";
-export type { Address, Allocation, DirectAlignment, Kernel, Limits, Wakeup } from "./src/kernel.ts";
-export { open, type OpenOptions } from "./src/open.ts";
+export type { Address, Allocation, Kernel, Limits, Wakeup } from "./src/kernel.ts";
+export type { Blocking, DirectAlignment, FileHost } from "./src/file_host.ts";
+export { open, type OpenOptions } from "./src/file/open.ts";
 export {
   AioFile,
   type ReadAtOptions,
@@ -36,9 +37,9 @@ export {
   type ReadManyOptions,
   type ScanOptions,
   type WriteFileOptions,
-} from "./src/file.ts";
+} from "./src/file/aio_file.ts";
 export type { Chunk, Chunks } from "./src/file/chunks.ts";
 export type { DurableOptions, ReadOptions, WriteOptions } from "./src/file/arguments.ts";
 export type { ReadStreamOptions } from "./src/file/streams.ts";
-export type { RangeOrder, RangeRequest, RangeRequests, RangeResult } from "./src/file/ranges.ts";
+export type { RangeOrder, RangeRequest, RangeRequests, RangeResult } from "./src/file/read_many.ts";
 export { type Probe, probe } from "./src/probe.ts";

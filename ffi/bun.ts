@@ -4,7 +4,7 @@
  * @module
  */
 import process from "node:process";
-import { inWorker } from "./elsewhere.ts";
+import { inWorker } from "./on_thread.ts";
 import { clearTimeout, setTimeout } from "node:timers";
 import { type LibcCall, openLibc, type Runtime, type Watch } from "./runtime.ts";
 
@@ -56,7 +56,7 @@ export function bun(): Runtime {
       const call = bind(symbol, words, "u64");
       return (...args) => Number(call(...args));
     },
-    callElsewhere: inWorker(OPEN),
+    callOnThread: inWorker(OPEN),
     fsCopies: true,
     view: (address, byteLength) => ffi.toArrayBuffer(address, 0, byteLength),
     // A view on the whole buffer: a small typed array would move when its buffer is asked for

@@ -58,9 +58,9 @@ export function deno(): Runtime {
   return {
     bind: (symbol, words) => bind(symbol, words, "i32") as LibcCall,
     bindAddress,
-    bindElsewhere: (symbol, words) =>
+    bindOnThread: (symbol, words) =>
       bind(symbol, words, "i32", true) as (...words: number[]) => Promise<number>,
-    async callElsewhere(symbol, words) {
+    async callOnThread(symbol, words) {
       const result = await (bind(symbol, words.length, "i32", true)(...words) as Promise<number>);
       if (result !== -1) return result;
       // The errno stayed with the other thread. What has failed at once fails again here

@@ -31,6 +31,8 @@ function bindCalls(runtime: Runtime): Calls {
 export class Eventfd {
   /** The descriptor, for `aio_resfd`. */
   readonly fd: number;
+  /** See {@link Runtime.wakesPromptly}. */
+  readonly prompt: boolean;
   readonly #calls: Calls;
   readonly #watch: Watch;
   #closed = false;
@@ -42,6 +44,7 @@ export class Eventfd {
    */
   constructor(runtime: Runtime, wake: () => void) {
     this.#calls = calls ??= bindCalls(runtime);
+    this.prompt = runtime.wakesPromptly ?? false;
     this.fd = this.#calls.eventfd(0, EFD_CLOEXEC_NONBLOCK);
     if (this.fd < 0) throw new Error("Cannot make an eventfd: no file descriptor is left");
     try {

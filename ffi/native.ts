@@ -34,10 +34,8 @@ export interface Native {
     | undefined;
   /** See {@link Runtime.fsCopies}. */
   readonly fsCopies: boolean;
-  /** See {@link Runtime.wakesPromptly}. */
-  readonly wakesPromptly: boolean;
-  /** Has a function of libc called by another thread: its result, or `-errno`. */
-  callElsewhere(symbol: string, words: number[]): Promise<number>;
+  /** Reserves space by another thread: 0 or `-errno`. See fallocate(2). */
+  fallocate(fd: number, mode: number, position: number, byteLength: number): Promise<number>;
   /** A new eventfd, bound to the event loop. */
   eventfd(wake: () => void): Eventfd;
 }
@@ -79,17 +77,16 @@ function compose(runtime: Runtime): Native {
     syscall: (number, words) => bindSyscall(runtime, errno, number, words),
     map(byteLength) {
       const address = mmap(0, byteLength, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
-      // MAP_FAILED is the highest address there is
+      // MAP_FAILED is the highest address there is.
       return address > Number.MAX_SAFE_INTEGER ? -errno[0]! : address;
     },
     unmap: (address, byteLength) => void munmap(address, byteLength),
     view: (address, byteLength) => runtime.view(address, byteLength),
     addressOf: (buffer) => runtime.addressOf(buffer),
-    // Deno's node:fs writes on the thread that asks, even with a callback
-    pwritev: runtime.bindElsewhere?.("pwritev", 4),
+    // Deno's node:fs writes on the thread that asks, even with a callback.
+    pwritev: runtime.bindOnThread?.("pwritev", 4),
     fsCopies: runtime.fsCopies ?? false,
-    wakesPromptly: runtime.wakesPromptly ?? false,
-    callElsewhere: (symbol, words) => runtime.callElsewhere(symbol, words),
+    fallocate: (...words) => runtime.callOnThread("fallocate", words),
     eventfd: (wake) => new Eventfd(runtime, wake),
   };
 }

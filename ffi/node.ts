@@ -5,7 +5,7 @@
  */
 import process from "node:process";
 import { setImmediate } from "node:timers";
-import { inWorker } from "./elsewhere.ts";
+import { inWorker } from "./on_thread.ts";
 import { type LibcCall, openLibc, type Runtime, type Watch } from "./runtime.ts";
 
 type WordsCall = (...words: bigint[]) => number | bigint;
@@ -66,7 +66,7 @@ export function node(): Runtime {
   return {
     bind: (symbol, words) => bind(symbol, words, "i32"),
     bindAddress,
-    callElsewhere: inWorker(OPEN),
+    callOnThread: inWorker(OPEN),
     view: (address, byteLength) => ffi.toArrayBuffer(BigInt(address), byteLength, false),
     addressOf: (buffer) => Number(ffi.getRawPointer(buffer)),
     wakesPromptly: true,

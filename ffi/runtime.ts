@@ -32,12 +32,12 @@ export interface Runtime {
    * Binds `symbol` of libc to be called by another thread, where the runtime can: the result's low
    * 32 bits; errno stays with that thread. A call keeps the process alive.
    */
-  bindElsewhere?(symbol: string, words: number): (...words: number[]) => Promise<number>;
+  bindOnThread?(symbol: string, words: number): (...words: number[]) => Promise<number>;
   /**
    * Has `symbol` of libc called once by another thread, however long that takes: its result, or
    * `-errno`. Keeps the process alive until then.
    */
-  callElsewhere(symbol: string, words: number[]): Promise<number>;
+  callOnThread(symbol: string, words: number[]): Promise<number>;
   /**
    * Whether the asynchronous calls of `node:fs` copy memory of WebAssembly on the thread that asks,
    * as Bun does because such memory may grow.

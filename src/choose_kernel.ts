@@ -5,6 +5,7 @@
  */
 import process from "node:process";
 import { isPermitted } from "../ffi/permission.ts";
+import type { FileHost } from "./file_host.ts";
 import type { Kernel } from "./kernel.ts";
 import { loadLinux } from "./linux/load.ts";
 import { PortableKernel } from "./portable/portable_kernel.ts";
@@ -74,6 +75,16 @@ export function choose(wanted?: KernelName): Choice {
       );
   }
 }
+
+/** What open files ask of the machine, where a kernel of the user's does not say it. */
+export function fileHostOf(kernel: Kernel): FileHost {
+  if (kernel.files !== undefined) return kernel.files;
+  const machine = loadLinux();
+  return machine instanceof Error ? UNKNOWN_HOST : machine.files ?? UNKNOWN_HOST;
+}
+
+/** Nothing is known of the files, so io_submit is not trusted with what may wait. */
+const UNKNOWN_HOST: FileHost = { blocksFor: () => "disk" };
 
 function portableChoice(reason: string, asked: boolean): Choice {
   portable ??= new PortableKernel({

@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { FileHost } from "./file_host.ts";
 
 /** A user-space address as a number: exact, as such addresses fit in 53 bits. */
 export type Address = number;
@@ -21,20 +22,15 @@ export interface Allocation {
   free(): void;
 }
 
-/** The alignments in bytes that a file asks for when it is opened with O_DIRECT. */
-export interface DirectAlignment {
-  /** For the address of the memory. */
-  readonly memory: number;
-  /** For position and length of a write. */
-  readonly offset: number;
-  /** For position and length of a read; at most {@link DirectAlignment.offset}. */
-  readonly readOffset: number;
-}
-
 /** A way to be woken by completions through the event loop; made by {@link Kernel.wakeup}. */
 export interface Wakeup {
   /** The eventfd for `aio_resfd`: the kernel adds one to it for each completion. */
   readonly fd: number;
+  /**
+   * `true` where the event loop is woken as soon as io_getevents would return, so that nothing is
+   * gained by sleeping there.
+   */
+  readonly prompt?: boolean;
   /**
    * Asks for one call of `wake`, from the event loop, once the eventfd is or becomes readable.
    * The process stays alive until then. While armed, a second call does nothing.
@@ -117,45 +113,10 @@ export interface Kernel {
   addressOf?(buffer: ArrayBuffer): Address;
   /** An eventfd bound to the event loop. Without it an idle context looks at its ring by timer. */
   wakeup?(wake: () => void): Wakeup;
-  /**
-   * `true` where {@link Kernel.wakeup} wakes the event loop as soon as io_getevents would return, so
-   * that nothing is gained by sleeping there.
-   */
-  readonly wakesPromptly?: true;
-  /**
-   * `true` where the requests are done by the event loop of this thread: io_submit never blocks,
-   * and sleeping in io_getevents would only keep the work from being done.
-   */
-  readonly inThread?: true;
   /** The clock that timeouts go by, in milliseconds: a simulated one; without it that of the machine. */
   now?(): number;
-  /** What statx(2) says of O_DIRECT on this file; `undefined` where the file system is silent. */
-  directAlignment?(fd: number): DirectAlignment | undefined;
   /** The account that io_setup is held against; `undefined` where it cannot be read. */
   limits?(): Limits | undefined;
-  /**
-   * Whether the file lies in memory (tmpfs), so that io_submit copies and waits for nothing.
-   * Without it such a file counts as one on a disk that knows no RWF_NOWAIT.
-   */
-  inMemory?(fd: number): boolean;
-  /**
-   * Writes by another thread; see pwritev(2). Only there where the asynchronous writes of `node:fs`
-   * hold this one. The iovecs and the memory must be kept until the promise settles.
-   *
-   * @returns The number of bytes; -1, or a rejection, for any error
-   */
-  pwritev?(fd: number, iov: Address, iovcnt: number, position: number): Promise<number>;
-  /**
-   * The same bytes, in a form that `node:fs` uses where they lie. Only there where it copies memory
-   * from `allocate` of the main module, on this thread. They must be kept while the form is used,
-   * and nobody else must see it: it can be detached.
-   */
-  lend?(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>;
-  /**
-   * Has space reserved by another thread; see fallocate(2), mode 0. Without it a file has no
-   * `allocate`.
-   *
-   * @returns 0 or `-errno`
-   */
-  fallocate?(fd: number, position: number, byteLength: number): Promise<number>;
+  /** What open files ask of the machine; without it that of the kernel which the runtime uses. */
+  readonly files?: FileHost;
 }

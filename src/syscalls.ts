@@ -23,7 +23,8 @@ import type { Kernel } from "./kernel.ts";
 import { loadLinux } from "./linux/load.ts";
 
 export * from "./abi/mod.ts";
-export type { Address, Allocation, DirectAlignment, Kernel, Limits, Wakeup } from "./kernel.ts";
+export type { Address, Allocation, Kernel, Limits, Wakeup } from "./kernel.ts";
+export type { Blocking, DirectAlignment, FileHost } from "./file_host.ts";
 
 const loaded: Kernel | Error = loadLinux();
 

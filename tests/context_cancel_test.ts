@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { constants, readFileSync } from "node:fs";
 import { POLLIN } from "../src/abi/poll.ts";
-import { AioContext } from "../src/context.ts";
+import { AioContext } from "../mod.ts";
 import { allocate } from "../src/memory/allocate.ts";
 import { bothWays } from "./support/both_ways.ts";
 import { pattern, sameBytes } from "./support/bytes.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { closeSync, constants, openSync } from "node:fs";
 import { test } from "node:test";
 import { POLLIN } from "../src/abi/poll.ts";
-import { AioContext } from "../src/context.ts";
+import { AioContext } from "../mod.ts";
 import type { Completion } from "../src/context/completion.ts";
 import { AioError } from "../src/errors/aio_error.ts";
 import { allocate } from "../src/memory/allocate.ts";
@@ -80,7 +80,7 @@ bothWays("each operation has the name of its system call in its error", async (w
 
 {
   using probe = new TempFile(BYTES, { flags: constants.O_RDONLY | O_DIRECT });
-  const alignment = real.directAlignment?.(probe.fd);
+  const alignment = real.files.directAlignment?.(probe.fd);
   const unaligned = alignment === undefined ? `${DISK} accepts any alignment` : false;
 
   for (const reap of ["ring", "syscall"] as const) {

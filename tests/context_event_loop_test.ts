@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { constants } from "node:fs";
 import { clearInterval, setInterval } from "node:timers";
-import { AioContext, type AioContextOptions } from "../src/context.ts";
+import { AioContext, type AioContextOptions } from "../mod.ts";
 import { allocate } from "../src/memory/allocate.ts";
 import { bothWays } from "./support/both_ways.ts";
 import { pattern } from "./support/bytes.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { AioContext } from "../src/context.ts";
+import { AioContext } from "../mod.ts";
 import { AioError } from "../src/errors/aio_error.ts";
 import { decorate } from "./support/decorated_kernel.ts";
 import { real } from "./support/real_kernel.ts";

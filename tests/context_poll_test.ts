@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDNORM } from "../src/abi/poll.ts";
-import { AioContext } from "../src/context.ts";
+import { AioContext } from "../mod.ts";
 import { bothWays } from "./support/both_ways.ts";
 import { Pollable } from "./support/pollable.ts";
 import { waitFor } from "./support/wait_for.ts";

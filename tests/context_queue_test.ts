@@ -3,7 +3,7 @@ import { constants } from "node:fs";
 import { setTimeout as sleep } from "node:timers/promises";
 import { EAGAIN, EINTR } from "../src/abi/errno.ts";
 import { POLLIN } from "../src/abi/poll.ts";
-import { AioContext } from "../src/context.ts";
+import { AioContext } from "../mod.ts";
 import type { Completion } from "../src/context/completion.ts";
 import { allocate } from "../src/memory/allocate.ts";
 import { bothWays } from "./support/both_ways.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { closeSync, constants, openSync, readFileSync } from "node:fs";
-import { AioContext } from "../src/context.ts";
+import { AioContext } from "../mod.ts";
 import { bothWays } from "./support/both_ways.ts";
 import { pattern, sameBytes } from "./support/bytes.ts";
 import { TempFile } from "./support/temp.ts";

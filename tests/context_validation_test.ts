@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { AioContext, type AioContextOptions } from "../src/context.ts";
+import { AioContext, type AioContextOptions } from "../mod.ts";
 import { pattern } from "./support/bytes.ts";
 import { real } from "./support/real_kernel.ts";
 import { TempFile } from "./support/temp.ts";

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { AioContext } from "../src/context.ts";
+import { AioContext } from "../mod.ts";
 import { POLLIN } from "../src/abi/poll.ts";
 import { decorate } from "./support/decorated_kernel.ts";
 import { linuxOnly, real } from "./support/real_kernel.ts";
@@ -32,10 +32,10 @@ async function until(shown: () => Promise<boolean>): Promise<void> {
 }
 
 for (
-  const [what, promptly, options, sleeps] of [
-    ["by default", {}, {}, true],
-    ["where the event loop wakes as soon", { wakesPromptly: true }, {}, false],
-    ["there for `maxWait`", { wakesPromptly: true }, { maxWait: 100 }, true],
+  const [what, prompt, options, sleeps] of [
+    ["by default", false, {}, true],
+    ["where the event loop wakes as soon", true, {}, false],
+    ["there for `maxWait`", true, { maxWait: 100 }, true],
   ] as const
 ) {
   const sleepsOrNot = sleeps ? "sleeps" : "does not sleep";
@@ -45,7 +45,7 @@ for (
     async () => {
       let count = 0;
       const kernel = decorate({
-        ...promptly,
+        wakeup: (wake) => Object.assign(real.wakeup(wake), { prompt }),
         io_getevents: (...args) => {
           if (args[1] > 0) count++;
           return real.io_getevents(...args);

@@ -4,7 +4,7 @@ import process from "node:process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AioContext } from "../mod.ts";
 import { pattern, sameBytes } from "./support/bytes.ts";
-import { decorate } from "./support/decorated_kernel.ts";
+import { decorate, decorateFiles } from "./support/decorated_kernel.ts";
 import { GROUNDS, onGrounds, Scene, testWithin } from "./support/file_grounds.ts";
 import { kernelName } from "./support/real_kernel.ts";
 import { runProgram } from "./support/run_cli.ts";
@@ -57,10 +57,12 @@ onGrounds("allocate comes after the writes before it, before those after it", as
   const lengths: number[] = [];
   let allocated = (_res: number) => {};
   const kernel = decorate({
-    fallocate() {
-      lengths.push(statSync(path).size);
-      return new Promise((resolve) => allocated = resolve);
-    },
+    files: decorateFiles({
+      fallocate() {
+        lengths.push(statSync(path).size);
+        return new Promise((resolve) => allocated = resolve);
+      },
+    }),
   });
   await using aio = new AioContext({ kernel });
   const file = await scene.open(path, "r+", { context: aio });

@@ -326,12 +326,9 @@ testWithin("a context's own requests behind large reads of a file come, too", as
   });
 }, LINUX);
 
-/** Kernels on which nothing has to be tried: what they say, and whether RWF_NOWAIT is used. */
-const NEVER_WAITING = { inMemory: () => true, inThread: true } as const;
-
-for (const name of ["inMemory", "inThread"] as const) {
-  testWithin(`where ${name} says that nothing waits, requests are plain`, async () => {
-    using cold = new ColdKernel(() => "nothing", { [name]: NEVER_WAITING[name] });
+for (const blocking of ["copy", "nothing"] as const) {
+  testWithin(`where io_submit blocks for ${blocking}, requests are plain`, async () => {
+    using cold = new ColdKernel(() => "nothing", { blocksFor: () => blocking });
     await using scene = new Scene(BUFFERED);
     await using context = new AioContext({ kernel: cold.kernel, entries: 16 });
     const file = await scene.holding(CONTENT, "r+", { context });

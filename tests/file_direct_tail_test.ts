@@ -19,7 +19,7 @@ import { RWF_NOWAIT } from "../src/abi/rw_flags.ts";
 import type { Kernel } from "../src/kernel.ts";
 import { PortableKernel } from "../src/portable/mod.ts";
 import { pattern, sameBytes } from "./support/bytes.ts";
-import { bytesAt, decorate, wordsAt } from "./support/decorated_kernel.ts";
+import { bytesAt, decorate, decorateFiles, wordsAt } from "./support/decorated_kernel.ts";
 import { ColdKernel } from "./support/file_cold_kernel.ts";
 import { SlowKernel } from "./support/file_kernels.ts";
 import { DIRECT_GROUNDS, onGrounds, Scene, testWithin } from "./support/file_grounds.ts";
@@ -39,12 +39,14 @@ class ReachKernel {
         for (const pointer of wordsAt(iocbpp, nr)) this.#look(Number(pointer));
         return real.io_submit(ctx_id, nr, iocbpp);
       },
-      ...real.pwritev && {
-        pwritev: (fd, iov, iovcnt, position) => {
-          this.furthest = Math.max(this.furthest, position + bytesOf(iov, iovcnt));
-          return real.pwritev!(fd, iov, iovcnt, position);
+      files: decorateFiles({
+        ...real.files.pwritev && {
+          pwritev: (fd, iov, iovcnt, position) => {
+            this.furthest = Math.max(this.furthest, position + bytesOf(iov, iovcnt));
+            return real.files.pwritev!(fd, iov, iovcnt, position);
+          },
         },
-      },
+      }),
     });
   }
 

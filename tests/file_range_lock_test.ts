@@ -1,19 +1,19 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
-import { type Hold, RangeLock } from "../src/file/range_lock.ts";
+import { type LockedRange, RangeLock } from "../src/file/range_lock.ts";
 
 interface Wish {
   start: number;
   end: number;
-  alone: boolean;
+  exclusive: boolean;
   length: boolean;
 }
 
 const WISH = fc.record({
   start: fc.nat(20),
   bytes: fc.nat(8),
-  alone: fc.boolean(),
+  exclusive: fc.boolean(),
   length: fc.boolean(),
 })
   .map(({ start, bytes, ...rest }): Wish => ({ start, end: start + bytes, ...rest }));
@@ -22,18 +22,21 @@ const STEP = fc.oneof({ weight: 3, arbitrary: WISH }, { weight: 2, arbitrary: fc
 
 function against(a: Wish, b: Wish): boolean {
   const bytes = Math.min(a.end, b.end) - Math.max(a.start, b.start);
-  return (a.alone || b.alone) && (bytes > 0 || (a.length && b.length));
+  return (a.exclusive || b.exclusive) && (bytes > 0 || (a.length && b.length));
 }
 
 test("a range is there when nothing older stands against it, and not before", () => {
   fc.assert(fc.property(fc.array(STEP, { maxLength: 60 }), (steps) => {
     const lock = new RangeLock();
     // Oldest first
-    let holds: { wish: Wish; hold: Hold }[] = [];
+    let holds: { wish: Wish; hold: LockedRange }[] = [];
     for (const step of steps) {
       const free = holds.filter(({ hold }) => hold.blockers === 0);
       if (typeof step !== "number") {
-        holds.push({ wish: step, hold: lock.take(step.start, step.end, step.alone, step.length) });
+        holds.push({
+          wish: step,
+          hold: lock.take(step.start, step.end, step.exclusive, step.length),
+        });
       } else if (free.length > 0) {
         const chosen = free[step % free.length]!;
         holds = holds.filter((entry) => entry !== chosen);
@@ -43,7 +46,6 @@ test("a range is there when nothing older stands against it, and not before", ()
         const blockers = holds.slice(0, index).filter((older) => against(older.wish, wish));
         assert.equal(hold.blockers, blockers.length);
       }
-      assert.equal(lock.contested, holds.some(({ wish }) => wish.alone));
     }
   }));
 });
@@ -51,18 +53,17 @@ test("a range is there when nothing older stands against it, and not before", ()
 test("those who wait for a range get it in the order in which they asked", async () => {
   const lock = new RangeLock();
   const order: number[] = [];
-  const release = await lock.hold(0, 10, true);
-  const waiting = [lock.hold(0, 5, true), lock.hold(5, 10, false), lock.hold(0, 10, true)].map(
+  const range = await lock.lock(0, 10, true);
+  const waiting = [lock.lock(0, 5, true), lock.lock(5, 10, false), lock.lock(0, 10, true)].map(
     async (hold, index) => {
-      const give = await hold;
+      const given = await hold;
       order.push(index);
-      give();
+      given.release();
     },
   );
   await Promise.resolve();
   assert.deepEqual(order, []);
-  release();
+  range.release();
   await Promise.all(waiting);
   assert.deepEqual(order, [0, 1, 2]);
-  assert.equal(lock.contested, false);
 });

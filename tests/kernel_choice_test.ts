@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { AioContext, type KernelName } from "../mod.ts";
 import { choose } from "../src/choose_kernel.ts";
-import { innardsOf } from "../src/context.ts";
+import { internalsOf } from "../src/context/aio_context.ts";
 import { loadLinux } from "../src/linux/load.ts";
 import { PortableKernel } from "../src/portable/mod.ts";
 import { type FileScriptOptions, runFileScript, RUNTIME } from "./support/file_script.ts";
@@ -147,13 +147,13 @@ test("Deno asks nothing, on a terminal neither", inDeno, (t) => {
 test("a context takes the kernel that it is told by name", async () => {
   for (const name of ["portable", ...hasLinux ? ["linux" as const] : []] as KernelName[]) {
     await using aio = new AioContext({ entries: 1, kernel: name });
-    const { kernel } = innardsOf(aio).core;
+    const { kernel } = internalsOf(aio).core;
     assert.equal(kernel instanceof PortableKernel, name === "portable");
     assert.equal(kernel, choose(name).kernel);
   }
   const kernel = new PortableKernel();
   await using aio = new AioContext({ entries: 1, kernel });
-  assert.equal(innardsOf(aio).core.kernel, kernel);
+  assert.equal(internalsOf(aio).core.kernel, kernel);
 });
 
 test("a kernel of another name is a TypeError that has both", () => {

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { constants } from "node:fs";
 import { test } from "node:test";
 import { IOCB_BUF } from "../src/abi/iocb.ts";
-import { AioContext } from "../src/context.ts";
+import { AioContext } from "../mod.ts";
 import { allocate } from "../src/memory/allocate.ts";
 import { isDetached } from "../src/memory/detached.ts";
 import { bothWays } from "./support/both_ways.ts";

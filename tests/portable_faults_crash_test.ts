@@ -17,7 +17,7 @@ import { EINVAL } from "../src/abi/errno.ts";
 import { IOCB_CMD_POLL, IOCB_CMD_PREAD, IOCB_CMD_PWRITE } from "../src/abi/opcodes.ts";
 import { POLLIN } from "../src/abi/poll.ts";
 import { RWF_APPEND, RWF_DSYNC, RWF_SYNC } from "../src/abi/rw_flags.ts";
-import { AioContext } from "../src/context.ts";
+import { AioContext } from "../mod.ts";
 import { pattern, sameBytes } from "./support/bytes.ts";
 import { Fifo } from "./support/fifo.ts";
 import { runScript } from "./support/script.ts";

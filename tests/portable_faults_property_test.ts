@@ -4,7 +4,7 @@ import { closeSync, openSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 import fc from "fast-check";
 import { EIO, ENOSPC } from "../src/abi/errno.ts";
-import { AioContext } from "../src/context.ts";
+import { AioContext } from "../mod.ts";
 import { type Faults, formatLog, PortableKernel } from "../src/portable/mod.ts";
 import { pattern } from "./support/bytes.ts";
 import { SHM, TempFile } from "./support/temp.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setImmediate } from "node:timers/promises";
-import { AioContext } from "../src/context.ts";
-import { open } from "../src/open.ts";
+import { AioContext } from "../mod.ts";
+import { open } from "../mod.ts";
 import { type Faults, formatLog } from "../src/portable/mod.ts";
 import { pattern } from "./support/bytes.ts";
 import { Fifo } from "./support/fifo.ts";

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EDEADLK } from "../src/abi/errno.ts";
 import { IOCB_CMD_PREAD } from "../src/abi/opcodes.ts";
-import { AioContext } from "../src/context.ts";
+import { AioContext } from "../mod.ts";
 import { PortableKernel } from "../src/portable/mod.ts";
 import { pattern } from "./support/bytes.ts";
 import { Bare, Simulation } from "./support/simulation.ts";

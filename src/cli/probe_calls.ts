@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AioRing } from "../abi/aio_ring.ts";
 import { POLLOUT } from "../abi/poll.ts";
-import type { AioContext, Ticket } from "../context.ts";
+import type { AioContext, Ticket } from "../context/aio_context.ts";
 import { AioError } from "../errors/aio_error.ts";
 import type { Kernel } from "../kernel.ts";
 import { find } from "./finding.ts";

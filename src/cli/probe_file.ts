@@ -1,6 +1,7 @@
 import { open as openHandle, stat } from "node:fs/promises";
-import type { DirectAlignment, Kernel } from "../kernel.ts";
-import { open } from "../open.ts";
+import type { DirectAlignment } from "../file_host.ts";
+import type { Kernel } from "../kernel.ts";
+import { open } from "../file/open.ts";
 import { find } from "./finding.ts";
 import { probeNowait } from "./probe_nowait.ts";
 import type { FileResult } from "./probe_result.ts";
@@ -39,7 +40,7 @@ async function probeDirect(
       const file = await open(path, "r", { direct: true, context });
       try {
         await file.readAt(0, 1);
-        alignment = kernel.directAlignment?.(file.fd);
+        alignment = kernel.files?.directAlignment?.(file.fd);
       } finally {
         await file.close();
       }

@@ -1,6 +1,6 @@
 import { EAGAIN, EOPNOTSUPP } from "../abi/errno.ts";
 import { RWF_NOWAIT } from "../abi/rw_flags.ts";
-import type { AioContext } from "../context.ts";
+import type { AioContext } from "../context/aio_context.ts";
 import type { Kernel } from "../kernel.ts";
 import { find } from "./finding.ts";
 import type { Finding } from "./probe_result.ts";
@@ -20,7 +20,7 @@ export function probeNowait(kernel: Kernel, fd: number, where: string): Promise<
     for await (const { res, error } of aio) {
       if (res === -EOPNOTSUPP) {
         throw new Error(
-          kernel.inThread
+          kernel.files?.blocksFor(fd) === "nothing"
             ? "not needed, as io_submit never waits here"
             : `not on the file system of ${where}`,
         );

@@ -1,5 +1,6 @@
 import type { KernelName } from "../choose_kernel.ts";
-import type { DirectAlignment, Limits } from "../kernel.ts";
+import type { DirectAlignment } from "../file_host.ts";
+import type { Limits } from "../kernel.ts";
 
 /** Whether something works. */
 export interface Finding {

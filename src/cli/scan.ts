@@ -1,9 +1,9 @@
 import { stat } from "node:fs/promises";
 import process from "node:process";
 import { choose, type KernelName } from "../choose_kernel.ts";
-import { AioContext } from "../context.ts";
-import type { AioFile } from "../file.ts";
-import { open } from "../open.ts";
+import { AioContext } from "../context/aio_context.ts";
+import type { AioFile } from "../file/aio_file.ts";
+import { open } from "../file/open.ts";
 import { ProgressBar } from "./progress_bar.ts";
 import { runtimeName } from "./runtime_name.ts";
 import type { ScanOptions } from "./scan_options.ts";

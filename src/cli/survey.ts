@@ -1,4 +1,4 @@
-import type { AioFile } from "../file.ts";
+import type { AioFile } from "../file/aio_file.ts";
 import type { SqliteResult } from "./scan_result.ts";
 import { addBlock } from "./sqlite/add_block.ts";
 import { Census } from "./sqlite/census.ts";

@@ -1,4 +1,4 @@
-import { AioContext } from "../context.ts";
+import { AioContext } from "../context/aio_context.ts";
 import type { Kernel } from "../kernel.ts";
 
 /**

@@ -1,84 +1,63 @@
 /**
- * Requests that wait for a slot.
+ * Operations that wait for a slot.
  *
  * @module
  */
-import type { Request } from "./request.ts";
+import type { Operation } from "./operation.ts";
 
-/** Taken places at the front are cut off when there are this many of them, and they are half. */
+/** Places at the front that are free are cut off when they are this many, and half of all. */
 const CUT = 1024;
 
 /**
- * A queue, first in, first out. Its tickets follow one another without a gap, as a request gets a
- * slot at once only while nobody waits; so a ticket tells the place.
+ * A queue, first in, first out. Its tickets follow one another without a gap, as an operation gets a
+ * slot at once only while none waits; so a ticket tells the place.
  */
 export class Backlog {
-  /** A cancelled request leaves `undefined` behind. */
-  #places: (Request | undefined)[] = [];
+  /** A cancelled operation leaves `undefined` behind. */
+  #places: (Operation | undefined)[] = [];
   #head = 0;
   #firstTicket = 0;
-  #length = 0;
-
   /** How many wait. */
-  get length(): number {
-    return this.#length;
-  }
+  length = 0;
 
-  /** Puts a request at the end. */
-  push(ticket: number, request: Request): void {
-    if (this.#length === 0) {
+  /** Puts an operation at the end. */
+  push(operation: Operation): void {
+    if (this.length === 0) {
       this.#places.length = this.#head = 0;
-      this.#firstTicket = ticket;
+      this.#firstTicket = operation.ticket;
     }
-    this.#places.push(request);
-    this.#length++;
+    this.#places.push(operation);
+    this.length++;
   }
 
-  /** The ticket of the request that {@link Backlog.shift} takes next. */
-  get nextTicket(): number {
-    this.#skipCancelled();
-    return this.#firstTicket + this.#head;
-  }
-
-  /** Takes the oldest request; there must be one. */
-  shift(): Request {
-    this.#skipCancelled();
-    const request = this.#places[this.#head]!;
+  /** Takes the oldest operation; there must be one. */
+  shift(): Operation {
+    while (this.#places[this.#head] === undefined) this.#head++;
+    const operation = this.#places[this.#head]!;
     this.#places[this.#head++] = undefined;
-    this.#length--;
+    this.length--;
     if (this.#head >= CUT && this.#head * 2 >= this.#places.length) {
       this.#places = this.#places.slice(this.#head);
       this.#firstTicket += this.#head;
       this.#head = 0;
     }
-    return request;
+    return operation;
   }
 
-  /** Takes the request with this ticket out of the queue, if it waits here. */
-  remove(ticket: number): Request | undefined {
+  /** The operation with this ticket, if it waits here. */
+  find(ticket: number): Operation | undefined {
     const place = ticket - this.#firstTicket;
-    if (place < this.#head) return undefined;
-    const request = this.#places[place];
-    if (request === undefined) return undefined;
-    this.#places[place] = undefined;
-    this.#length--;
-    return request;
+    return place < this.#head ? undefined : this.#places[place];
   }
 
-  /** Takes all requests out that `condition` holds for. */
-  removeAll(condition: (request: Request) => boolean): Request[] {
-    const removed: Request[] = [];
-    for (let place = this.#head; place < this.#places.length; place++) {
-      const request = this.#places[place];
-      if (request === undefined || !condition(request)) continue;
-      removed.push(request);
-      this.#places[place] = undefined;
-      this.#length--;
-    }
-    return removed;
+  /** Takes an operation out of the queue; it must wait here. */
+  remove({ ticket }: Operation): void {
+    this.#places[ticket - this.#firstTicket] = undefined;
+    this.length--;
   }
 
-  #skipCancelled(): void {
-    while (this.#head < this.#places.length && this.#places[this.#head] === undefined) this.#head++;
+  /** All that wait, oldest first. */
+  all(): Operation[] {
+    return this.#places.filter((operation) => operation !== undefined);
   }
 }

@@ -3,15 +3,15 @@
  *
  * @module
  */
-import type { Completion } from "./completion.ts";
+import type { ContextOperation } from "./completion.ts";
 
-/** One who wants to know of each completion that is handed out. */
+/** Where completions are counted that a loop has dealt with. */
 interface Owner {
-  handedOut(): void;
+  readonly reaper: { handedOut(): void };
 }
 
 /** An array that tells how far a loop over it has come. */
-export class Batch extends Array<Completion<unknown>> {
+export class Batch extends Array<ContextOperation<unknown>> {
   /** `map`, `filter` and their kin make plain arrays. */
   static override get [Symbol.species](): ArrayConstructor {
     return Array;
@@ -24,12 +24,14 @@ export class Batch extends Array<Completion<unknown>> {
     this.#owner = owner;
   }
 
-  override [Symbol.iterator](): ArrayIterator<Completion<unknown>> {
-    return new BatchIterator(this, this.#owner) as unknown as ArrayIterator<Completion<unknown>>;
+  override [Symbol.iterator](): ArrayIterator<ContextOperation<unknown>> {
+    return new BatchIterator(this, this.#owner) as unknown as ArrayIterator<
+      ContextOperation<unknown>
+    >;
   }
 }
 
-class BatchIterator implements Iterator<Completion<unknown>> {
+class BatchIterator implements Iterator<ContextOperation<unknown>> {
   readonly #batch: Batch;
   readonly #owner: Owner;
   #index = 0;
@@ -43,8 +45,8 @@ class BatchIterator implements Iterator<Completion<unknown>> {
     return this;
   }
 
-  next(): IteratorResult<Completion<unknown>> {
-    if (this.#index > 0) this.#owner.handedOut();
+  next(): IteratorResult<ContextOperation<unknown>> {
+    if (this.#index > 0) this.#owner.reaper.handedOut();
     const value = this.#batch[this.#index++];
     return value === undefined ? { value, done: true } : { value, done: false };
   }

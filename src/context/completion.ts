@@ -1,68 +1,147 @@
 /**
- * What became of a request.
+ * What became of a request of a context.
  *
  * @module
  */
+import { EFAULT } from "../abi/errno.ts";
+import {
+  IOCB_CMD_POLL,
+  IOCB_CMD_PREAD,
+  IOCB_CMD_PREADV,
+  IOCB_CMD_PWRITE,
+  IOCB_CMD_PWRITEV,
+} from "../abi/opcodes.ts";
 import type { AioError } from "../errors/aio_error.ts";
 import { requestError, TRANSFERS } from "../errors/request_error.ts";
-import type { Kernel } from "../kernel.ts";
-import type { Request } from "./request.ts";
+import {
+  copyFromBounce,
+  copyToBounce,
+  gather,
+  lengthOfAll,
+  scatter,
+  vectorOf,
+  vectorOfBounce,
+} from "../memory/bounce.ts";
+import type { PooledBuffer } from "../memory/buffer_pool.ts";
+import { bufferOf, byteLengthOf, byteOffsetOf } from "../memory/intrinsics.ts";
+import type { Core } from "./core.ts";
+import { NEW, Operation } from "./operation.ts";
 
 /**
  * A finished request. From `for await` over a context each is an object of its own; from
  * `batches()` and `wait()` the objects are used again with the next batch.
  */
-export class Completion<T> {
+export interface Completion<T> {
   /** What the request was given as `data`. */
-  data!: T;
+  readonly data: T;
   /** The number of bytes, the ready mask of a poll, or `-errno`. */
-  res: number = 0;
+  readonly res: number;
   /** The memory of a read or write, as it was given. */
-  buffer!: Uint8Array;
+  readonly buffer: Uint8Array;
   /** The memory of a readv or writev, as it was given. */
-  buffers: readonly Uint8Array[] | undefined;
+  readonly buffers: readonly Uint8Array[] | undefined;
   /** The file descriptor. */
-  fd: number = -1;
+  readonly fd: number;
   /** The position in the file in bytes. */
-  position: number = 0;
+  readonly position: number;
+  /** The error that a negative `res` stands for, else `undefined`; made anew at each look. */
+  readonly error: AioError | undefined;
+}
 
-  /** @internal */
-  opcode: number = 0;
-  /** @internal */
-  length: number = 0;
-  readonly #kernel: Kernel;
+/** A request of a context: its result goes to the context's loop. */
+export class ContextOperation<T> extends Operation implements Completion<T> {
+  data: T = undefined!;
+  res = 0;
+  /** The user's memory, or none. Referenced until the completion: that pins what `allocate` made. */
+  buffer: Uint8Array = undefined!;
+  /** The user's memory of a vectored request, or none. */
+  buffers: readonly Uint8Array[] | undefined = undefined;
+  /** Bytes to move, when the request was made; of a poll the mask. */
+  length = 0;
+  readonly #core: Core;
+  /** A bounce buffer, or the iovecs, with the bounce buffer behind them if there is one. */
+  #pooled: PooledBuffer | undefined = undefined;
+  /** Whether the bytes go through {@link ContextOperation.#pooled}. */
+  #bounces = false;
 
-  /** @internal */
-  constructor(kernel: Kernel) {
-    this.#kernel = kernel;
+  constructor(core: Core) {
+    super();
+    this.#core = core;
   }
 
-  /** @internal Takes over what the request was. */
-  describe(request: Readonly<Request>): void {
-    this.data = request.data as T;
-    this.buffer = request.buffer!;
-    this.buffers = request.buffers;
-    this.fd = request.fd;
-    this.position = request.position;
-    this.opcode = request.opcode;
-    this.length = request.length;
-  }
-
-  /** @internal Keeps nothing alive while it waits to be used again. */
+  /** Keeps nothing alive while it waits to be used again. */
   forget(): void {
     this.data = undefined!;
     this.buffer = undefined!;
     this.buffers = undefined;
+    this.state = NEW;
   }
 
-  /** The error that a negative `res` stands for, else `undefined`; made anew at each look. */
+  override pin(): number {
+    if (this.buffer !== undefined) return this.#pinBuffer();
+    if (this.buffers !== undefined) return this.#pinVector(this.buffers);
+    // aio_buf of a poll holds the mask, and nothing else may be set.
+    this.address = this.opcode === IOCB_CMD_POLL ? this.length : 0;
+    this.nbytes = 0;
+    return 0;
+  }
+
+  #pinBuffer(): number {
+    const { buffer, length } = this;
+    const { pool } = this.#core;
+    // It may have been detached or resized while the request waited for a slot.
+    if (byteLengthOf(buffer) < length) return -EFAULT;
+    this.nbytes = length;
+    const base = pool.addressOf(bufferOf(buffer));
+    if (base !== 0) {
+      this.address = base + byteOffsetOf(buffer);
+      return 0;
+    }
+    const bounce = this.#pooled = pool.take(length);
+    this.#bounces = true;
+    this.address = bounce.address;
+    if (this.opcode === IOCB_CMD_PWRITE) copyToBounce(bounce, buffer, length);
+    return 0;
+  }
+
+  /** An iovec array over the memory itself, or over one bounce buffer for all of it. */
+  #pinVector(buffers: readonly Uint8Array[]): number {
+    const { pool } = this.#core;
+    if (lengthOfAll(buffers) !== this.length) return -EFAULT;
+    const inPlace = buffers.every((buffer) => pool.addressOf(bufferOf(buffer)) !== 0);
+    const pooled = inPlace ? vectorOf(pool, buffers) : vectorOfBounce(pool, this.length);
+    this.#pooled = pooled;
+    this.address = pooled.address;
+    this.nbytes = inPlace ? buffers.length : 1;
+    this.#bounces = !inPlace;
+    if (this.opcode === IOCB_CMD_PWRITEV && !inPlace) gather(buffers, pooled);
+    return 0;
+  }
+
+  override complete(res: number): void {
+    this.res = this.#pooled === undefined ? res : this.#unpin(this.#pooled, res);
+    this.#core.ready.push(this);
+  }
+
+  /** Copies what a read left in the bounce buffer to the user, and gives the buffer back. */
+  #unpin(pooled: PooledBuffer, res: number): number {
+    const { pool } = this.#core;
+    let arrived = true;
+    if (res > 0 && this.#bounces) {
+      if (this.opcode === IOCB_CMD_PREAD) arrived = copyFromBounce(pooled, this.buffer, res);
+      if (this.opcode === IOCB_CMD_PREADV) {
+        arrived = scatter(pooled, this.buffers!, this.length, res);
+      }
+    }
+    this.#pooled = undefined;
+    pool.give(pooled);
+    return arrived ? res : -EFAULT;
+  }
+
   get error(): AioError | undefined {
     if (this.res >= 0) return undefined;
-    const transfer = TRANSFERS.has(this.opcode);
-    return requestError(this.#kernel, this.res, this.opcode, {
-      fd: this.fd,
-      position: transfer ? this.position : undefined,
-      length: transfer ? this.length : undefined,
-    });
+    const { fd, position, length } = this;
+    const where = TRANSFERS.has(this.opcode) ? { position, length } : {};
+    return requestError(this.#core.files, this.res, this.opcode, { fd, ...where });
   }
 }

@@ -13,7 +13,7 @@ import {
   IOCB_CMD_PWRITE,
   IOCB_CMD_PWRITEV,
 } from "../abi/opcodes.ts";
-import type { DirectAlignment, Kernel } from "../kernel.ts";
+import type { DirectAlignment, FileHost } from "../file_host.ts";
 import { AioError } from "./aio_error.ts";
 
 /** Opcodes that move bytes at a position. */
@@ -50,24 +50,24 @@ export interface RequestDetails {
 
 /** The one place where the `-errno` of a request becomes an error. */
 export function requestError(
-  kernel: Kernel,
+  files: FileHost,
   errno: number,
   opcode: number,
   details: RequestDetails,
 ): AioError {
   const syscall = SYSCALLS[opcode] ?? "io_submit";
-  const hint = details.hint ?? hintFor(kernel, errno, details);
+  const hint = details.hint ?? hintFor(files, errno, details);
   return new AioError(errno, syscall, { ...details, hint });
 }
 
 function hintFor(
-  kernel: Kernel,
+  files: FileHost,
   errno: number,
   { fd, position, length }: RequestDetails,
 ): string | undefined {
   switch (errno) {
     case -EINVAL: {
-      const alignment = kernel.directAlignment?.(fd);
+      const alignment = files.directAlignment?.(fd);
       if (alignment === undefined || position === undefined || length === undefined) return;
       return misaligned(alignment);
     }

@@ -1,12 +1,18 @@
 /**
  * The arguments of the `FileHandle` of `node:fs/promises`, in all the ways they can be given.
  *
+ * Each property of the caller's objects is read once. Lengths are asked for after that, as reading
+ * a property may run code of the caller's that detaches the memory; and they are what the language
+ * says of the memory, not what the caller's objects say.
+ *
  * @module
  */
 import { Buffer } from "node:buffer";
 import { RWF_DSYNC } from "../abi/rw_flags.ts";
 import { checkInteger, rangeError, typeError } from "../check.ts";
 import { isDetached } from "../memory/detached.ts";
+import { bufferOf, byteLengthOf, bytesOf, copyBytes, partOf } from "../memory/intrinsics.ts";
+import { checkIntact } from "./intact.ts";
 
 /** Where in its buffer and in the file a read goes. */
 export interface ReadOptions {
@@ -41,12 +47,18 @@ export interface WriteOptions extends DurableOptions {
   position?: number | null;
 }
 
-/** Arguments that have been understood. */
-export interface Piece {
-  /** The bytes that are meant. */
-  bytes: Uint8Array;
+/** Bytes in the user's memory, and where in the file they belong. */
+export interface MemoryRange {
+  /** What the user gave, for the result. */
+  readonly buffer: ArrayBufferView;
+  /** The memory. */
+  readonly bytes: Uint8Array;
+  /** Where in {@link MemoryRange.bytes} the range begins. */
+  readonly offset: number;
+  /** How many bytes it has. */
+  readonly length: number;
   /** `undefined`: the current position. */
-  position: number | undefined;
+  readonly position: number | undefined;
 }
 
 const DEFAULT_SIZE = 16384;
@@ -57,14 +69,14 @@ export function parseRead(
   offset: number | ReadOptions | null | undefined,
   length: number | null | undefined,
   position: number | bigint | null | undefined,
-): Piece & { buffer: ArrayBufferView } {
+): MemoryRange {
   if (buffer !== undefined && buffer !== null && !ArrayBuffer.isView(buffer)) {
-    // Memory without a view on it would pass for an object without options
+    // Memory without a view on it would pass for an object without options.
     if (typeof buffer !== "object" || Array.isArray(buffer) || buffer instanceof ArrayBuffer) {
       throw typeError("read", "buffer", "a Buffer, TypedArray or DataView");
     }
-    const { buffer: memory = Buffer.alloc(DEFAULT_SIZE) } = buffer;
-    return parseRead(memory, buffer, undefined, undefined);
+    offset = buffer;
+    buffer = buffer.buffer;
   }
   const memory = buffer ?? Buffer.alloc(DEFAULT_SIZE);
   if (!ArrayBuffer.isView(memory)) {
@@ -72,11 +84,7 @@ export function parseRead(
   }
   let first = offset as number | null | undefined;
   if (typeof offset === "object" && offset !== null) ({ offset: first, length, position } = offset);
-  return {
-    buffer: memory,
-    bytes: part("read", memory, first ?? 0, length ?? undefined),
-    position: parsePosition("read", position),
-  };
+  return rangeOf("read", memory, first, length, parsePosition("read", position));
 }
 
 /** See `FileHandle.write`. */
@@ -85,29 +93,26 @@ export function parseWrite(
   offset: number | WriteOptions | null | undefined,
   length: number | string | null | undefined,
   position: number | null | undefined,
-): Piece & { rwFlags: number } {
+): MemoryRange & { rwFlags: number } {
   let rwFlags = 0;
   let first = offset as number | null | undefined;
   if (typeof offset === "object" && offset !== null) {
-    rwFlags = flagsOf(offset);
-    ({ offset: first, position } = offset);
-    if (typeof data !== "string") length = offset.length;
+    const { durable, offset: start, position: at, length: count } = offset;
+    rwFlags = flagsOf({ durable });
+    first = start;
+    position = at;
+    if (typeof data !== "string") length = count;
   } else if (typeof data === "string") position = offset;
   if (typeof data === "string") {
-    return {
-      bytes: Buffer.from(data, (length ?? "utf8") as BufferEncoding),
-      position: typeof position === "number" ? parsePosition("write", position) : undefined,
-      rwFlags,
-    };
+    const bytes = Buffer.from(data, (length ?? "utf8") as BufferEncoding);
+    const at = typeof position === "number" ? parsePosition("write", position) : undefined;
+    return { buffer: bytes, bytes, offset: 0, length: bytes.length, position: at, rwFlags };
   }
   if (!ArrayBuffer.isView(data)) {
     throw typeError("write", "buffer", "a string, Buffer, TypedArray or DataView");
   }
-  return {
-    bytes: part("write", data, first ?? 0, (length as number | null) ?? undefined),
-    position: parsePosition("write", position),
-    rwFlags,
-  };
+  const at = parsePosition("write", position);
+  return { ...rangeOf("write", data, first, length as number | null | undefined, at), rwFlags };
 }
 
 /**
@@ -115,35 +120,37 @@ export function parseWrite(
  *
  * @throws {TypeError} If `durable` is neither true nor false
  */
-export function flagsOf({ durable = false }: DurableOptions = {}): number {
+export function flagsOf({ durable = false }: { durable?: boolean | undefined } = {}): number {
   if (typeof durable !== "boolean") throw typeError("write", "durable", "a boolean");
   return durable ? RWF_DSYNC : 0;
 }
 
-function part(
+function rangeOf(
   action: string,
   view: ArrayBufferView,
-  offset: number,
-  length: number = view.byteLength - offset,
-): Uint8Array {
-  const { buffer, byteOffset, byteLength } = view;
-  if (byteLength === 0 && isDetached(buffer)) {
-    throw typeError(action, "buffer", "memory that is not detached");
-  }
-  checkInteger(action, "offset", offset, byteLength);
-  checkInteger(action, "length", length, byteLength - offset);
-  const isWhole = length === byteLength && isPlain(view);
-  // Bun keeps a list of all views on a buffer until it collects them. One that may grow is no part
-  if (isWhole && !(buffer as ArrayBuffer).resizable && !(buffer as SharedArrayBuffer).growable) {
-    return view;
-  }
-  return new Uint8Array(buffer, byteOffset + offset, length);
+  start: number | null | undefined,
+  count: number | null | undefined,
+  position: number | undefined,
+): MemoryRange {
+  const bytes = memoryOf(action, view);
+  const size = byteLengthOf(bytes);
+  const offset = start ?? 0;
+  const length = count ?? size - offset;
+  checkInteger(action, "offset", offset, size);
+  checkInteger(action, "length", length, size - offset);
+  return { buffer: view, bytes, offset, length, position };
 }
 
-/** Whether its `subarray` is that of the runtime, and not the constructor of a class of the user's. */
-function isPlain(view: ArrayBufferView): view is Uint8Array {
-  const prototype = Object.getPrototypeOf(view);
-  return prototype === Uint8Array.prototype || prototype === Buffer.prototype;
+/** The bytes under a view. */
+function memoryOf(action: string, view: ArrayBufferView): Uint8Array {
+  let bytes: Uint8Array | undefined;
+  try {
+    bytes = bytesOf(view);
+  } catch { /* Its memory is gone. */ }
+  if (bytes === undefined || (byteLengthOf(bytes) === 0 && isDetached(bufferOf(bytes)))) {
+    throw typeError(action, "buffer", "memory that is not detached");
+  }
+  return bytes;
 }
 
 /** Like Node's: `null`, `undefined` and -1 mean the current position. */
@@ -161,29 +168,56 @@ function parsePosition(
   throw rangeError(action, "position", "an integer from -1 to 2^53 - 1", position);
 }
 
+/** The memory of a vectored request. */
+export interface MemoryVector {
+  readonly parts: readonly { readonly bytes: Uint8Array; readonly length: number }[];
+  /** Of all parts together. */
+  readonly length: number;
+  /** `undefined`: the current position. */
+  readonly position: number | undefined;
+}
+
 /** See `FileHandle.readv` and `writev`. */
 export function parseVector(
   action: string,
   buffers: readonly ArrayBufferView[],
   position: number | null | undefined,
-): { parts: Uint8Array[]; length: number; position: number | undefined } {
-  if (!Array.isArray(buffers) || !buffers.every((buffer) => ArrayBuffer.isView(buffer))) {
-    throw typeError(action, "buffers", "an array of Buffers, TypedArrays or DataViews");
-  }
-  const parts = buffers.map((buffer) => part(action, buffer, 0));
-  const length = parts.reduce((sum, { byteLength }) => sum + byteLength, 0);
+): MemoryVector {
+  if (!Array.isArray(buffers)) throw vectorError(action);
+  const all: unknown[] = [...buffers];
+  const parts = all.map((buffer) => {
+    if (!ArrayBuffer.isView(buffer)) throw vectorError(action);
+    const bytes = memoryOf(action, buffer);
+    return { bytes, length: byteLengthOf(bytes) };
+  });
   return {
     parts,
-    length,
+    length: parts.reduce((sum, { length }) => sum + length, 0),
     position: typeof position === "number" ? parsePosition(action, position) : undefined,
   };
 }
 
+function vectorError(action: string): TypeError {
+  return typeError(action, "buffers", "an array of Buffers, TypedArrays or DataViews");
+}
+
 /** Hands bytes out to the buffers of a readv. */
-export function scatterTo(parts: readonly Uint8Array[], bytes: Uint8Array): void {
+export function scatterTo({ parts }: MemoryVector, bytes: Uint8Array): void {
   let at = 0;
-  for (const part of parts) {
-    part.set(bytes.subarray(at, at + part.byteLength));
-    at += part.byteLength;
+  for (const { bytes: part, length } of parts) {
+    checkIntact(part, length, "read into");
+    copyBytes(part, bytes.subarray(at, at + length));
+    at += length;
   }
+}
+
+/** The bytes of a writev, one behind the other. */
+export function gatherFrom({ parts, length }: MemoryVector): Uint8Array {
+  const whole = new Uint8Array(length);
+  let at = 0;
+  for (const { bytes, length } of parts) {
+    whole.set(partOf(bytes, 0, length), at);
+    at += length;
+  }
+  return whole;
 }

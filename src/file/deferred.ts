@@ -1,35 +1,30 @@
 /**
- * Promises that somebody settles later.
+ * Promises that an operation settles.
  *
  * @module
  */
 
-type Resolve<R> = (result: R) => void;
-type Reject = (reason: unknown) => void;
-
-// A closure for each promise would take its memory, and that of the variables it is made over
-let lastResolve: Resolve<never> | undefined;
-let lastReject: Reject | undefined;
-
-function keep(resolve: Resolve<never>, reject: Reject): void {
-  lastResolve = resolve;
-  lastReject = reject;
+/** What settles a promise. */
+export interface Settles<R> {
+  /** Fulfils it. */
+  resolve: (result: R) => void;
+  /** Rejects it. */
+  reject: (reason: unknown) => void;
 }
 
-/** A promise with both its ends. */
-export class Deferred<R> {
-  /** The promise. */
-  readonly promise: Promise<R>;
-  /** Fulfils it. */
-  readonly resolve: Resolve<R>;
-  /** Rejects it. */
-  readonly reject: Reject;
+// A closure for each promise would take its memory, and that of the variables it is made over.
+let settles: Settles<never> | undefined;
 
-  constructor() {
-    // Its function is called before this returns
-    this.promise = new Promise(keep as (resolve: Resolve<R>, reject: Reject) => void);
-    this.resolve = lastResolve as Resolve<R>;
-    this.reject = lastReject!;
-    lastResolve = lastReject = undefined;
-  }
+function keep(resolve: (result: never) => void, reject: (reason: unknown) => void): void {
+  settles!.resolve = resolve;
+  settles!.reject = reject;
+}
+
+/** Makes a promise, and gives both its ends to `operation`. */
+export function promiseOf<R>(operation: Settles<R>): Promise<R> {
+  settles = operation as unknown as Settles<never>;
+  // The executor is called before the constructor returns.
+  const promise = new Promise(keep as unknown as () => void) as Promise<unknown>;
+  settles = undefined;
+  return promise as Promise<R>;
 }

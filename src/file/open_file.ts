@@ -4,26 +4,20 @@
  * @module
  */
 import { EBADF, EINVAL, EISDIR } from "../abi/errno.ts";
-import { IOCB_CMD_PREAD, IOCB_CMD_PWRITE } from "../abi/opcodes.ts";
-import { requestError, TRANSFERS } from "../errors/request_error.ts";
 import type { Core } from "../context/core.ts";
-import type { Pump } from "../context/pump.ts";
-import { blankRequest, type Request, type Sink } from "../context/request.ts";
+import type { EventLoop } from "../context/event_loop.ts";
 import { AioError } from "../errors/aio_error.ts";
-import type { Address, DirectAlignment } from "../kernel.ts";
-import type { Piece } from "../memory/slab.ts";
-import { Detour } from "./detour.ts";
-import { Misses } from "./misses.ts";
+import { requestError, TRANSFERS } from "../errors/request_error.ts";
+import type { DirectAlignment } from "../file_host.ts";
+import { Router } from "../route/router.ts";
 import type { RangeLock } from "./range_lock.ts";
-import { type Way, waysOf } from "./way.ts";
-import { WriteRuns } from "./write_runs.ts";
 
 /** What `open` found out. */
 export interface OpenFileState {
   fd: number;
   path: string;
   core: Core;
-  pump: Pump;
+  loop: EventLoop;
   /** Whether it was opened with O_DIRECT. */
   direct: boolean;
   /** What requests must be aligned to: 1 each where it was not. */
@@ -50,7 +44,7 @@ export class OpenFile {
   readonly fd: number;
   readonly path: string;
   readonly core: Core;
-  readonly pump: Pump;
+  readonly loop: EventLoop;
   readonly direct: boolean;
   readonly alignment: DirectAlignment;
   readonly readable: boolean;
@@ -61,32 +55,22 @@ export class OpenFile {
   readonly isStream: boolean;
   readonly lock: RangeLock;
   /**
-   * The same file without O_DIRECT, to write the bytes behind its last whole block. There for every
-   * regular file that is opened with O_DIRECT to be written; a descriptor of its own.
+   * The same file without O_DIRECT, to write the bytes behind its last whole block. Present for
+   * every regular file that is opened with O_DIRECT to be written; a descriptor of its own.
    */
   readonly buffered: OpenFile | undefined;
-  /** Reads that the page cache did not have. */
-  readonly misses: Misses = new Misses();
-  /** Writes that other threads make. */
-  readonly writes: WriteRuns = new WriteRuns(this);
+  /** Who does its transfers. */
+  readonly router: Router;
   /** Set when closing begins: nothing new is started. */
   closed = false;
-  #reads: Way;
-  #writes: Way;
-  /** How O_DIRECT reads what the page cache may have yet to write. */
-  #cachedReads: Way = "prompt";
-  #cachedStart = 0;
-  #cachedEnd = 0;
   #underWay = 0;
-  #drained: (() => void) | undefined;
-  /** Filled anew for each request; the core copies it. */
-  readonly #request: Request;
+  #drained: (() => void) | undefined = undefined;
 
   constructor(state: OpenFileState) {
     this.fd = state.fd;
     this.path = state.path;
     this.core = state.core;
-    this.pump = state.pump;
+    this.loop = state.loop;
     this.direct = state.direct;
     this.alignment = state.alignment;
     this.readable = state.readable;
@@ -97,10 +81,7 @@ export class OpenFile {
     this.isStream = state.isStream;
     this.lock = state.lock;
     this.buffered = state.buffered;
-    const { reads, writes } = waysOf(state.core.kernel, state);
-    this.#reads = reads;
-    this.#writes = writes;
-    this.#request = blankRequest(state.fd);
+    this.router = new Router({ ...state, readOffset: state.alignment.readOffset });
   }
 
   /** All that are to be closed in the end. */
@@ -111,9 +92,7 @@ export class OpenFile {
   /** Throws what keeps an operation from being started at all. */
   check(syscall: "read" | "write" | "fsync" | "ftruncate" | "fallocate" | "fstat"): void {
     if (this.closed) this.#refuse(EBADF, syscall, "the file is closed");
-    if (this.core.closing) {
-      throw new Error(`Cannot ${syscall} '${this.path}': its context is closed`);
-    }
+    this.checkContext(syscall);
     if (syscall === "read" && this.isDirectory) this.#refuse(EISDIR, syscall);
     if (syscall === "read" && !this.readable) {
       this.#refuse(EBADF, syscall, "the file is not open for reading");
@@ -125,91 +104,12 @@ export class OpenFile {
 
   /** Throws if the context is closed, or about to be. */
   checkContext(syscall: string): void {
-    if (!this.core.closing) return;
+    if (!this.core.submission.closing) return;
     throw new Error(`Cannot ${syscall} '${this.path}': its context is closed`);
   }
 
   #refuse(errno: number, syscall: string, hint?: string): never {
     throw new AioError(-errno, syscall, { path: this.path, fd: this.fd, hint });
-  }
-
-  /**
-   * Begins a request on memory that the sink keeps pinned.
-   *
-   * @param opcode IOCB_CMD_*
-   * @param piece The memory
-   * @param offset Where in it
-   * @param length Bytes; of a poll the mask
-   * @param position In the file
-   * @param sink Is told the result, never before this returns
-   * @param rwFlags RWF_*
-   * @returns A ticket; 0 for what does not go to the kernel, and cannot be cancelled
-   */
-  queue(
-    opcode: number,
-    piece: Piece,
-    offset: number,
-    length: number,
-    position: number,
-    sink: Sink,
-    rwFlags = 0,
-  ): number {
-    const way = this.#wayOf(opcode, position, length);
-    if (way === "kernel" || way === "copied") {
-      const copied = way === "copied" ? length : 0;
-      return this.send(opcode, piece.address + offset, length, position, sink, rwFlags, copied);
-    }
-    const detour = Detour.of(this, opcode, piece, offset, length, position, rwFlags, sink);
-    if (way === "prompt") return detour.attempt();
-    detour.goElsewhere();
-    return 0;
-  }
-
-  #wayOf(opcode: number, position: number, length: number): Way {
-    if (opcode === IOCB_CMD_PWRITE) return this.#writes;
-    if (opcode !== IOCB_CMD_PREAD) return "kernel";
-    const cached = position < this.#cachedEnd && position + length > this.#cachedStart;
-    return cached ? this.#cachedReads : this.#reads;
-  }
-
-  /**
-   * The page cache is about to get these bytes. A read with O_DIRECT makes it write them, and would
-   * wait for that in io_submit. One range is remembered: what is written next begins with a read of
-   * it, or lies elsewhere.
-   */
-  writesCached(start: number, end: number): void {
-    // Elsewhere io_submit does not wait for a disk
-    if (this.buffered === undefined || this.buffered.#writes !== "threads") return;
-    this.#cachedStart = start;
-    this.#cachedEnd = end;
-  }
-
-  /** Queues a request for the kernel; of its bytes io_submit copies `copied`. */
-  send(
-    opcode: number,
-    address: Address,
-    length: number,
-    position: number,
-    sink: Sink,
-    rwFlags: number,
-    copied: number,
-  ): number {
-    const request = this.#request;
-    request.opcode = opcode;
-    request.address = address;
-    request.length = length;
-    request.position = position;
-    request.sink = sink;
-    request.rwFlags = rwFlags;
-    request.copied = copied;
-    return this.core.queue(request);
-  }
-
-  /** The kernel cannot do without waiting what this opcode asks of the file. */
-  waitsAlways(opcode: number): void {
-    if (opcode !== IOCB_CMD_PREAD) this.#writes = "threads";
-    else if (this.direct) this.#cachedReads = "threads";
-    else this.#reads = "threads";
   }
 
   /** The error of a request of this file. */
@@ -219,10 +119,10 @@ export class OpenFile {
       ? "the file does not support it"
       : undefined;
     const where = TRANSFERS.has(opcode) ? { position, length } : {};
-    return requestError(this.core.kernel, errno, opcode, { fd, path, hint, ...where });
+    return requestError(this.core.files, errno, opcode, { fd, path, hint, ...where });
   }
 
-  /** An operation begins; to be matched by {@link OpenFile.leave}. */
+  /** An operation begins; {@link OpenFile.leave} is to follow. */
   enter(): void {
     this.#underWay++;
     this.core.operations++;
@@ -230,14 +130,25 @@ export class OpenFile {
 
   /** An operation is over. */
   leave(): void {
-    this.core.operations--;
-    this.core.operationOver?.();
-    this.letClose();
+    const { core } = this;
+    core.operations--;
+    core.operationOver?.();
+    if (--this.#underWay === 0) this.#drained?.();
+  }
+
+  /** Keeps the file and its context open until an operation of several steps is over. */
+  async during<R>(operation: () => Promise<R>): Promise<R> {
+    this.enter();
+    try {
+      return await operation();
+    } finally {
+      this.leave();
+    }
   }
 
   /**
    * Something begins that waits for the user's code between its operations. Closing the file waits
-   * for it, closing the context does not: it could be for ever. To be matched by `letClose`.
+   * for it. Closing the context does not, as it could wait for ever. To be matched by `letClose`.
    */
   keepOpen(): void {
     this.#underWay++;

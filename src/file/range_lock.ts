@@ -2,36 +2,41 @@
  * Locks on ranges of a file, held by writes against each other.
  *
  * A write that does not fill its blocks reads them, merges and writes them back: what another
- * write put there in between would be lost. Such a write holds its blocks alone; one that fills
- * its blocks shares them with others of its kind.
+ * write put there in between would be lost. Such a write locks its blocks exclusively; a write that
+ * fills its blocks shares them with others of its kind.
  *
- * The length of the file is held, too: shared by writes, alone by what cuts the file, reserves space
- * in it, or has to know where it ends.
+ * The length of the file is locked, too: shared by writes, exclusively by what cuts the file,
+ * reserves space in it, or has to know where it ends.
  *
  * @module
  */
 
-/** A range that somebody has, or waits for. */
-export class Hold {
+/** A range that is locked, or waited for. */
+export class LockedRange {
   readonly start: number;
   readonly end: number;
-  readonly alone: boolean;
-  /** Whether also the length is held. */
+  readonly exclusive: boolean;
+  /** Whether the length is locked as well. */
   readonly length: boolean;
-  /** How many older ones stand against it. */
+  /** How many older ranges stand against it. */
   blockers = 0;
   /** Ends the wait. */
-  grant: (() => void) | undefined;
-  older: Hold | undefined;
-  younger: Hold | undefined;
+  grant: (() => void) | undefined = undefined;
+  older: LockedRange | undefined = undefined;
+  younger: LockedRange | undefined = undefined;
   readonly #lock: RangeLock;
 
-  constructor(lock: RangeLock, start: number, end: number, alone: boolean, length: boolean) {
+  constructor(lock: RangeLock, start: number, end: number, exclusive: boolean, length: boolean) {
     this.#lock = lock;
     this.start = start;
     this.end = end;
-    this.alone = alone;
+    this.exclusive = exclusive;
     this.length = length;
+  }
+
+  /** Resolves when it is locked: for what found {@link LockedRange.blockers}. */
+  granted(): Promise<void> {
+    return new Promise((resolve) => this.grant = resolve);
   }
 
   /** Gives the range back. */
@@ -40,79 +45,78 @@ export class Hold {
   }
 }
 
-/** Ranges of bytes held or waited for; first come, first served, so nobody starves. */
+/** Ranges of bytes locked or waited for; first come, first served, so none waits for ever. */
 export class RangeLock {
-  #oldest: Hold | undefined;
-  #youngest: Hold | undefined;
-  /** How many want to be alone, or are. */
-  #alone = 0;
-
-  /** Whether one that shares might have to wait: nobody does while nobody wants to be alone. */
-  get contested(): boolean {
-    return this.#alone > 0;
-  }
+  #oldest: LockedRange | undefined = undefined;
+  #youngest: LockedRange | undefined = undefined;
+  /** How many are exclusive, or are to be. */
+  #exclusive = 0;
 
   /**
-   * Asks for a range. It is there at once unless there are {@link Hold.blockers}.
+   * Asks for a range. It is locked at once unless there are {@link LockedRange.blockers}.
    *
    * @param start First byte
    * @param end One past the last byte; Infinity where the write changes the length of the file
-   * @param alone Whether nobody else may hold any of it
+   * @param exclusive Whether no other write may have any of it locked
    * @param length Whether the length of the file goes with it
    */
-  take(start: number, end: number, alone: boolean, length = false): Hold {
-    const hold = new Hold(this, start, end, alone, length);
-    if (alone || this.#alone > 0) {
+  take(start: number, end: number, exclusive: boolean, length = false): LockedRange {
+    const range = new LockedRange(this, start, end, exclusive, length);
+    if (exclusive || this.#exclusive > 0) {
       for (let other = this.#oldest; other !== undefined; other = other.younger) {
-        if (conflict(other, hold)) hold.blockers++;
+        if (conflict(other, range)) range.blockers++;
       }
     }
-    hold.older = this.#youngest;
-    if (this.#youngest === undefined) this.#oldest = hold;
-    else this.#youngest.younger = hold;
-    this.#youngest = hold;
-    if (alone) this.#alone++;
-    return hold;
+    range.older = this.#youngest;
+    if (this.#youngest === undefined) this.#oldest = range;
+    else this.#youngest.younger = range;
+    this.#youngest = range;
+    if (exclusive) this.#exclusive++;
+    return range;
   }
 
-  /**
-   * Waits for a range, and perhaps the length; see {@link RangeLock.take}.
-   *
-   * @returns A function that gives the range back
-   */
-  async hold(start: number, end: number, alone: boolean, length = false): Promise<() => void> {
-    const hold = this.take(start, end, alone, length);
-    if (hold.blockers > 0) await new Promise<void>((resolve) => hold.grant = resolve);
-    return () => hold.release();
+  /** Waits for a range, and perhaps the length; see {@link RangeLock.take}. */
+  async lock(
+    start: number,
+    end: number,
+    exclusive: boolean,
+    length = false,
+  ): Promise<LockedRange> {
+    const range = this.take(start, end, exclusive, length);
+    if (range.blockers > 0) await range.granted();
+    return range;
   }
 
-  /** Waits for the length of the file, and no range; see {@link RangeLock.hold}. */
-  holdLength(alone: boolean): Promise<() => void> {
-    return this.hold(0, 0, alone, true);
+  /** Asks for the length of the file, and no range; see {@link RangeLock.take}. */
+  takeLength(exclusive: boolean): LockedRange {
+    return this.take(0, 0, exclusive, true);
   }
 
-  /** See {@link Hold.release}. */
-  remove(hold: Hold): void {
-    const { older, younger } = hold;
+  /** See {@link LockedRange.release}. */
+  remove(range: LockedRange): void {
+    const { older, younger } = range;
     if (older === undefined) this.#oldest = younger;
     else older.younger = younger;
     if (younger === undefined) this.#youngest = older;
     else younger.older = older;
-    // Once the collector has moved it among what is old, it would move all that it leads to
-    hold.older = hold.younger = undefined;
-    // Nobody waits for one of many that share
-    if (this.#alone === 0) return;
-    if (hold.alone) this.#alone--;
-    for (let other = younger; other !== undefined; other = other.younger) {
-      if (conflict(hold, other) && --other.blockers === 0) other.grant?.();
+    // Once the collector has moved it to the old generation, it would move all that it leads to.
+    range.older = range.younger = undefined;
+    // Nothing waits for one of many that share.
+    if (this.#exclusive === 0) return;
+    if (range.exclusive) this.#exclusive--;
+    for (let other = younger; other !== undefined;) {
+      // Granting may release another range, and so take this one out of the list.
+      const next = other.younger;
+      if (conflict(range, other) && --other.blockers === 0) other.grant?.();
+      other = next;
     }
   }
 }
 
-function conflict(a: Hold, b: Hold): boolean {
-  // A range without a byte overlaps nothing, wherever it lies
+function conflict(a: LockedRange, b: LockedRange): boolean {
+  // A range without a byte overlaps nothing, wherever it lies.
   const overlap = Math.max(a.start, b.start) < Math.min(a.end, b.end);
-  return (a.alone || b.alone) && (overlap || (a.length && b.length));
+  return (a.exclusive || b.exclusive) && (overlap || (a.length && b.length));
 }
 
 /** By device and inode: every `open` of a file in this thread shares one lock. */

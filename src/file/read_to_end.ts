@@ -5,7 +5,7 @@
  */
 import { Buffer } from "node:buffer";
 import type { OpenFile } from "./open_file.ts";
-import { readInto } from "./read_into.ts";
+import { readLong } from "./read.ts";
 import { sizeOf } from "./size_of.ts";
 
 /** The least that is asked for at once: files of /proc say that they have 0 bytes. */
@@ -22,10 +22,10 @@ export async function readToEnd(
   const size = await sizeOf(file);
   while (true) {
     signal?.throwIfAborted();
-    // One byte more than the file should have: if it does not come, that was the end
+    // One byte more than the file should have: if it does not come, that was the end.
     const length = Math.max(SMALLEST_PART, size + 1 - position - total);
     const part = new Uint8Array(length);
-    const count = await readInto(file, part, position + total, signal);
+    const count = await readLong(file, part, 0, length, position + total, signal);
     if (count === 0) break;
     parts.push(part.subarray(0, count));
     total += count;

@@ -17,6 +17,6 @@ export async function sizeOf(file: OpenFile): Promise<number> {
   if (!stats.isBlockDevice()) return stats.size;
   const major = (stats.rdev >>> 8) & 0xfff;
   const minor = (stats.rdev & 0xff) | ((stats.rdev >>> 12) & 0xfff00);
-  // In sectors of 512 bytes, whatever the device's own are
+  // In sectors of 512 bytes, whatever the device's own are.
   return Number(await readFile(`/sys/dev/block/${major}:${minor}/size`, "utf8")) * SECTOR;
 }

@@ -8,16 +8,16 @@ import { EAGAIN, EINVAL } from "../abi/errno.ts";
 import { IOCB_CMD_POLL } from "../abi/opcodes.ts";
 import { AioError } from "../errors/aio_error.ts";
 import { abortable } from "./abortable.ts";
+import { Control } from "./control.ts";
 import type { OpenFile } from "./open_file.ts";
-import { NO_MEMORY, Transfer } from "./transfer.ts";
 
 /** How long until the next look at what the kernel cannot wait for. */
 const LOOK_AGAIN_MILLISECONDS = 10;
 
 /**
  * Does something with a stream once it is ready for it. io_submit would wait for the other end and
- * hold the thread, so the kernel is asked to poll first; and one at a time, as two who saw the
- * same bytes announced would both try to take them.
+ * block the thread, so the kernel is asked to poll first; and one at a time, as two operations that
+ * saw the same bytes announced would both try to take them.
  *
  * @param file The stream
  * @param events POLLIN or POLLOUT
@@ -30,16 +30,16 @@ export async function whenReady<T>(
   signal: AbortSignal | undefined,
   action: () => Promise<T>,
 ): Promise<T> {
-  // Each direction is a byte of the lock
-  const turn = file.lock.hold(events, events + 1, true);
-  const release = await abortable(turn, signal, () => turn.then((release) => release()));
+  // Each direction is a byte of the lock.
+  const turn = file.lock.lock(events, events + 1, true);
+  const range = await abortable(turn, signal, () => turn.then((range) => range.release()));
   try {
-    // Such a kernel holds a thread of the runtime and not this one, and cannot poll
-    if (file.core.kernel.inThread) return await tried(file, signal, action);
+    // A kernel that never blocks cannot poll: its request waits on a thread of the runtime.
+    if (file.core.files.blocksFor(file.fd) === "nothing") return await tried(file, signal, action);
     await ready(file, events, signal);
     return await action();
   } finally {
-    release();
+    range.release();
   }
 }
 
@@ -67,13 +67,13 @@ async function ready(
 ): Promise<void> {
   while (true) {
     try {
-      const poll = new Transfer(file, IOCB_CMD_POLL, NO_MEMORY, 0, events, 0);
+      const poll = new Control(file, IOCB_CMD_POLL, events);
       await abortable(poll.promise, signal, () => poll.cancel());
       return;
     } catch (error) {
       file.checkContext("poll");
-      // One with two wait queues (a pipe opened for both, a terminal) the kernel tells from ready
-      // to not ready, but does not wait for. See aio_poll, fs/aio.c
+      // What has two wait queues (a pipe opened for both directions, a terminal) is either ready at
+      // once or EINVAL: the kernel does not wait for it. See aio_poll, fs/aio.c.
       if (!(error instanceof AioError) || error.errno !== -EINVAL) throw error;
     }
     await lookAgain(signal);

@@ -6,7 +6,7 @@
 import { Readable } from "node:stream";
 import { type ReadableByteStreamController, ReadableStream } from "node:stream/web";
 import { checkInteger } from "../check.ts";
-import type { AioFile } from "../file.ts";
+import type { AioFile } from "./aio_file.ts";
 
 /** How a stream of Node reads. */
 export interface ReadStreamOptions {

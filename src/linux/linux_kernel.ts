@@ -7,7 +7,6 @@ import type { LibcCall } from "../../ffi/runtime.ts";
 import type { Native } from "../../ffi/native.ts";
 import {
   type Machine,
-  SYS_fcntl,
   SYS_io_cancel,
   SYS_io_destroy,
   SYS_io_getevents,
@@ -17,14 +16,11 @@ import {
 } from "../abi/syscall_numbers.ts";
 import { checkInteger, checkWord, rangeError } from "../check.ts";
 import { AioError } from "../errors/aio_error.ts";
-import type { Address, Allocation, DirectAlignment, Kernel, Limits, Wakeup } from "../kernel.ts";
+import type { Address, Allocation, Kernel, Limits, Wakeup } from "../kernel.ts";
 import { readLimits } from "./limits.ts";
+import { LinuxFileHost } from "./linux_file_host.ts";
 import { Orphans } from "./orphans.ts";
-import { Statx } from "./statx.ts";
 import { Views } from "./views.ts";
-
-/** Asks for the seals of a file: only files in memory can have any. See fcntl(2). */
-const F_GET_SEALS = 1034;
 
 /** Bytes at the start of the scratch page that `io_setup` writes the context id to. */
 const CONTEXT_ID_SIZE = 8;
@@ -33,7 +29,6 @@ const CONTEXT_ID_SIZE = 8;
 export class LinuxKernel implements Kernel {
   readonly #native: Native;
   readonly #views: Views;
-  readonly #statx: Statx;
   readonly #orphans: Orphans;
   /** Where io_setup leaves the id: an address that no garbage collector moves. */
   readonly #contextId: BigUint64Array;
@@ -44,13 +39,8 @@ export class LinuxKernel implements Kernel {
   readonly #ioCancel: LibcCall;
   readonly #ioGetevents: LibcCall;
   readonly #ioPgetevents: LibcCall;
-  readonly #fcntl: LibcCall;
-  /** See {@link Kernel.pwritev}. */
-  readonly pwritev?: NonNullable<Kernel["pwritev"]>;
-  /** See {@link Kernel.lend}. */
-  readonly lend?: NonNullable<Kernel["lend"]>;
-  /** See {@link Kernel.wakesPromptly}. */
-  readonly wakesPromptly?: true;
+  /** See {@link Kernel.files}. */
+  readonly files: LinuxFileHost;
 
   /**
    * @param native The runtime's FFI
@@ -59,7 +49,6 @@ export class LinuxKernel implements Kernel {
   constructor(native: Native, machine: Machine) {
     this.#native = native;
     this.#views = new Views(native);
-    this.#statx = new Statx(native, machine, () => this.allocate(4096));
     this.#orphans = new Orphans(native, machine, (ctx_id) => this.io_destroy(ctx_id));
     const scratch = this.allocate(CONTEXT_ID_SIZE);
     this.#contextId = new BigUint64Array(scratch.buffer);
@@ -70,10 +59,7 @@ export class LinuxKernel implements Kernel {
     this.#ioCancel = native.syscall(SYS_io_cancel[machine], 3);
     this.#ioGetevents = native.syscall(SYS_io_getevents[machine], 5);
     this.#ioPgetevents = native.syscall(SYS_io_pgetevents[machine], 6);
-    this.#fcntl = native.syscall(SYS_fcntl[machine], 3);
-    if (native.pwritev !== undefined) this.pwritev = native.pwritev;
-    if (native.fsCopies) this.lend = lender(native);
-    if (native.wakesPromptly) this.wakesPromptly = true;
+    this.files = new LinuxFileHost(native, machine, () => this.allocate(4096));
   }
 
   /** See {@link Kernel.io_setup}. */
@@ -202,46 +188,8 @@ export class LinuxKernel implements Kernel {
     return this.#native.eventfd(wake);
   }
 
-  /** See {@link Kernel.directAlignment}. */
-  directAlignment(fd: number): DirectAlignment | undefined {
-    checkWord("statx", "fd", fd);
-    return this.#statx.directAlignment(fd);
-  }
-
-  /** See {@link Kernel.inMemory}. */
-  inMemory(fd: number): boolean {
-    // A look at the inode: no other file system is asked, so none can keep us waiting
-    return this.#fcntl(fd, F_GET_SEALS, 0) >= 0;
-  }
-
-  /** See {@link Kernel.fallocate}. */
-  fallocate(fd: number, position: number, byteLength: number): Promise<number> {
-    return this.#native.callElsewhere("fallocate", [fd, 0, position, byteLength]);
-  }
-
   /** See {@link Kernel.limits}. */
   limits(): Limits | undefined {
     return readLimits();
   }
-}
-
-/** See {@link Kernel.lend}. */
-function lender(native: Native): NonNullable<Kernel["lend"]> {
-  /** Of whole buffers. */
-  const aliases = new WeakMap<ArrayBuffer, ArrayBuffer>();
-  /** Most views are used again, and Bun keeps a list of all on one buffer. */
-  const lent = new WeakMap<Uint8Array, Uint8Array<ArrayBuffer>>();
-  return (bytes) => {
-    let form = lent.get(bytes);
-    if (form !== undefined) return form;
-    const { buffer, byteOffset, byteLength } = bytes;
-    let alias = aliases.get(buffer);
-    if (alias === undefined) {
-      alias = native.view(native.addressOf(buffer), buffer.byteLength);
-      aliases.set(buffer, alias);
-    }
-    form = new Uint8Array(alias, byteOffset, byteLength);
-    lent.set(bytes, form);
-    return form;
-  };
 }

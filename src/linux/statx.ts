@@ -6,7 +6,8 @@
 import type { Native } from "../../ffi/native.ts";
 import type { LibcCall } from "../../ffi/runtime.ts";
 import { type Machine, SYS_statx } from "../abi/syscall_numbers.ts";
-import type { Allocation, DirectAlignment } from "../kernel.ts";
+import type { DirectAlignment } from "../file_host.ts";
+import type { Allocation } from "../kernel.ts";
 
 const AT_EMPTY_PATH = 0x1000;
 /** Linux 6.1 and later. */

@@ -4,7 +4,14 @@
  * @module
  */
 
-/** Whether a buffer was detached: transferred elsewhere, or freed. Shared memory never is. */
+/** Whether a buffer was detached: transferred elsewhere, or freed. */
 export function isDetached(buffer: ArrayBufferLike): boolean {
-  return (buffer as Partial<ArrayBuffer>).detached ?? false;
+  // A property `detached` may be the caller's own, and shared memory has none. No view can be made
+  // on memory that is gone, whatever its buffer says of itself.
+  try {
+    new Uint8Array(buffer);
+    return false;
+  } catch {
+    return true;
+  }
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { EFAULT, EFBIG } from "../abi/errno.ts";
-import type { Piece, Slab } from "../memory/slab.ts";
+import type { BufferPool, PooledBuffer } from "../memory/buffer_pool.ts";
 import { PAGE_SIZE } from "./address_space.ts";
 import type { Operation } from "./disk.ts";
 
@@ -26,12 +26,12 @@ export function trivialResult(operation: Operation): number | undefined {
 
 /** A piece of a slab with the alignment that the program's memory has: O_DIRECT looks at it. */
 export class Aligned {
-  readonly #slab: Slab;
-  readonly #piece: Piece;
+  readonly #slab: BufferPool;
+  readonly #piece: PooledBuffer;
   /** As many bytes as the operation has. */
   readonly bytes: Uint8Array<ArrayBuffer>;
 
-  constructor(slab: Slab, { address, length }: Operation) {
+  constructor(slab: BufferPool, { address, length }: Operation) {
     const skip = address % PAGE_SIZE;
     this.#slab = slab;
     this.#piece = slab.take(skip + length);

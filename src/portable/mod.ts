@@ -68,4 +68,5 @@ export type { KernelRelease } from "./release.ts";
 export type { OperationKind } from "./disk.ts";
 export type { Faults } from "./simulation/faults.ts";
 export { formatLog, type Happening, type LogEntry } from "./simulation/log.ts";
-export type { Address, Allocation, DirectAlignment, Kernel, Limits, Wakeup } from "../kernel.ts";
+export type { Address, Allocation, Kernel, Limits, Wakeup } from "../kernel.ts";
+export type { Blocking, DirectAlignment, FileHost } from "../file_host.ts";

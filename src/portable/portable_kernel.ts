@@ -26,8 +26,9 @@ import { IOCB_KEY } from "../abi/iocb.ts";
 import { TIMESPEC_NSEC, TIMESPEC_SEC, TIMESPEC_SIZE } from "../abi/timespec.ts";
 import { readInt64, readUint64 } from "../abi/words.ts";
 import { checkInteger, checkWord, rangeError } from "../check.ts";
+import type { FileHost } from "../file_host.ts";
 import type { Address, Allocation, Kernel, Limits, Wakeup } from "../kernel.ts";
-import { slabOf } from "../memory/slab.ts";
+import { bufferPoolOf } from "../memory/buffer_pool.ts";
 import { AddressSpace } from "./address_space.ts";
 import { CompatCalls } from "./compat.ts";
 import { CpuCredits, RingCredits } from "./credits.ts";
@@ -150,8 +151,8 @@ const machines = new WeakMap<PortableKernelOptions, Machine>();
  * {@link PortableKernel.allocate} makes; see the doc of this module for what differs.
  */
 export class PortableKernel implements Kernel {
-  /** See {@link Kernel.inThread}. */
-  readonly inThread = true;
+  /** See {@link Kernel.files}: other threads do the transfers, or this one when it waits. */
+  readonly files: FileHost = { blocksFor: () => "nothing" };
   /** The calls of 32-bit programs. */
   readonly compat: CompatCalls;
   readonly #machine: Machine;
@@ -214,7 +215,12 @@ export class PortableKernel implements Kernel {
 
   #simulate(seed: number, faults: Faults): SimulatedDisk {
     checkInteger("make kernel", "seed", seed, 0xffffffff);
-    return new SimulatedDisk({ seed, faults, slab: slabOf(this), streams: new SystemDisk(this) });
+    return new SimulatedDisk({
+      seed,
+      faults,
+      slab: bufferPoolOf(this),
+      streams: new SystemDisk(this),
+    });
   }
 
   /**

@@ -15,7 +15,7 @@
 import { fdatasyncSync, fstatSync, fsyncSync, readSync, writeSync } from "node:fs";
 import { EFAULT } from "../abi/errno.ts";
 import type { Kernel } from "../kernel.ts";
-import { Slab } from "../memory/slab.ts";
+import { BufferPool } from "../memory/buffer_pool.ts";
 import { Alarms } from "./alarms.ts";
 import { Aligned, trivialResult } from "./aligned.ts";
 import type { Disk, Operation } from "./disk.ts";
@@ -28,7 +28,7 @@ const FEW = 64;
 
 /** See {@link Disk}. */
 export class SystemDisk implements Disk {
-  readonly #slab: Slab;
+  readonly #slab: BufferPool;
   readonly #pool: ThreadPool;
   readonly #alarms = new Alarms();
   /** This thread's, from `#first` on. */
@@ -39,7 +39,7 @@ export class SystemDisk implements Disk {
 
   /** @param kernel Whose memory it works on */
   constructor(kernel: Kernel) {
-    this.#slab = new Slab(kernel);
+    this.#slab = new BufferPool(kernel);
     this.#pool = new ThreadPool(this.#slab);
   }
 

@@ -8,12 +8,13 @@
  *
  * @module
  */
-import { fdatasync, fstat, fsync, read, write } from "node:fs";
+import { fstat } from "node:fs";
 import { EFAULT } from "../abi/errno.ts";
-import type { Slab } from "../memory/slab.ts";
+import type { BufferPool } from "../memory/buffer_pool.ts";
 import { Aligned } from "./aligned.ts";
 import type { Operation } from "./disk.ts";
 import { resultOf } from "../errors/errno_of.ts";
+import { readOnThread, syncOnThread, writeOnThread } from "../threads/fs_threads.ts";
 
 /** One operation, until its callback. */
 class Job {
@@ -22,18 +23,18 @@ class Job {
   readonly #over: (job: Job) => void;
   #memory: Aligned | undefined;
 
-  constructor(operation: Operation, slab: Slab, over: (job: Job) => void) {
+  constructor(operation: Operation, slab: BufferPool, over: (job: Job) => void) {
     this.operation = operation;
     this.#over = over;
-    if (operation.kind === "fsync") fsync(operation.fd, this.#synced(0));
-    else if (operation.kind === "fdatasync") fdatasync(operation.fd, this.#synced(0));
-    else this.#transfer(operation, slab);
+    const { kind, fd } = operation;
+    if (kind === "read" || kind === "write") this.#transfer(operation, slab);
+    else syncOnThread(kind, fd, this.#finish);
   }
 
-  #transfer(operation: Operation, slab: Slab): void {
+  #transfer(operation: Operation, slab: BufferPool): void {
     const { kind, fd, position, append } = operation;
     const { bytes } = this.#memory = new Aligned(slab, operation);
-    if (kind === "read") read(fd, bytes, 0, bytes.length, position, this.#moved);
+    if (kind === "read") readOnThread(fd, bytes, 0, bytes.length, position, this.#finish);
     else if (!operation.gather(bytes)) queueMicrotask(() => this.#finish(-EFAULT));
     else if (!append || position === null) this.#write(position);
     else {
@@ -43,37 +44,32 @@ class Job {
 
   #write(position: number | null): void {
     const { bytes } = this.#memory!;
-    write(this.operation!.fd, bytes, 0, bytes.length, position, this.#moved);
+    writeOnThread(this.operation!.fd, bytes, 0, bytes.length, position, this.#written);
   }
 
-  readonly #moved = (error: Error | null, count: number): void => {
-    if (error) return this.#finish(resultOf(error));
-    const { operation } = this;
-    if (operation?.durable === "fsync") fsync(operation.fd, this.#synced(count));
-    else if (operation?.durable === "fdatasync") fdatasync(operation.fd, this.#synced(count));
-    else this.#finish(count);
+  // A write is never taken back, so its operation is there.
+  readonly #written = (res: number): void => {
+    const { fd, durable } = this.operation!;
+    if (durable === undefined || res < 0) this.#finish(res);
+    else syncOnThread(durable, fd, (synced) => this.#finish(synced < 0 ? synced : res));
   };
 
-  #synced(count: number): (error: Error | null) => void {
-    return (error) => this.#finish(error ? resultOf(error) : count);
-  }
-
-  #finish(res: number): void {
+  readonly #finish = (res: number): void => {
     const { operation } = this;
     this.#over(this);
     if (res > 0 && operation?.kind === "read") res = this.#memory!.scatter(operation, res);
     this.#memory?.free();
     operation?.done(res);
-  }
+  };
 }
 
 /** What the pool of the runtime has under way. */
 export class ThreadPool {
-  readonly #slab: Slab;
+  readonly #slab: BufferPool;
   readonly #jobs = new Set<Job>();
 
   /** @param slab Whose memory it works on */
-  constructor(slab: Slab) {
+  constructor(slab: BufferPool) {
     this.#slab = slab;
   }
 

@@ -13,6 +13,8 @@ const KEEP_ALIVE_MILLISECONDS = 2 ** 30;
 /** See {@link Wakeup}. */
 export class LoopWakeup implements Wakeup {
   readonly fd: number;
+  /** The work is done by this event loop, so a sleep in io_getevents would only delay it. */
+  readonly prompt = true;
   readonly #eventfd: Eventfd;
   readonly #wake: () => void;
   readonly #leave: () => void;

@@ -150,7 +150,7 @@ export class Fuzzer {
     if (result !== 0) return this.#violation("io_destroy refused a context that lives");
     // What the threads of the runtime have goes on behind the call on the portable kernel, and the
     // ring stays until it is over
-    if (!this.#kernel.inThread && (ring.usable || ring.nr !== 0)) {
+    if (this.#kernel.files?.blocksFor(0) !== "nothing" && (ring.usable || ring.nr !== 0)) {
       this.#violation("io_destroy left a view on the ring");
     }
     this.#live.delete(id);
@@ -293,7 +293,7 @@ export class Fuzzer {
     );
     // The portable kernel has whole allocations only
     const right = result === undefined || result === length ||
-      (this.#kernel.inThread && result > length);
+      (this.#kernel.files?.blocksFor(0) === "nothing" && result > length);
     if (!right) {
       this.#violation("view has another length than was asked for");
     }
@@ -332,10 +332,13 @@ export class Fuzzer {
   }
 
   #alignment(): void {
-    if (this.#kernel.directAlignment === undefined) return;
+    if (this.#kernel.files?.directAlignment === undefined) return;
     const { fds } = this.#grounds;
     const fd = this.#random.once(2) ? this.#random.pick(ODD_COUNTS) : this.#random.pick(fds);
-    this.#try(`directAlignment(${fd})`, () => this.#kernel.directAlignment!(fd)?.offset ?? -22);
+    this.#try(
+      `directAlignment(${fd})`,
+      () => this.#kernel.files!.directAlignment!(fd)?.offset ?? -22,
+    );
   }
 
   #wakeup(): void {

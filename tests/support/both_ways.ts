@@ -1,5 +1,5 @@
 import { test } from "node:test";
-import type { Reap } from "../../src/context/core.ts";
+import type { Reap } from "../../mod.ts";
 import { within } from "./within.ts";
 
 /** What the options of a context have in common throughout one test. */

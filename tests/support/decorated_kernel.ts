@@ -1,3 +1,4 @@
+import type { FileHost } from "../../src/file_host.ts";
 import type { Address, Kernel } from "../../src/kernel.ts";
 import { real } from "./real_kernel.ts";
 
@@ -45,12 +46,24 @@ function optional(): Partial<Kernel> {
     },
     wakeup: (wake) => real.wakeup(wake),
     limits: () => real.limits(),
-    ...real.directAlignment && { directAlignment: (fd) => real.directAlignment!(fd) },
-    ...real.inMemory && { inMemory: (fd) => real.inMemory!(fd) },
-    ...real.lend && { lend: (bytes) => real.lend!(bytes) },
-    ...real.pwritev && { pwritev: (...args) => real.pwritev!(...args) },
-    ...real.fallocate && { fallocate: (...args) => real.fallocate!(...args) },
-    ...real.inThread && { inThread: true },
+    files: decorateFiles({}),
+  };
+}
+
+/**
+ * What open files ask of the machine, with some of its members replaced.
+ *
+ * @param members What is replaced
+ */
+export function decorateFiles(members: Partial<FileHost>): FileHost {
+  const { files } = real;
+  return {
+    blocksFor: (fd) => files.blocksFor(fd),
+    ...files.directAlignment && { directAlignment: (fd) => files.directAlignment!(fd) },
+    ...files.alias && { alias: (bytes) => files.alias!(bytes) },
+    ...files.pwritev && { pwritev: (...args) => files.pwritev!(...args) },
+    ...files.fallocate && { fallocate: (...args) => files.fallocate!(...args) },
+    ...members,
   };
 }
 

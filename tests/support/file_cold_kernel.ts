@@ -9,8 +9,9 @@ import {
 } from "../../src/abi/iocb.ts";
 import { IOCB_CMD_PREAD, IOCB_CMD_PWRITE } from "../../src/abi/opcodes.ts";
 import { RWF_NOWAIT } from "../../src/abi/rw_flags.ts";
+import type { FileHost } from "../../src/file_host.ts";
 import type { Kernel } from "../../src/kernel.ts";
-import { decorate } from "./decorated_kernel.ts";
+import { decorate, decorateFiles } from "./decorated_kernel.ts";
 import { Fifo } from "./fifo.ts";
 import { real } from "./real_kernel.ts";
 
@@ -47,14 +48,13 @@ export class ColdKernel implements Disposable {
 
   /**
    * @param cached Says what is cached
-   * @param calls Replaces members of the kernel
+   * @param files Replaces what open files ask of the machine
    */
-  constructor(cached: (nth: number) => Cached, calls: Partial<Kernel> = {}) {
+  constructor(cached: (nth: number) => Cached, files: Partial<FileHost> = {}) {
     this.cached = cached;
     writeSync(this.#full.writeFd, new Uint8Array(PIPE_SIZE));
     this.kernel = decorate({
-      inMemory: () => false,
-      ...calls,
+      files: decorateFiles({ blocksFor: () => "disk", ...files }),
       io_submit: (ctx_id, nr, iocbpp) => this.#submit(ctx_id, nr, iocbpp),
     });
   }

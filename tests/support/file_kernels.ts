@@ -32,8 +32,7 @@ export function allocating(): { readonly kernel: Kernel; readonly allocated: num
     allocated,
     kernel: {
       ...kernel,
-      ...real.directAlignment && { directAlignment: (fd) => real.directAlignment!(fd) },
-      ...real.inThread && { inThread: true },
+      files: real.files,
       allocate(byteLength) {
         allocated.push(byteLength);
         return kernel.allocate(byteLength);

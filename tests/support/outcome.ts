@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import type { AioContext } from "../../src/context.ts";
+import type { AioContext } from "../../mod.ts";
 
 /** What became of each request, by its data. */
 export async function outcome(aio: AioContext<string>): Promise<Record<string, string | number>> {

@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { readFileSync } from "node:fs";
 import fc from "fast-check";
 import { POLLIN } from "../../src/abi/poll.ts";
-import { AioContext } from "../../src/context.ts";
+import { AioContext } from "../../mod.ts";
 import type { Completion } from "../../src/context/completion.ts";
 import { allocate } from "../../src/memory/allocate.ts";
 import type { Way } from "./both_ways.ts";

@@ -7,7 +7,9 @@ const { name, kernel } = choose();
 export const kernelName: KernelName = name;
 
 /** That kernel, with what both have beyond the calls. */
-export const real = kernel as Kernel & Required<Pick<Kernel, "addressOf" | "wakeup" | "limits">>;
+export const real = kernel as
+  & Kernel
+  & Required<Pick<Kernel, "addressOf" | "wakeup" | "limits" | "files">>;
 
 /**
  * The options of a test that makes no sense on any other kernel than that of the machine.

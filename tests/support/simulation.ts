@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { IO_EVENT_SIZE, IoEvent } from "../../src/abi/io_event.ts";
 import { Iocb, IOCB_SIZE } from "../../src/abi/iocb.ts";
 import { writeTimespec } from "../../src/abi/timespec.ts";
-import { AioContext } from "../../src/context.ts";
+import { AioContext } from "../../mod.ts";
 import type { Completion } from "../../src/context/completion.ts";
 import { type Faults, PortableKernel } from "../../src/portable/mod.ts";
 import { SHM, TempFile } from "./temp.ts";

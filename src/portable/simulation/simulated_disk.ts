@@ -9,7 +9,7 @@
  */
 import { readSync } from "node:fs";
 import { EAGAIN, EBADF, EFAULT, EINTR, EIO, ENOSPC } from "../../abi/errno.ts";
-import type { Slab } from "../../memory/slab.ts";
+import type { BufferPool } from "../../memory/buffer_pool.ts";
 import { Aligned, trivialResult } from "../aligned.ts";
 import type { Disk, Operation } from "../disk.ts";
 import { resultOf } from "../../errors/errno_of.ts";
@@ -29,7 +29,7 @@ export interface SimulationState {
   readonly seed: number;
   readonly faults: Faults;
   /** Memory to work on. */
-  readonly slab: Slab;
+  readonly slab: BufferPool;
   /** Where pipes, sockets and terminals are read and written, which are not simulated. */
   readonly streams: Disk;
 }
@@ -77,7 +77,7 @@ export class SimulatedDisk implements Disk {
   /** What happened. */
   readonly log: LogEntry[] = [];
   readonly #faults: Required<Faults>;
-  readonly #slab: Slab;
+  readonly #slab: BufferPool;
   readonly #streams: Disk;
   /** A stream was used. */
   #streaming = false;

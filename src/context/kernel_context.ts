@@ -14,14 +14,14 @@ import type { Address, Allocation, Kernel, Wakeup } from "../kernel.ts";
 
 const CACHE_LINE = 64;
 const POINTER_SIZE = 8;
-const UPPER = 2 ** 32;
 
 /**
- * One io_setup and one piece of memory, laid out once: a timespec, the pointer array of io_submit,
- * the event array of io_getevents, and the iocbs. It is never freed: the kernel writes to an iocb
- * at submit and to the events when asked, but a context is used again and not destroyed.
+ * One io_setup and one allocation, laid out once: a timespec, the pointer array of io_submit, the
+ * event array of io_getevents, and the iocbs. The kernel writes to an iocb while it submits it and
+ * to the events when asked, so the memory lives as long as the context, which is used again rather
+ * than destroyed.
  */
-export class Engine {
+export class KernelContext {
   /** The kernel that made the context. */
   readonly kernel: Kernel;
   /** How many requests may be in flight. */
@@ -48,8 +48,8 @@ export class Engine {
   readonly timeoutAddress: Address;
   /** The eventfd that every request signals; `undefined` where the kernel has none. */
   readonly wakeup: Wakeup | undefined;
-  /** What a wake-up calls; the pump's, while it waits for one. */
-  woken: () => void = idle;
+  /** What a wake-up calls: the event loop's, while it waits for one. */
+  woken: () => void = ignore;
   readonly #memory: Allocation;
 
   /**
@@ -79,7 +79,7 @@ export class Engine {
       this.iocbsAddress = address + iocbs;
       this.wakeup = kernel.wakeup?.(() => this.woken());
     } catch (error) {
-      // Half of it is of no use, and the account of the machine is small
+      // The account of the machine is small, so a context that cannot be used is given back.
       kernel.io_destroy(this.contextId);
       memory?.free();
       throw error;
@@ -98,13 +98,6 @@ export class Engine {
     }
   }
 
-  /** Makes place `index` of the pointer array point to the iocb of `slot`. */
-  point(index: number, slot: number): void {
-    const address = this.iocbsAddress + slot * IOCB_SIZE;
-    this.pointers[2 * index] = address;
-    this.pointers[2 * index + 1] = address / UPPER;
-  }
-
   /** Ends the context; nothing may be in flight. Holds the thread for tens of milliseconds. */
   destroy(): void {
     this.wakeup?.close();
@@ -114,13 +107,13 @@ export class Engine {
   }
 }
 
-/** Rounds up to a cache line, so that the arrays do not share one. */
+/** Rounds up to a cache line, so that no two arrays share one. */
 function align(size: number): number {
   return Math.ceil(size / CACHE_LINE) * CACHE_LINE;
 }
 
-/** What a wake-up calls while nobody waits for it. */
-export function idle(): void {}
+/** What a wake-up calls while nothing waits for it. */
+export function ignore(): void {}
 
 function setup(kernel: Kernel, entries: number): number {
   const id = new BigUint64Array(1);

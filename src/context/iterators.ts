@@ -6,16 +6,16 @@
 import { Batch } from "./batch.ts";
 import type { Completion } from "./completion.ts";
 import type { Core } from "./core.ts";
-import type { Pump } from "./pump.ts";
+import type { EventLoop } from "./event_loop.ts";
 
 /** Admits one loop at a time: two would each see only a part. */
-export class Turnstile {
-  #loop: object | undefined;
+export class LoopGuard {
+  #loop: object | undefined = undefined;
 
   /**
-   * Lets a loop pass, as often as it asks.
+   * Admits a loop, as often as it asks.
    *
-   * @throws {Error} If another one is inside
+   * @throws {Error} If another loop is under way
    */
   enter(loop: object): void {
     if (this.#loop !== undefined && this.#loop !== loop) {
@@ -33,15 +33,15 @@ export class Turnstile {
 }
 
 /** What both kinds of loop share: when to wait, and when it is over. */
-abstract class Loop<Item> implements AsyncIterableIterator<Item> {
+abstract class CompletionIterator<Item> implements AsyncIterableIterator<Item> {
   protected readonly core: Core;
-  readonly #pump: Pump;
-  readonly #turnstile: Turnstile;
+  readonly #loop: EventLoop;
+  readonly #guard: LoopGuard;
 
-  constructor(core: Core, pump: Pump, turnstile: Turnstile) {
+  constructor(core: Core, loop: EventLoop, guard: LoopGuard) {
     this.core = core;
-    this.#pump = pump;
-    this.#turnstile = turnstile;
+    this.#loop = loop;
+    this.#guard = guard;
   }
 
   /** Takes what is ready; something is. */
@@ -56,32 +56,32 @@ abstract class Loop<Item> implements AsyncIterableIterator<Item> {
 
   next(): Promise<IteratorResult<Item>> {
     try {
-      this.#turnstile.enter(this);
+      this.#guard.enter(this);
       this.release();
-      const { core } = this;
-      if (core.readyCount > 0) {
-        // Sent with the next turn: while completions are there, the thread has enough to do
-        if (core.queued > 0) this.#pump.ask();
+      const { ready, submission } = this.core;
+      if (ready.length > 0) {
+        // Sent in the next turn: while completions are available, the thread has enough to do.
+        if (submission.queued > 0) this.#loop.ask();
       } else {
-        if (core.outstanding === 0) return this.return();
-        if (!this.#pump.poll() || core.readyCount === 0) return this.#later();
+        if (ready.expected === 0) return this.return();
+        if (!this.#loop.poll() || ready.length === 0) return this.#later();
       }
       return Promise.resolve({ value: this.take(), done: false });
     } catch (error) {
-      this.#turnstile.leave(this);
+      this.#guard.leave(this);
       return Promise.reject(error);
     }
   }
 
   async #later(): Promise<IteratorResult<Item>> {
-    const { core } = this;
+    const { ready } = this.core;
     try {
-      while (core.readyCount === 0) {
-        if (core.outstanding === 0) return this.return();
-        await this.#pump.wait();
+      while (ready.length === 0) {
+        if (ready.expected === 0) return this.return();
+        await this.#loop.wait();
       }
     } catch (error) {
-      this.#turnstile.leave(this);
+      this.#guard.leave(this);
       throw error;
     }
     return { value: this.take(), done: false };
@@ -89,31 +89,31 @@ abstract class Loop<Item> implements AsyncIterableIterator<Item> {
 
   return(): Promise<IteratorResult<Item>> {
     this.release();
-    this.#turnstile.leave(this);
+    this.#guard.leave(this);
     return Promise.resolve({ value: undefined, done: true });
   }
 }
 
 /** `for await (const completion of aio)`: each an object of its own. */
-export class CompletionLoop extends Loop<Completion<unknown>> {
+export class SingleIterator extends CompletionIterator<Completion<unknown>> {
   protected override take(): Completion<unknown> {
-    return this.core.shift();
+    return this.core.ready.shift();
   }
 
   protected override release(): void {
-    this.core.handedOut();
+    this.core.reaper.handedOut();
   }
 }
 
-/** `for await (const batch of aio.batches())`: all that is there, in objects used again. */
-export class BatchLoop extends Loop<Batch> {
+/** `for await (const batch of aio.batches())`: all that is available, in objects used again. */
+export class BatchIterator extends CompletionIterator<Batch> {
   #batch = new Batch(this.core);
 
   protected override take(): Batch {
-    return this.#batch = this.core.exchange(this.#batch);
+    return this.#batch = this.core.ready.exchange(this.#batch);
   }
 
   protected override release(): void {
-    this.core.recycle(this.#batch);
+    this.core.ready.recycle(this.#batch);
   }
 }

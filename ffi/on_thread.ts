@@ -31,7 +31,7 @@ parentPort.postMessage(result === -1 ? -libc.errno(place) : result);
  *
  * @param open JavaScript that opens the library `name` and returns an object with `errnoPlace()`,
  * `call(words)`, of the function `symbol`, and `errno(place)`
- * @returns See {@link Runtime.callElsewhere} of runtime.ts
+ * @returns See {@link Runtime.callOnThread} of runtime.ts
  */
 export function inWorker(open: string): (symbol: string, words: number[]) => Promise<number> {
   const program = PROGRAM.replace("OPEN", () => open);

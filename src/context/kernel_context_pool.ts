@@ -1,5 +1,5 @@
 /**
- * Kernel contexts that wait to be used again.
+ * Kernel contexts that are idle, for the next `AioContext`.
  *
  * io_destroy takes tens of milliseconds in the kernel even when nothing is in flight, and holds
  * the thread meanwhile. So a context that is closed goes back to this pool: a program keeps as
@@ -10,36 +10,36 @@
 import { EAGAIN } from "../abi/errno.ts";
 import { AioError } from "../errors/aio_error.ts";
 import type { Kernel } from "../kernel.ts";
-import { Engine } from "./engine.ts";
+import { KernelContext } from "./kernel_context.ts";
 
-const pools = new WeakMap<Kernel, Engine[]>();
+const pools = new WeakMap<Kernel, KernelContext[]>();
 
-function poolOf(kernel: Kernel): Engine[] {
+function poolOf(kernel: Kernel): KernelContext[] {
   let pool = pools.get(kernel);
   if (pool === undefined) pools.set(kernel, pool = []);
   return pool;
 }
 
 /**
- * Takes an engine with exactly `entries` from the pool, or makes one.
+ * Takes a kernel context with exactly `entries` from the pool, or makes one.
  *
  * @throws {AioError} What io_setup answered
  */
-export function takeEngine(kernel: Kernel, entries: number): Engine {
+export function takeKernelContext(kernel: Kernel, entries: number): KernelContext {
   const pool = poolOf(kernel);
-  const index = pool.findIndex((engine) => engine.entries === entries);
+  const index = pool.findIndex((context) => context.entries === entries);
   if (index >= 0) return pool.splice(index, 1)[0]!;
   try {
-    return new Engine(kernel, entries);
+    return new KernelContext(kernel, entries);
   } catch (error) {
     // The account is full, perhaps by contexts of other sizes that nobody uses
     if (!(error instanceof AioError) || error.errno !== -EAGAIN || pool.length === 0) throw error;
     for (const idle of pool.splice(0)) idle.destroy();
-    return new Engine(kernel, entries);
+    return new KernelContext(kernel, entries);
   }
 }
 
-/** Gives an engine back. Nothing may be in flight on it, and its ring must be empty. */
-export function giveEngine(engine: Engine): void {
-  poolOf(engine.kernel).push(engine);
+/** Gives a kernel context back. Nothing may be in flight on it, and its ring must be empty. */
+export function giveKernelContext(context: KernelContext): void {
+  poolOf(context.kernel).push(context);
 }

@@ -7,17 +7,17 @@ import { type BigIntStats, close, constants, fstat, open as openFd } from "node:
 import { isatty } from "node:tty";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { EINVAL, ESTALE } from "./abi/errno.ts";
-import { AioContext, innardsOf } from "./context.ts";
-import type { Core } from "./context/core.ts";
-import type { Pump } from "./context/pump.ts";
-import { errnoOf } from "./errors/errno_of.ts";
-import { AioError } from "./errors/aio_error.ts";
-import { AioFile } from "./file.ts";
-import { accessOf, parseFlags } from "./file/flags.ts";
-import { OpenFile } from "./file/open_file.ts";
-import { rangeLockOf } from "./file/range_lock.ts";
-import type { DirectAlignment, Kernel } from "./kernel.ts";
+import { EINVAL, ESTALE } from "../abi/errno.ts";
+import { AioContext, internalsOf } from "../context/aio_context.ts";
+import type { Core } from "../context/core.ts";
+import type { EventLoop } from "../context/event_loop.ts";
+import { errnoOf } from "../errors/errno_of.ts";
+import { AioError } from "../errors/aio_error.ts";
+import { AioFile } from "./aio_file.ts";
+import { accessOf, parseFlags } from "./open_flags.ts";
+import { OpenFile } from "./open_file.ts";
+import { rangeLockOf } from "./range_lock.ts";
+import type { DirectAlignment, FileHost } from "../file_host.ts";
 
 const openAsync = promisify(openFd);
 const fstatAsync = promisify(fstat);
@@ -98,12 +98,12 @@ export async function open(
   const wanted = parseFlags(flags);
   // Before the file is opened, so that nothing is left open where there is no kernel to be had
   const context = options.context ?? (shared ??= new AioContext({ entries: SHARED_ENTRIES }));
-  const { core, pump } = innardsOf(context as AioContext);
+  const { core, loop } = internalsOf(context as AioContext);
   const opened = direct === false
     ? { fd: await openPath(path, wanted, mode), direct }
     : await openDirect(path, wanted, mode, direct);
   try {
-    return new AioFile(await openFileOf(opened, String(path), wanted, core, pump));
+    return new AioFile(await openFileOf(opened, String(path), wanted, core, loop));
   } catch (error) {
     await Promise.all(descriptorsOf(opened).map((fd) => closeAsync(fd)));
     throw error;
@@ -127,14 +127,14 @@ async function openFileOf(
   path: string,
   flags: number,
   core: Core,
-  pump: Pump,
+  loop: EventLoop,
 ): Promise<OpenFile> {
   const stats = await fstatAsync(fd);
   const isStream = stats.isFIFO() || stats.isSocket() || isatty(fd);
   const common = {
     path,
     core,
-    pump,
+    loop,
     ...accessOf(flags),
     isDirectory: stats.isDirectory(),
     isRegular: stats.isFile(),
@@ -149,15 +149,15 @@ async function openFileOf(
     fd,
     append,
     direct: true,
-    alignment: alignmentOf(core.kernel, fd),
+    alignment: alignmentOf(core.files, fd),
     buffered: bufferedFd === undefined
       ? undefined
       : new OpenFile({ ...cached, fd: bufferedFd, append: false }),
   });
 }
 
-function alignmentOf(kernel: Kernel, fd: number): DirectAlignment {
-  return kernel.directAlignment?.(fd) ?? SAFE_ALIGNMENT;
+function alignmentOf(files: FileHost, fd: number): DirectAlignment {
+  return files.directAlignment?.(fd) ?? SAFE_ALIGNMENT;
 }
 
 async function openDirect(

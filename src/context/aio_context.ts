@@ -11,19 +11,21 @@ import {
   IOCB_CMD_PREADV,
   IOCB_CMD_PWRITE,
   IOCB_CMD_PWRITEV,
-} from "./abi/opcodes.ts";
-import { UIO_MAXIOV } from "./abi/iovec.ts";
-import { checkInteger, checkNumber, typeError } from "./check.ts";
-import { chooseKernel, type KernelName } from "./choose_kernel.ts";
-import { Batch } from "./context/batch.ts";
-import type { Completion } from "./context/completion.ts";
-import { Core, type Reap } from "./context/core.ts";
-import { BatchLoop, CompletionLoop, Turnstile } from "./context/loops.ts";
-import { Pump } from "./context/pump.ts";
-import { blankRequest, type Request } from "./context/request.ts";
-import { unwatch, watch } from "./forgotten.ts";
-import type { Kernel } from "./kernel.ts";
-import { isDetached } from "./memory/detached.ts";
+} from "../abi/opcodes.ts";
+import { UIO_MAXIOV } from "../abi/iovec.ts";
+import { checkInteger, checkNumber, typeError } from "../check.ts";
+import { chooseKernel, fileHostOf, type KernelName } from "../choose_kernel.ts";
+import { Batch } from "./batch.ts";
+import type { Completion } from "./completion.ts";
+import { Core } from "./core.ts";
+import { EventLoop } from "./event_loop.ts";
+import { BatchIterator, LoopGuard, SingleIterator } from "./iterators.ts";
+import type { Reap } from "./reaper.ts";
+import { unwatch, watch } from "../forgotten.ts";
+import type { Kernel } from "../kernel.ts";
+import { lengthOfAll } from "../memory/bounce.ts";
+import { isDetached } from "../memory/detached.ts";
+import { bufferOf, byteLengthOf, bytesOf } from "../memory/intrinsics.ts";
 
 /** How an {@link AioContext} is made. */
 export interface AioContextOptions {
@@ -92,15 +94,15 @@ const MAXIMUM_ENTRIES = 2 ** 22;
 /** A second, in microseconds: more would be a hanging event loop and not a wait. */
 const LONGEST_WAIT = 1e6;
 
-/** What files need of a context, past its public face. */
-export interface Innards {
-  /** Where requests are queued. */
+/** What files need of a context, beyond its public members. */
+export interface ContextInternals {
+  /** Where operations are queued. */
   core: Core;
   /** What drives it. */
-  pump: Pump;
+  loop: EventLoop;
 }
 
-let innards: (aio: AioContext) => Innards;
+let internals: (aio: AioContext) => ContextInternals;
 
 /**
  * A queue of requests to the kernel's asynchronous I/O, and the completions that come back, in
@@ -139,15 +141,13 @@ let innards: (aio: AioContext) => Innards;
  */
 export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, AsyncDisposable {
   readonly #core: Core;
-  readonly #pump: Pump;
-  readonly #turnstile = new Turnstile();
-  /** Filled anew for each request; the core copies it. */
-  readonly #request: Request = blankRequest();
-  #waited: Batch | undefined;
-  #closing: Promise<void> | undefined;
+  readonly #loop: EventLoop;
+  readonly #guard = new LoopGuard();
+  #waited: Batch | undefined = undefined;
+  #closing: Promise<void> | undefined = undefined;
 
   static {
-    innards = (aio) => ({ core: aio.#core, pump: aio.#pump });
+    internals = (aio) => ({ core: aio.#core, loop: aio.#loop });
   }
 
   /**
@@ -163,33 +163,33 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
    * system calls are missing
    */
   constructor(options: AioContextOptions = {}) {
-    const kernel = chooseKernel(options.kernel);
-    const { entries = 64, maxWait = kernel.wakesPromptly ? 0 : 100, reap = "ring" } = options;
+    const { kernel: wanted, entries = 64, maxWait, reap = "ring" } = options;
+    const kernel = chooseKernel(wanted);
     checkInteger("make context", "entries", entries, MAXIMUM_ENTRIES, 1);
-    checkNumber("make context", "maxWait", maxWait, LONGEST_WAIT);
+    if (maxWait !== undefined) checkNumber("make context", "maxWait", maxWait, LONGEST_WAIT);
     if (reap !== "ring" && reap !== "syscall") {
       throw new TypeError(
         `Cannot make context: \`reap\` must be "ring" or "syscall": current value is "${reap}"`,
       );
     }
-    this.#core = new Core(kernel, entries, reap);
-    this.#pump = new Pump(this.#core, maxWait);
-    watch(this.#pump, "AioContext", closerOf(this.#core));
+    this.#core = new Core(kernel, fileHostOf(kernel), entries, reap);
+    this.#loop = new EventLoop(this.#core, maxWait);
+    watch(this.#loop, "AioContext", closerOf(this.#core));
   }
 
   /** The most requests that may be in flight. */
   get entries(): number {
-    return this.#core.entries;
+    return this.#core.context.entries;
   }
 
   /** Requests that the kernel has and whose completions have not been taken from it. */
   get inFlight(): number {
-    return this.#core.inFlight;
+    return this.#core.submission.inFlight;
   }
 
   /** Requests that the kernel does not have yet. */
   get queued(): number {
-    return this.#core.queued;
+    return this.#core.submission.queued;
   }
 
   /**
@@ -298,11 +298,9 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
     options: TransferOptions<T> | undefined,
   ): Ticket {
     checkMemory(buffer);
-    const request = this.#request;
-    request.buffer = buffer;
-    request.buffers = undefined;
-    request.rwFlags = options?.flags ?? 0;
-    return this.#queue(opcode, fd, buffer.byteLength, options?.position ?? 0, options?.data);
+    // The caller's code may run here, and may detach the buffer: so its length is asked for after.
+    const { position = 0, data, flags = 0 } = options ?? {};
+    return this.#queue(opcode, fd, buffer, undefined, byteLengthOf(buffer), position, flags, data);
   }
 
   #transferVector(
@@ -313,45 +311,47 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
   ): Ticket {
     if (!Array.isArray(buffers)) throw typeError("queue request", "buffers", "an array");
     checkInteger("queue request", "buffers.length", buffers.length, UIO_MAXIOV);
-    let length = 0;
-    for (const buffer of buffers) {
-      checkMemory(buffer);
-      length += buffer.byteLength;
-    }
-    const request = this.#request;
-    request.buffer = undefined;
-    // A copy: the caller may change the array, and the bytes are handed out by it at the end
-    request.buffers = [...buffers];
-    request.rwFlags = options?.flags ?? 0;
-    return this.#queue(opcode, fd, length, options?.position ?? 0, options?.data);
+    // A copy: the caller may change the array, and the bytes are handed out by it at the end.
+    const all = [...buffers];
+    for (const buffer of all) checkMemory(buffer);
+    const { position = 0, data, flags = 0 } = options ?? {};
+    return this.#queue(opcode, fd, undefined, all, lengthOfAll(all), position, flags, data);
   }
 
   /** A request without memory. */
   #plain(opcode: number, fd: number, length: number, data: T | undefined): Ticket {
-    const request = this.#request;
-    request.buffer = undefined;
-    request.buffers = undefined;
-    request.rwFlags = 0;
-    return this.#queue(opcode, fd, length, 0, data);
+    return this.#queue(opcode, fd, undefined, undefined, length, 0, 0, data);
   }
 
+  /** Everything was read from the caller's objects: none of the caller's code runs from here on. */
   #queue(
     opcode: number,
     fd: number,
+    buffer: Uint8Array | undefined,
+    buffers: readonly Uint8Array[] | undefined,
     length: number,
     position: number,
+    rwFlags: number,
     data: T | undefined,
   ): Ticket {
-    if (this.#core.closing) throw closedError("queue request");
+    const { submission, ready } = this.#core;
+    if (submission.closing) throw closedError("queue request");
     checkInteger("queue request", "fd", fd, 0x7fffffff);
     checkInteger("queue request", "position", position, Number.MAX_SAFE_INTEGER);
-    const request = this.#request;
-    request.opcode = opcode;
-    request.fd = fd;
-    request.length = length;
-    request.position = position;
-    request.data = data;
-    return this.#core.queue(request);
+    checkInteger("queue request", "flags", rwFlags, 0xffffffff);
+    const operation = ready.blank();
+    operation.opcode = opcode;
+    operation.fd = fd;
+    operation.buffer = buffer!;
+    operation.buffers = buffers;
+    operation.length = length;
+    operation.position = position;
+    operation.rwFlags = rwFlags;
+    operation.data = data;
+    // Queueing throws where there is no memory, and nothing is to come then.
+    submission.queue(operation);
+    ready.expected++;
+    return operation.ticket;
   }
 
   /**
@@ -362,10 +362,11 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
    * @throws {Error} If the context is closed
    */
   submit(): number {
-    if (this.#core.closing) throw closedError("submit");
-    const accepted = this.#core.submit();
-    // Also for what the kernel refused: a loop may be waiting
-    if (accepted > 0 || this.#core.queued > 0 || this.#core.readyCount > 0) this.#pump.ask();
+    const { submission, ready } = this.#core;
+    if (submission.closing) throw closedError("submit");
+    const accepted = submission.submit();
+    // Also for what the kernel refused: a loop may be waiting.
+    if (accepted > 0 || submission.queued > 0 || ready.length > 0) this.#loop.ask();
     return accepted;
   }
 
@@ -376,8 +377,10 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
    * @returns `true`: it will complete with `-ECANCELED`; `false`: it goes on, or has completed
    */
   cancel(ticket: Ticket): boolean {
-    if (this.#core.closing || !this.#core.cancel(ticket)) return false;
-    if (this.#core.readyCount > 0) this.#pump.schedule();
+    const { submission, ready } = this.#core;
+    const operation = submission.closing ? undefined : submission.find(ticket);
+    if (operation === undefined || !submission.cancel(operation)) return false;
+    if (ready.length > 0) this.#loop.schedule();
     return true;
   }
 
@@ -388,7 +391,7 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
    * @throws {Error} At the first step, if another loop is under way
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Completion<T>> {
-    const loop = new CompletionLoop(this.#core, this.#pump, this.#turnstile);
+    const loop = new SingleIterator(this.#core, this.#loop, this.#guard);
     return loop as AsyncIterableIterator<Completion<T>>;
   }
 
@@ -399,7 +402,7 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
    * @returns An iterator like that of the context itself
    */
   batches(): AsyncIterableIterator<readonly Completion<T>[]> {
-    const loop = new BatchLoop(this.#core, this.#pump, this.#turnstile);
+    const loop = new BatchIterator(this.#core, this.#loop, this.#guard);
     return loop as AsyncIterableIterator<readonly Completion<T>[]>;
   }
 
@@ -418,14 +421,14 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
     checkInteger("wait", "minimum", minimum, Number.MAX_SAFE_INTEGER);
     checkNumber("wait", "timeout", timeout, Infinity);
     if (this.#core.closing) throw closedError("wait");
-    this.#turnstile.enter(this.#request);
+    this.#guard.enter(this);
     try {
-      this.#core.collect(minimum, timeout);
-      if (this.#core.inFlight > 0) this.#pump.schedule();
-      this.#waited = this.#core.exchange(this.#waited ?? new Batch(this.#core));
+      this.#core.wait(minimum, timeout);
+      if (this.#core.submission.inFlight > 0) this.#loop.schedule();
+      this.#waited = this.#core.ready.exchange(this.#waited ?? new Batch(this.#core));
       return this.#waited as Completion<unknown>[] as Completion<T>[];
     } finally {
-      this.#turnstile.leave(this.#request);
+      this.#guard.leave(this);
     }
   }
 
@@ -434,30 +437,33 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
    * that no loop has taken are dropped.
    */
   async [Symbol.asyncDispose](): Promise<void> {
-    unwatch(this.#pump);
-    await (this.#closing ??= this.#pump.close());
+    unwatch(this.#loop);
+    await (this.#closing ??= this.#loop.close());
   }
 }
 
 /** The inside of a context, for this package alone. */
-export function innardsOf(aio: AioContext): Innards {
-  return innards(aio);
+export function internalsOf(aio: AioContext): ContextInternals {
+  return internals(aio);
 }
 
-/** Closes a context whose pump is gone: what is in flight is waited for. */
+/** Closes a context whose event loop is gone: what is in flight is waited for. */
 function closerOf(core: Core): () => void {
   return () => {
-    // Not sent so late: the numbers of its descriptors may be other files' by now
-    core.abandon();
-    // Nobody is left to be told of a failure
-    new Pump(core, 0).close().catch(() => {});
+    // Not sent so late: the numbers of its descriptors may be other files' by now.
+    core.submission.abandonQueued();
+    // No code is left to handle a failure.
+    new EventLoop(core, 0).close().catch(() => {});
   };
 }
 
 function checkMemory(buffer: Uint8Array): void {
-  if (!(buffer instanceof Uint8Array)) throw typeError("queue request", "buffer", "a Uint8Array");
-  // Only an empty view can be of a detached buffer, so the look at the buffer is rare
-  if (buffer.byteLength === 0 && isDetached(buffer.buffer)) {
+  // A view of any realm passes; what is no Uint8Array would be a new view, which nobody has.
+  if (!ArrayBuffer.isView(buffer) || bytesOf(buffer) !== buffer) {
+    throw typeError("queue request", "buffer", "a Uint8Array");
+  }
+  // Only an empty view can be of a detached buffer, so the look at the buffer is rare.
+  if (byteLengthOf(buffer) === 0 && isDetached(bufferOf(buffer))) {
     throw typeError("queue request", "buffer", "memory that is not detached");
   }
 }

@@ -8,41 +8,41 @@ import { type BigIntStats, close, fstat, ftruncate, type Stats } from "node:fs";
 import type { Readable } from "node:stream";
 import type { ReadableStream } from "node:stream/web";
 import { promisify } from "node:util";
-import { EOPNOTSUPP } from "./abi/errno.ts";
-import { IOCB_CMD_FDSYNC, IOCB_CMD_FSYNC } from "./abi/opcodes.ts";
-import { checkInteger, checkRange } from "./check.ts";
-import { AioError } from "./errors/aio_error.ts";
-import { Cursor } from "./file/cursor.ts";
-import { checkIntact } from "./file/intact.ts";
-import type { OpenFile } from "./file/open_file.ts";
-import {
-  type RangeOrder,
-  type RangeRequest,
-  type RangeRequests,
-  type RangeResult,
-  Ranges,
-} from "./file/ranges.ts";
-import { LARGEST_READ, readRange } from "./file/read_at.ts";
-import { addressInPlace, readInPlace } from "./file/read_in_place.ts";
-import { readInto } from "./file/read_into.ts";
-import { readToEnd } from "./file/read_to_end.ts";
-import { sizeOf } from "./file/size_of.ts";
-import { nodeStream, type ReadStreamOptions, webStream } from "./file/streams.ts";
-import { NO_MEMORY, transfer } from "./file/transfer.ts";
+import { EOPNOTSUPP } from "../abi/errno.ts";
+import { IOCB_CMD_FDSYNC, IOCB_CMD_FSYNC } from "../abi/opcodes.ts";
+import { checkInteger, checkRange } from "../check.ts";
+import { AioError } from "../errors/aio_error.ts";
+import { unwatch, watch } from "../forgotten.ts";
 import {
   type DurableOptions,
   flagsOf,
+  gatherFrom,
+  type MemoryRange,
   parseRead,
   parseVector,
   parseWrite,
   type ReadOptions,
   scatterTo,
   type WriteOptions,
-} from "./file/arguments.ts";
-import { type Chunks, chunksOf } from "./file/chunks.ts";
-import { unwatch, watch } from "./forgotten.ts";
-import { suitsOnce, writeAtOnce } from "./file/write_at_once.ts";
-import { holdLength, writeFrom } from "./file/write_from.ts";
+} from "./arguments.ts";
+import { type Chunks, chunksOf } from "./chunks.ts";
+import { Control } from "./control.ts";
+import { Cursor } from "./cursor.ts";
+import { checkIntact } from "./intact.ts";
+import type { OpenFile } from "./open_file.ts";
+import { LARGEST_READ, readAt, readInto, readLong, type ReadResult } from "./read.ts";
+import {
+  type RangeOrder,
+  type RangeRequest,
+  type RangeRequests,
+  type RangeResult,
+  Ranges,
+} from "./read_many.ts";
+import { readToEnd } from "./read_to_end.ts";
+import { sizeOf } from "./size_of.ts";
+import { nodeStream, type ReadStreamOptions, webStream } from "./streams.ts";
+import { lockLength, write, writeAfter } from "./write.ts";
+import type { WriteResult } from "./write_one.ts";
 
 const fstatAsync = promisify(fstat);
 const ftruncateAsync = promisify(ftruncate);
@@ -191,7 +191,7 @@ export class AioFile implements AsyncDisposable {
       signal?.throwIfAborted();
       if (length === 0) return Promise.resolve(new Uint8Array(0));
       if (length > LARGEST_READ || file.isStream) return this.#readLong(position, length, signal);
-      return readRange(file, position, length, signal);
+      return readAt(file, position, length, signal);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -203,7 +203,7 @@ export class AioFile implements AsyncDisposable {
     signal: AbortSignal | undefined,
   ): Promise<Uint8Array<ArrayBuffer>> {
     const file = this.#file;
-    return this.#busy(async () => {
+    return file.during(async () => {
       // A range far beyond the end must not cost the memory that it would have
       const size = file.isRegular ? await sizeOf(file) : position + length;
       // Files of /proc say that they have 0 bytes
@@ -211,7 +211,7 @@ export class AioFile implements AsyncDisposable {
         return new Uint8Array((await readToEnd(file, position, signal)).subarray(0, length));
       }
       const bytes = new Uint8Array(Math.max(0, Math.min(length, size - position)));
-      const count = await readInto(file, bytes, position, signal);
+      const count = await readLong(file, bytes, 0, bytes.length, position, signal);
       return count === bytes.length ? bytes : bytes.slice(0, count);
     });
   }
@@ -257,7 +257,7 @@ export class AioFile implements AsyncDisposable {
     checkInteger("scan", "end", options.end ?? start, Number.MAX_SAFE_INTEGER, start);
     this.#file.check("read");
     const requests = async () => {
-      const size = await this.#busy(() => sizeOf(this.#file));
+      const size = await this.#file.during(() => sizeOf(this.#file));
       return blocks(start, Math.min(options.end ?? size, size), blockSize);
     };
     return this.#ranges(requests, options, true);
@@ -312,20 +312,29 @@ export class AioFile implements AsyncDisposable {
     position?: number | bigint | null,
   ): Promise<{ bytesRead: number; buffer: ArrayBufferView }> {
     try {
-      const read = parseRead(buffer, offset, length, position);
-      this.#file.check("read");
-      if (read.position !== undefined) {
-        // The short way of page caches: aligned memory from `allocate`, one promise
-        const address = addressInPlace(this.#file, read.bytes, read.position);
-        if (address !== 0) {
-          return readInPlace(this.#file, read.bytes, address, read.position, read.buffer);
-        }
+      const range = parseRead(buffer, offset, length, position);
+      const file = this.#file;
+      file.check("read");
+      const { length: count, position: at } = range;
+      if (at === undefined || count > LARGEST_READ || file.isStream || count === 0) {
+        return this.#readParts(range);
       }
-      return this.#readBytes(read.bytes, read.position)
-        .then((bytesRead) => ({ bytesRead, buffer: read.buffer }));
+      return readInto(file, range.bytes, range.offset, count, at, range.buffer);
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  /** What is not one request at a position. */
+  async #readParts(range: MemoryRange): Promise<ReadResult<ArrayBufferView>> {
+    const { buffer, bytes, offset, length, position } = range;
+    const read = async (at: number) => {
+      checkIntact(bytes, offset + length, "read into");
+      return await readLong(this.#file, bytes, offset, length, at);
+    };
+    // Under way from now on, also while it waits for its turn: closing waits for it.
+    const bytesRead = length === 0 ? 0 : await this.#file.during(() => this.#at(position, read));
+    return { bytesRead, buffer };
   }
 
   /**
@@ -343,9 +352,11 @@ export class AioFile implements AsyncDisposable {
   ): Promise<{ bytesRead: number; buffers: B }> {
     const vector = parseVector("read", buffers, position);
     this.#file.check("read");
-    const bytes = new Uint8Array(vector.length);
-    const bytesRead = await this.#readBytes(bytes, vector.position);
-    scatterTo(vector.parts, bytes.subarray(0, bytesRead));
+    const { length, position: at } = vector;
+    const bytes = new Uint8Array(length);
+    const range = { buffer: bytes, bytes, offset: 0, length, position: at };
+    const { bytesRead } = await this.#readParts(range);
+    scatterTo(vector, bytes.subarray(0, bytesRead));
     return { bytesRead, buffers };
   }
 
@@ -369,14 +380,9 @@ export class AioFile implements AsyncDisposable {
     position?: number | null,
   ): Promise<{ bytesWritten: number; buffer: D }> {
     try {
-      const write = parseWrite(data, offset, length, position);
-      const file = this.#file;
-      file.check("write");
-      if (write.position !== undefined && suitsOnce(file, write.bytes, write.position)) {
-        return writeAtOnce(file, data, write.bytes, write.position, write.rwFlags);
-      }
-      return this.#writeBytes(write.bytes, write.position, write.rwFlags)
-        .then((bytesWritten) => ({ bytesWritten, buffer: data }));
+      const range = parseWrite(data, offset, length, position);
+      this.#file.check("write");
+      return this.#write(range, range.rwFlags, data);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -400,8 +406,9 @@ export class AioFile implements AsyncDisposable {
     const vector = parseVector("write", buffers, position);
     const rwFlags = flagsOf(options);
     this.#file.check("write");
-    const bytes = Buffer.concat(vector.parts, vector.length);
-    return { bytesWritten: await this.#writeBytes(bytes, vector.position, rwFlags), buffers };
+    const bytes = gatherFrom(vector);
+    const range = { bytes, offset: 0, length: bytes.length, position: vector.position };
+    return { bytesWritten: (await this.#write(range, rwFlags, null)).bytesWritten, buffers };
   }
 
   /**
@@ -432,7 +439,7 @@ export class AioFile implements AsyncDisposable {
       content = await readToEnd(file, position, signal);
       return content.length;
     };
-    await this.#busy(() => this.#at(undefined, read));
+    await file.during(() => this.#at(undefined, read));
     return encoding ? content.toString(encoding) : content;
   }
 
@@ -457,7 +464,8 @@ export class AioFile implements AsyncDisposable {
         while (bytes.length > 0) {
           signal?.throwIfAborted();
           file.checkContext("write");
-          bytes = bytes.subarray(await this.#writeBytes(bytes, undefined, 0));
+          const range = { bytes, offset: 0, length: bytes.length, position: undefined };
+          bytes = bytes.subarray((await this.#write(range, 0, null)).bytesWritten);
         }
       }
     } finally {
@@ -475,7 +483,9 @@ export class AioFile implements AsyncDisposable {
   stat(options: { bigint: true }): Promise<BigIntStats>;
   async stat(options?: { bigint?: boolean }): Promise<Stats | BigIntStats> {
     this.#file.check("fstat");
-    return await this.#busy(() => fstatAsync(this.#file.fd, { bigint: options?.bigint === true }));
+    return await this.#file.during(() =>
+      fstatAsync(this.#file.fd, { bigint: options?.bigint === true })
+    );
   }
 
   /**
@@ -490,12 +500,13 @@ export class AioFile implements AsyncDisposable {
     checkInteger("truncate", "length", length, Number.MAX_SAFE_INTEGER);
     const file = this.#file;
     file.check("ftruncate");
-    await this.#busy(async () => {
-      const release = await file.lock.holdLength(true);
+    await this.#file.during(async () => {
+      const lengthLock = file.lock.takeLength(true);
+      if (lengthLock.blockers > 0) await lengthLock.granted();
       try {
         await ftruncateAsync(file.fd, length);
       } finally {
-        release();
+        lengthLock.release();
       }
     });
   }
@@ -518,17 +529,18 @@ export class AioFile implements AsyncDisposable {
     checkInteger("allocate", "length", length, Number.MAX_SAFE_INTEGER, 1);
     const file = this.#file;
     file.check("fallocate");
-    await this.#busy(async () => {
-      const release = await file.lock.holdLength(true);
+    await this.#file.during(async () => {
+      const lengthLock = file.lock.takeLength(true);
+      if (lengthLock.blockers > 0) await lengthLock.granted();
       try {
-        const { kernel } = file.core;
-        const res = await (kernel.fallocate?.(file.fd, position, length) ?? -EOPNOTSUPP);
+        const { files } = file.core;
+        const res = await (files.fallocate?.(file.fd, position, length) ?? -EOPNOTSUPP);
         if (res === 0) return;
         const { fd, path } = file;
-        const hint = kernel.fallocate === undefined ? "this kernel has no such call" : undefined;
+        const hint = files.fallocate === undefined ? "this kernel has no such call" : undefined;
         throw new AioError(res, "fallocate", { fd, path, position, length, hint });
       } finally {
-        release();
+        lengthLock.release();
       }
     });
   }
@@ -539,7 +551,7 @@ export class AioFile implements AsyncDisposable {
    */
   async sync(): Promise<void> {
     this.#file.check("fsync");
-    await transfer(this.#file, IOCB_CMD_FSYNC, NO_MEMORY, 0, 0, 0);
+    await new Control(this.#file, IOCB_CMD_FSYNC).promise;
   }
 
   /**
@@ -548,7 +560,7 @@ export class AioFile implements AsyncDisposable {
    */
   async datasync(): Promise<void> {
     this.#file.check("fsync");
-    await transfer(this.#file, IOCB_CMD_FDSYNC, NO_MEMORY, 0, 0, 0);
+    await new Control(this.#file, IOCB_CMD_FDSYNC).promise;
   }
 
   /** Waits for what is under way and closes the file; see `FileHandle.close`. */
@@ -608,43 +620,27 @@ export class AioFile implements AsyncDisposable {
     return this.#file.isStream ? action(0) : this.#cursor.move(action);
   }
 
-  async #readBytes(bytes: Uint8Array, position: number | undefined): Promise<number> {
-    const length = bytes.byteLength;
-    if (length === 0) return 0;
-    const read = (at: number) => {
-      checkIntact(bytes, length, "read into");
-      return readInto(this.#file, bytes, at);
-    };
-    // Under way from now on, also while it waits for its turn: closing waits for it
-    return await this.#busy(() => this.#at(position, read));
-  }
-
-  async #writeBytes(
-    bytes: Uint8Array,
-    position: number | undefined,
+  #write<D>(
+    { bytes, offset, length, position }: Omit<MemoryRange, "buffer">,
     rwFlags: number,
-  ): Promise<number> {
-    const length = bytes.byteLength;
-    if (length === 0) return 0;
+    data: D,
+  ): Promise<WriteResult<D>> {
     const file = this.#file;
-    // Asked for now, as is the turn: what cuts the file comes after all writes begun before it
-    const gate = holdLength(file);
-    const write = (at: number) => writeFrom(file, bytes, length, at, rwFlags, gate);
-    if (position === undefined && file.append) {
-      // The position goes with the write, as it does in the kernel: to the end of the file
-      return await this.#busy(() => this.#cursor.move(write, () => sizeOf(file)));
+    if (length === 0) return Promise.resolve({ bytesWritten: 0, buffer: data });
+    if (position !== undefined || file.isStream) {
+      return write(file, { bytes, offset, length, position: position ?? 0, rwFlags }, data);
     }
-    return await this.#busy(() => this.#at(position, write));
-  }
-
-  /** Keeps the file open until an operation of several steps is over. */
-  async #busy<R>(operation: () => Promise<R>): Promise<R> {
-    this.#file.enter();
-    try {
-      return await operation();
-    } finally {
-      this.#file.leave();
-    }
+    // Locked now, as is the turn: what cuts the file comes after all writes begun before it.
+    const lengthLock = lockLength(file);
+    const move = async (at: number) => {
+      const source = { bytes, offset, length, position: at, rwFlags };
+      return (await writeAfter(file, source, data, lengthLock)).bytesWritten;
+    };
+    // The position goes with an append, as it does in the kernel: to the end of the file.
+    const next = file.append ? () => sizeOf(file) : undefined;
+    return file.during(async () => {
+      return { bytesWritten: await this.#cursor.move(move, next), buffer: data };
+    });
   }
 }
 

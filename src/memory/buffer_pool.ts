@@ -4,10 +4,10 @@
  * @module
  */
 import type { Address, Kernel } from "../kernel.ts";
-import { allocate } from "./allocate.ts";
+import { allocate, isAllocated } from "./allocate.ts";
 
-/** A piece of memory, taken from a {@link Slab} and given back to it. */
-export interface Piece {
+/** A piece of memory, taken from a {@link BufferPool} and given back to it. */
+export interface PooledBuffer {
   /** Page-aligned. */
   readonly address: Address;
   /** All of it; at least as long as was asked for. */
@@ -26,9 +26,13 @@ const KEPT_SIZE = 1 << 25;
  * The memory is that of `allocate`: views of it are handed to users, who must not be able to
  * detach it.
  */
-export class Slab {
+export class BufferPool {
   readonly #kernel: Kernel;
-  readonly #free: Piece[][] = [];
+  readonly #free: PooledBuffer[][] = [];
+  /** Addresses of memory from `allocate`, and the last one looked up. */
+  readonly #addresses = new WeakMap<ArrayBufferLike, Address>();
+  #lastBuffer: ArrayBufferLike | undefined = undefined;
+  #lastAddress: Address = 0;
 
   /** @param kernel Whose addresses the pieces have */
   constructor(kernel: Kernel) {
@@ -40,20 +44,20 @@ export class Slab {
    *
    * @throws {RangeError} If memory is used up
    */
-  take(byteLength: number): Piece {
+  take(byteLength: number): PooledBuffer {
     const order = orderOf(byteLength);
     const free = this.#free[order] ??= [];
     return free.pop() ?? this.#cut(order, free);
   }
 
   /** Gives a piece back, once the kernel is done with it. */
-  give(piece: Piece): void {
+  give(piece: PooledBuffer): void {
     const size = piece.bytes.length;
     const free = this.#free[orderOf(size)]!;
     if (size < ARENA_SIZE || free.length * size < KEPT_SIZE) free.push(piece);
   }
 
-  #cut(order: number, free: Piece[]): Piece {
+  #cut(order: number, free: PooledBuffer[]): PooledBuffer {
     const size = 2 ** (order + SMALLEST_SHIFT);
     const { address, buffer } = this.#map(Math.max(size, ARENA_SIZE));
     const last = Math.max(size, ARENA_SIZE) - size;
@@ -61,6 +65,19 @@ export class Slab {
       free.push({ address: address + start, bytes: new Uint8Array(buffer, start, size) });
     }
     return { address: address + last, bytes: new Uint8Array(buffer, last, size) };
+  }
+
+  /** Where memory from `allocate` lies; 0 for all other memory. */
+  addressOf(buffer: ArrayBufferLike): Address {
+    if (buffer === this.#lastBuffer) return this.#lastAddress;
+    let address = this.#addresses.get(buffer);
+    if (address === undefined) {
+      if (this.#kernel.addressOf === undefined || !isAllocated(buffer)) return 0;
+      address = this.#kernel.addressOf(buffer);
+      this.#addresses.set(buffer, address);
+    }
+    this.#lastBuffer = buffer;
+    return this.#lastAddress = address;
   }
 
   #map(byteLength: number): { address: Address; buffer: ArrayBuffer } {
@@ -80,11 +97,11 @@ function orderOf(byteLength: number): number {
   return Math.max(0, bits - SMALLEST_SHIFT);
 }
 
-const slabs = new WeakMap<Kernel, Slab>();
+const slabs = new WeakMap<Kernel, BufferPool>();
 
 /** The slab that all contexts on this kernel share. */
-export function slabOf(kernel: Kernel): Slab {
+export function bufferPoolOf(kernel: Kernel): BufferPool {
   let slab = slabs.get(kernel);
-  if (slab === undefined) slabs.set(kernel, slab = new Slab(kernel));
+  if (slab === undefined) slabs.set(kernel, slab = new BufferPool(kernel));
   return slab;
 }

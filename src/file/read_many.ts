@@ -8,7 +8,7 @@ import { IOCB_CMD_PREAD } from "../abi/opcodes.ts";
 import { AioError } from "../errors/aio_error.ts";
 import { checkRange } from "../check.ts";
 import type { OpenFile } from "./open_file.ts";
-import { RangeRead } from "./read_at.ts";
+import { RangeRead } from "./read.ts";
 
 /** A range to be read. */
 export interface RangeRequest<T = unknown> {
@@ -47,7 +47,7 @@ export interface RangesOptions {
 /** One place of the window: used for one range after the other. */
 class Slot<T> extends RangeRead {
   data!: T;
-  state: "free" | "reading" | "done" = "free";
+  phase: "free" | "reading" | "done" = "free";
   count = 0;
   #errno = 0;
   readonly #done: (slot: Slot<T>) => void;
@@ -57,26 +57,26 @@ class Slot<T> extends RangeRead {
     this.#done = done;
   }
 
-  begin(request: RangeRequest<T>): void {
-    this.data = request.data as T;
-    this.state = "reading";
+  request(position: number, length: number, data: T): void {
+    this.data = data;
+    this.phase = "reading";
     this.#errno = 0;
-    this.start(request.position, request.length);
+    this.readPooled(position, length);
   }
 
   /** What was read, where it lies. */
-  get bytes(): Uint8Array<ArrayBuffer> {
+  get result(): Uint8Array<ArrayBuffer> {
     return this.read(this.count);
   }
 
   get error(): AioError | undefined {
     if (this.#errno === 0) return undefined;
-    return this.file.error(this.#errno, IOCB_CMD_PREAD, this.position, this.length);
+    return this.file.error(this.#errno, IOCB_CMD_PREAD, this.start, this.length);
   }
 
   protected override arrived(count: number): void {
     this.count = count;
-    this.state = "done";
+    this.phase = "done";
     this.#done(this);
   }
 
@@ -87,9 +87,9 @@ class Slot<T> extends RangeRead {
 
   /** Gives the memory back: at once, or when the kernel lets go and this is called again. */
   end(): void {
-    if (this.state === "reading") this.cancel();
-    else if (this.state === "done") {
-      this.state = "free";
+    if (this.phase === "reading") this.stop();
+    else if (this.phase === "done") {
+      this.phase = "free";
       this.release();
     }
   }
@@ -162,9 +162,9 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
     this.#releaseCurrent();
     if (this.#over || this.#failure !== undefined) return this.#wait(this.#later());
     this.#fill();
-    if (!this.#ready()) this.#file.pump.poll();
-    // While ranges are there the thread has enough to do: the next turn sends what is queued
-    else if (this.#file.core.queued > 0) this.#file.pump.ask();
+    if (!this.#ready()) this.#file.loop.poll();
+    // While ranges are available the thread has enough to do: the next turn sends what is queued.
+    else if (this.#file.core.submission.queued > 0) this.#file.loop.ask();
     return this.#ready() ? this.#deliver() : this.#wait(this.#later());
   }
 
@@ -202,7 +202,7 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
       if (this.#ready()) return await this.#deliver();
       if (this.#exhausted && this.#active === 0) return await this.return();
       const woken = new Promise<void>((resolve) => this.#wake = resolve);
-      if (this.#active > 0) this.#file.pump.schedule();
+      if (this.#active > 0) this.#file.loop.schedule();
       await woken;
       this.#fill();
     }
@@ -253,7 +253,7 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
       if (this.#over) return;
       this.#take(result);
       this.#fill();
-      this.#file.pump.flushSoon();
+      this.#file.loop.flush.ask();
       if (this.#exhausted) this.#wake?.();
     }, (error) => {
       this.#pulling = false;
@@ -270,11 +270,12 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
     }
     const slot = this.#free.pop() ?? this.#grow();
     try {
-      checkRange("read range", step.value.position, step.value.length);
+      const { position, length, data } = step.value;
+      checkRange("read range", position, length);
       this.#file.check("read");
-      slot.begin(step.value);
+      slot.request(position, length, data as T);
     } catch (error) {
-      slot.state = "free";
+      slot.phase = "free";
       this.#free.push(slot);
       return this.#fail(error);
     }
@@ -296,7 +297,7 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
   }
 
   #ready(): boolean {
-    return this.#queue[0]?.state === "done";
+    return this.#queue[0]?.phase === "done";
   }
 
   #deliver(): Promise<IteratorResult<RangeResult<T>>> {
@@ -308,11 +309,11 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
       this.#fail(problem);
       return this.#later();
     }
-    const { position, bytes, data } = slot;
+    const { start: position, result: bytes, data } = slot;
     return Promise.resolve({ value: { position, bytes, data }, done: false });
   }
 
-  #shrunk({ position, length, count }: Slot<T>): AioError | undefined {
+  #shrunk({ start: position, length, count }: Slot<T>): AioError | undefined {
     if (!this.#options.whole || count === length) return undefined;
     const { path, fd } = this.#file;
     const hint = "the file shrank while it was scanned";

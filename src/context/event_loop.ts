@@ -1,0 +1,269 @@
+/**
+ * Waiting for completions, in three stages:
+ *
+ * | stage | while | what happens | leads to |
+ * | --- | --- | --- | --- |
+ * | look | code of this turn asks, at most {@link TURN_MILLISECONDS} | submit, reap the ring | sleep, if nothing is there and something waits |
+ * | sleep | at most `maxWait` of a turn | the thread blocks in io_getevents | look, in the next turn, up to {@link PATIENCE} turns without a completion |
+ * | idle | as long as it takes | the eventfd is armed: the event loop does other work, or sleeps | look, when the eventfd is readable |
+ *
+ * A sleep in the kernel is what makes waiting cheap: spinning costs several times the CPU, and
+ * a wake-up through the event loop costs tens of microseconds. It blocks the thread, so it is short
+ * and a turn has only one allowance of it: timers and sockets get their turn in between.
+ *
+ * @module
+ */
+import { clearTimeout, setImmediate, setTimeout } from "node:timers";
+import { Once } from "../once.ts";
+import { CopyBudget } from "./copy_budget.ts";
+import type { Core } from "./core.ts";
+import { ignore } from "./kernel_context.ts";
+import { giveKernelContext } from "./kernel_context_pool.ts";
+
+/** Completions that follow one another in microtasks let the event loop turn after this long. */
+const TURN_MILLISECONDS = 0.25;
+/** Turns without a completion until the eventfd is waited for. */
+const PATIENCE = 5;
+/** How long until the next look where no eventfd can wake us, or the kernel lacks memory. */
+const RETRY_MILLISECONDS = 1;
+/** Microseconds of a turn, unless the user says otherwise. */
+const DEFAULT_MAX_WAIT = 100;
+
+/** Code that waits for a turn that brings something. */
+interface Waiter {
+  resolve(): void;
+  reject(reason: unknown): void;
+}
+
+/**
+ * The contexts whose eventfd is watched. With one that it was armed for and that has come, a
+ * runtime may keep the process alive until it is disarmed. Referenced here, as not every runtime
+ * keeps what a wake-up calls from the garbage collector.
+ */
+const watching = new Set<EventLoop>();
+
+/**
+ * Drives a {@link Core} from the event loop. Whoever uses a context references its event loop: the
+ * `AioContext`, loops, files, and the runtime for as long as something is to come. A core leads to
+ * it only through operations, so a context that nothing uses can be found by the garbage collector.
+ */
+export class EventLoop {
+  /** Of the copies that io_submit makes. */
+  readonly budget: CopyBudget;
+  /** Sends what is queued when the code that runs now is done: many requests, one io_submit. */
+  readonly flush: Once;
+  readonly #turn: Once;
+  readonly #core: Core;
+  /** In milliseconds, as `performance.now` counts. */
+  readonly #maxWait: number;
+  #turnStart = 0;
+  #slept = 0;
+  /** Turns without a completion, one after the other. */
+  #fruitless = 0;
+  #armed = false;
+  #timer: ReturnType<typeof setTimeout> | undefined = undefined;
+  /** The kernel context was given back: a turn that was scheduled before must not touch it. */
+  #over = false;
+  /** The user has asked for more since the last turn. */
+  #asked = false;
+  #waiters: Waiter[] = [];
+
+  /**
+   * @param core What is driven
+   * @param maxWait How long a turn may sleep in the kernel, in microseconds; by default 0 where
+   * nothing is gained by it
+   */
+  constructor(core: Core, maxWait?: number) {
+    this.#core = core;
+    this.budget = new CopyBudget(core.submission);
+    const prompt = core.context.wakeup?.prompt ?? false;
+    this.#maxWait = (maxWait ?? (prompt ? 0 : DEFAULT_MAX_WAIT)) / 1000;
+    this.flush = new Once(queueMicrotask, this.#flushNow);
+    this.#turn = new Once(setImmediate, this.#takeTurn);
+  }
+
+  /**
+   * Sends what is queued and takes completions, sleeping for them within the allowance.
+   *
+   * @returns Whether there were any; `false` also when it is time to let the event loop turn
+   */
+  poll(): boolean {
+    if (this.#over || performance.now() - this.#turnStart > TURN_MILLISECONDS) return false;
+    const { submission, reaper, ready } = this.#core;
+    this.budget.submit();
+    const found = reaper.reap() > 0 || ready.length > 0 || this.#sleep() > 0;
+    // Whatever the loop does next, also if it never asks again, the process is to stay alive. And a
+    // short read that goes on is queued by its own completion, which nothing else asks for.
+    const unsent = submission.queued > 0 && this.#hasOperationsOfFiles;
+    const more = submission.inFlight > 0 || this.budget.needsTurn || unsent;
+    if (more || this.#waiters.length > 0) this.#turn.ask();
+    else this.#relax();
+    return found;
+  }
+
+  /** Whether requests are under way that no loop waits for, but the promise of a file. */
+  get #hasOperationsOfFiles(): boolean {
+    const { submission: { queued, inFlight }, ready } = this.#core;
+    return queued + inFlight > ready.expected;
+  }
+
+  /** Resolves after a turn that brought something, or when nothing is left to wait for. */
+  wait(): Promise<void> {
+    const waiting = new Promise<void>((resolve, reject) => this.#waiters.push({ resolve, reject }));
+    this.#turn.ask();
+    return waiting;
+  }
+
+  /** Has what is queued sent in the next turn at the latest. */
+  ask(): void {
+    this.#asked = true;
+    this.#turn.ask();
+  }
+
+  /** After a submit by hand: keeps the process alive while something is in flight. */
+  schedule(): void {
+    this.#turn.ask();
+  }
+
+  /** Waits until nothing is queued or in flight, and gives the kernel context back. */
+  async close(): Promise<void> {
+    const core = this.#core;
+    core.submission.closing = true;
+    core.submission.cancelPolls();
+    while (!core.idle) await this.#drained();
+    this.#disarm();
+    core.ready.drop();
+    this.#over = true;
+    giveKernelContext(core.context);
+  }
+
+  /** Resolves when something completed, or an operation of a file is over. */
+  #drained(): Promise<void> {
+    const core = this.#core;
+    if (core.submission.inFlight > 0 || core.submission.queued > 0) return this.wait();
+    return new Promise((resolve) => core.operationOver = resolve);
+  }
+
+  readonly #flushNow = (): void => {
+    if (this.#over) return;
+    const { submission, reaper } = this.#core;
+    this.budget.submit();
+    // What is cached has completed already. But continuations must not starve the event loop.
+    if (performance.now() - this.#turnStart <= TURN_MILLISECONDS) reaper.reap();
+    // What was taken may be what a loop waits for: the turn wakes it.
+    const more = submission.inFlight > 0 || submission.queued > 0 || this.budget.needsTurn;
+    if (more || this.#waiters.length > 0) this.#turn.ask();
+    else this.#relax();
+  };
+
+  readonly #takeTurn = (): void => {
+    if (this.#over) return;
+    try {
+      this.#lookAndSleep();
+    } catch (error) {
+      // What the kernel refuses concerns the code that waits; without any it must not be lost.
+      const waiters = this.#waiters;
+      if (waiters.length === 0) throw error;
+      this.#waiters = [];
+      for (const { reject } of waiters) reject(error);
+    }
+  };
+
+  #lookAndSleep(): void {
+    const { submission, reaper } = this.#core;
+    this.#turnStart = performance.now();
+    this.#slept = 0;
+    if (this.budget.needsTurn) this.budget.renew();
+    const wanted = this.#waiters.length > 0 || this.#hasOperationsOfFiles;
+    if (submission.queued > 0 && (wanted || this.#asked)) this.budget.submit();
+    // What was sent once goes on being sent as slots become free.
+    this.#asked &&= submission.queued > 0;
+    let found = reaper.reap();
+    if (found === 0 && wanted) found = this.#sleep();
+    this.#fruitless = found > 0 ? 0 : this.#fruitless + 1;
+    if (this.#waiters.length > 0) this.#notify(found > 0);
+    this.#goOn(found > 0, wanted);
+  }
+
+  /** The second stage. */
+  #sleep(): number {
+    const { submission, reaper } = this.#core;
+    if (submission.inFlight === 0 || this.#slept >= this.#maxWait) return 0;
+    const before = performance.now();
+    const found = reaper.sleep((this.#maxWait - this.#slept) * 1000);
+    this.#slept = found > 0 ? this.#slept + performance.now() - before : this.#maxWait;
+    return found;
+  }
+
+  #notify(found: boolean): void {
+    const { ready } = this.#core;
+    if (!found && ready.expected > 0 && ready.length === 0) return;
+    const waiters = this.#waiters;
+    this.#waiters = [];
+    for (const { resolve } of waiters) resolve();
+  }
+
+  /** What the next turn is to be, if there is to be one. */
+  #goOn(found: boolean, wanted: boolean): void {
+    const { submission } = this.#core;
+    if (this.budget.needsTurn) this.#turn.ask();
+    else if (submission.inFlight === 0) {
+      this.#relax();
+      if (submission.queued > 0 && (wanted || this.#asked)) {
+        // What follows from a completion is sent at once. What the kernel refused for want of
+        // memory is sent a little later, as no completion will say when it has some.
+        if (found) this.#turn.ask();
+        else this.#retryLater();
+      }
+    } else if (found || (wanted && this.#fruitless < PATIENCE && this.#maxWait > 0)) {
+      this.#turn.ask();
+    } else this.#arm();
+  }
+
+  /** The third stage. */
+  #arm(): void {
+    const { wakeup } = this.#core.context;
+    if (wakeup === undefined) return this.#retryLater();
+    if (this.#armed) return;
+    // The eventfd counts completions that were taken long ago, too.
+    wakeup.drain();
+    // A completion that came before the drain would wake nothing.
+    if (this.#core.reaper.reap() > 0) {
+      this.#notify(true);
+      this.#turn.ask();
+      return;
+    }
+    this.#armed = true;
+    watching.add(this);
+    this.#core.context.woken = this.#woken;
+    wakeup.arm();
+  }
+
+  readonly #woken = (): void => {
+    this.#armed = false;
+    this.#takeTurn();
+  };
+
+  #retryLater(): void {
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      this.#takeTurn();
+    }, RETRY_MILLISECONDS);
+  }
+
+  /** Lets the process end when nothing is in flight. */
+  #relax(): void {
+    if (this.#core.submission.inFlight > 0) return;
+    if (this.#timer !== undefined || watching.size > 0) this.#disarm();
+  }
+
+  #disarm(): void {
+    if (this.#timer !== undefined) clearTimeout(this.#timer);
+    this.#timer = undefined;
+    if (!watching.delete(this)) return;
+    this.#armed = false;
+    const { context } = this.#core;
+    context.woken = ignore;
+    context.wakeup?.disarm();
+  }
+}

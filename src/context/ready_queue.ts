@@ -1,0 +1,82 @@
+/**
+ * Completions on their way to a loop.
+ *
+ * @module
+ */
+import { Batch } from "./batch.ts";
+import { ContextOperation } from "./completion.ts";
+import type { Core } from "./core.ts";
+
+/** Places of completions handed out are cut off when they are this many, and half of all. */
+const CUT = 1024;
+
+/** Completions that no loop has taken yet, oldest first, and completed ones for the next requests. */
+export class ReadyQueue {
+  /** Requests under way whose completions will come here: what a loop waits for. */
+  expected = 0;
+  readonly #core: Core;
+  #completions: Batch;
+  #head = 0;
+  /** Completions of batches that have been seen. */
+  readonly #spare: ContextOperation<unknown>[] = [];
+
+  constructor(core: Core) {
+    this.#core = core;
+    this.#completions = new Batch(core);
+  }
+
+  /** How many completions no loop has taken. */
+  get length(): number {
+    return this.#completions.length - this.#head;
+  }
+
+  /** An operation to be filled in. */
+  blank(): ContextOperation<unknown> {
+    return this.#spare.pop() ?? new ContextOperation(this.#core);
+  }
+
+  /** An operation has its result. */
+  push(completion: ContextOperation<unknown>): void {
+    this.expected--;
+    this.#completions.push(completion);
+  }
+
+  /** Takes the oldest completion; there must be one. */
+  shift(): ContextOperation<unknown> {
+    const completions = this.#completions;
+    const completion = completions[this.#head++]!;
+    if (this.#head === completions.length) completions.length = this.#head = 0;
+    else if (this.#head >= CUT && this.#head * 2 >= completions.length) {
+      completions.copyWithin(0, this.#head);
+      completions.length -= this.#head;
+      this.#head = 0;
+    }
+    return completion;
+  }
+
+  /** Forgets the completions that no loop has taken. */
+  drop(): void {
+    this.#completions.length = this.#head = 0;
+  }
+
+  /** Takes all completions, in exchange for an array of completions that have been seen. */
+  exchange(seen: Batch): Batch {
+    this.recycle(seen);
+    const completions = this.#completions;
+    if (this.#head > 0) completions.splice(0, this.#head);
+    this.#head = 0;
+    this.#completions = seen;
+    return completions;
+  }
+
+  /** Takes back completions that have been seen, to be used again. */
+  recycle(seen: Batch): void {
+    // By index: the batch's own iterator would count them as handed out.
+    for (let index = 0; index < seen.length; index++) {
+      const completion = seen[index]!;
+      completion.forget();
+      this.#spare.push(completion);
+    }
+    seen.length = 0;
+  }
+}

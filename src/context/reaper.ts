@@ -1,0 +1,148 @@
+/**
+ * The way up: events come out of the ring, or from io_getevents, and complete their operations.
+ *
+ * @module
+ */
+import { AIO_RING_HEADER_SIZE } from "../abi/aio_ring.ts";
+import { EDEADLK, EINTR } from "../abi/errno.ts";
+import { IO_EVENT_SIZE } from "../abi/io_event.ts";
+import { writeTimespec } from "../abi/timespec.ts";
+import { AioError } from "../errors/aio_error.ts";
+import type { KernelContext } from "./kernel_context.ts";
+import type { ReadyQueue } from "./ready_queue.ts";
+import type { Submission } from "./submission.ts";
+
+const EVENT_WORDS = IO_EVENT_SIZE / 4;
+const HEADER_WORDS = AIO_RING_HEADER_SIZE / 4;
+/** Word of `res` in an event; on a little-endian machine its low half, and no result needs more. */
+const RES_WORD = 4;
+
+/** Of a kernel that works on this thread. */
+const DEADLOCK = "what is in flight, such as a write that the threads of the runtime have, " +
+  "completes through the event loop, which this wait blocks; use `for await`";
+
+/**
+ * How many completions are answered after the ring was empty, before what is queued is sent; one
+ * more each time after.
+ *
+ * A device that was given a burst answers with a burst. Were all of it dealt with first and
+ * answered with one io_submit, the device would stand idle until then, and the next burst be as
+ * large. Few at first means that it has work again while the rest is dealt with: 10 to 20 percent
+ * more on a disk. Where completions are available as soon as requests are sent, the ring is never
+ * found empty, and nothing is sent early.
+ */
+const FIRST_ANSWER = 2;
+
+/** How completions are taken: out of the ring in memory, or by io_getevents alone. */
+export type Reap = "ring" | "syscall";
+
+/** Reaps one context. */
+export class Reaper {
+  readonly #context: KernelContext;
+  readonly #submission: Submission;
+  readonly #ready: ReadyQueue;
+  #useRing: boolean;
+  /** See {@link FIRST_ANSWER}: how many of the operations of files are completed at once. */
+  #most = Infinity;
+  /** The same for loops: how many more completions are handed out before the next io_submit. */
+  #untilSend = Infinity;
+  #stride = Infinity;
+
+  constructor(context: KernelContext, submission: Submission, ready: ReadyQueue, reap: Reap) {
+    this.#context = context;
+    this.#submission = submission;
+    this.#ready = ready;
+    this.#useRing = reap === "ring" && context.ring.usable;
+  }
+
+  /**
+   * Takes completions that are available, without waiting.
+   *
+   * @returns How many
+   */
+  reap(): number {
+    if (!this.#useRing) return this.#getevents(0, 0);
+    const { ring } = this.#context;
+    const available = ring.available();
+    if (available === 0) {
+      this.#starved();
+      return 0;
+    }
+    if (available < 0) {
+      // Something wrote to the header: from here on the kernel's own way is the only safe one.
+      this.#useRing = false;
+      return this.#getevents(0, 0);
+    }
+    const count = this.#hasOperationsOfFiles ? Math.min(available, this.#most) : available;
+    this.#most++;
+    const submission = this.#submission;
+    const { words, nr } = ring;
+    let at = ring.head;
+    for (let i = 0; i < count; i++) {
+      const event = HEADER_WORDS + EVENT_WORDS * at;
+      submission.arrive(words[event]!, words[event + RES_WORD]!);
+      if (++at === nr) at = 0;
+    }
+    ring.advance(count);
+    submission.refill();
+    return count;
+  }
+
+  /** Whether any operation under way has a promise of its own, and not a loop of the context. */
+  get #hasOperationsOfFiles(): boolean {
+    return this.#submission.inFlight + this.#submission.queued > this.#ready.expected;
+  }
+
+  /** The ring is empty: what comes next is answered in small portions first. */
+  #starved(): void {
+    if (this.#submission.inFlight === 0) return;
+    this.#most = this.#stride = this.#untilSend = FIRST_ANSWER;
+  }
+
+  /** Called for each completion that a loop hands out: sends what is queued when it is time. */
+  handedOut(): void {
+    if (--this.#untilSend > 0) return;
+    this.#stride++;
+    this.#untilSend = this.#stride;
+    this.#submission.submit();
+  }
+
+  /**
+   * Sleeps in the kernel until a completion is available. Blocks the thread.
+   *
+   * @param microseconds For how long at most
+   * @param minimum How many completions to wait for
+   * @returns How many completions were taken
+   */
+  sleep(microseconds: number, minimum = 1): number {
+    const { inFlight } = this.#submission;
+    return this.#getevents(Math.min(minimum, inFlight, this.#context.entries), microseconds);
+  }
+
+  #getevents(minimum: number, microseconds: number): number {
+    const { kernel, contextId, entries, events, eventsAddress, timeout, timeoutAddress } =
+      this.#context;
+    const most = this.#hasOperationsOfFiles
+      ? Math.min(entries, Math.max(minimum, this.#most))
+      : entries;
+    const until = microseconds === Infinity ? 0 : timeoutAddress;
+    if (until !== 0) writeTimespec(timeout, 0, microseconds);
+    const count = kernel.io_getevents(contextId, minimum, most, eventsAddress, until);
+    if (count === -EINTR) return 0;
+    if (count < 0) {
+      const hint = count === -EDEADLK ? DEADLOCK : undefined;
+      throw new AioError(count, "io_getevents", { hint });
+    }
+    if (count === 0) {
+      this.#starved();
+      return 0;
+    }
+    this.#most++;
+    for (let i = 0; i < count; i++) {
+      const event = EVENT_WORDS * i;
+      this.#submission.arrive(events[event]!, events[event + RES_WORD]!);
+    }
+    this.#submission.refill();
+    return count;
+  }
+}

@@ -1,0 +1,258 @@
+/**
+ * The way down: operations go through slots to io_submit.
+ *
+ * @module
+ */
+import { EAGAIN, ECANCELED, EINPROGRESS, EINTR, ENOMEM } from "../abi/errno.ts";
+import {
+  IOCB_BUF,
+  IOCB_FILDES,
+  IOCB_LIO_OPCODE,
+  IOCB_NBYTES,
+  IOCB_OFFSET,
+  IOCB_RW_FLAGS,
+  IOCB_SIZE,
+} from "../abi/iocb.ts";
+import { IOCB_CMD_POLL } from "../abi/opcodes.ts";
+import { Backlog } from "./backlog.ts";
+import type { KernelContext } from "./kernel_context.ts";
+import { CANCELLED, DONE, type Operation, QUEUED, SUBMITTED, WAITING } from "./operation.ts";
+
+const UPPER = 2 ** 32;
+const IOCB_WORDS = IOCB_SIZE / 4;
+
+/** Slots, the queue in front of them, and what the kernel has. */
+export class Submission {
+  /** Operations that the kernel does not have yet. */
+  queued = 0;
+  /** Operations that the kernel accepted and that were not reaped yet. */
+  inFlight = 0;
+  /** Set when closing begins: a poll is then cancelled at once, as nothing would ever end it. */
+  closing = false;
+
+  readonly #context: KernelContext;
+  readonly #backlog = new Backlog();
+  #nextTicket = 1;
+  /** By slot; a free one holds `undefined`. */
+  readonly #operations: (Operation | undefined)[];
+  /** Free slots, last in, first out: the slots used last are warm in the caches. */
+  readonly #free: Uint32Array;
+  #freeCount: number;
+  /** Which slot stands at each place of the pointer array; the queue is `first` to `last`. */
+  readonly #order: Uint32Array;
+  #first = 0;
+  #last = 0;
+
+  /** @param context Whose slots are used */
+  constructor(context: KernelContext) {
+    const { entries } = context;
+    this.#context = context;
+    this.#operations = new Array(entries).fill(undefined);
+    this.#free = Uint32Array.from({ length: entries }, (_, slot) => entries - 1 - slot);
+    this.#freeCount = entries;
+    this.#order = new Uint32Array(entries);
+  }
+
+  /** Whether an operation that is queued now gets a slot at once. */
+  get hasFreeSlot(): boolean {
+    return this.#freeCount > 0 && this.#backlog.length === 0;
+  }
+
+  /**
+   * Queues an operation: in a slot, or behind those that wait for one.
+   *
+   * @throws {RangeError} If there is no memory for a bounce buffer; nothing is queued then
+   */
+  queue(operation: Operation): void {
+    if (this.closing && operation.opcode === IOCB_CMD_POLL) return operation.complete(-ECANCELED);
+    if (this.#freeCount === 0 || this.#backlog.length > 0) {
+      operation.ticket = this.#nextTicket++;
+      operation.state = WAITING;
+      this.#backlog.push(operation);
+    } else {
+      const errno = operation.pin();
+      // After `pin`, which may throw: the tickets of the backlog must follow without a gap.
+      operation.ticket = this.#nextTicket++;
+      if (errno < 0) return operation.complete(errno);
+      this.#occupy(operation);
+    }
+    this.queued++;
+  }
+
+  /** Gives an operation a slot: writes its iocb, and puts that in the pointer array. */
+  #occupy(operation: Operation): void {
+    const { address, nbytes, position } = operation;
+    const slot = this.#free[--this.#freeCount]!;
+    this.#operations[slot] = operation;
+    operation.slot = slot;
+    operation.state = QUEUED;
+    const iocb = slot * IOCB_WORDS;
+    const words = this.#context.iocbs;
+    words[iocb + IOCB_RW_FLAGS / 4] = operation.rwFlags;
+    // aio_lio_opcode, and behind it aio_reqprio, which is 0.
+    words[iocb + IOCB_LIO_OPCODE / 4] = operation.opcode;
+    words[iocb + IOCB_FILDES / 4] = operation.fd;
+    words[iocb + IOCB_BUF / 4] = address;
+    words[iocb + IOCB_BUF / 4 + 1] = address / UPPER;
+    words[iocb + IOCB_NBYTES / 4] = nbytes;
+    words[iocb + IOCB_NBYTES / 4 + 1] = nbytes / UPPER;
+    words[iocb + IOCB_OFFSET / 4] = position;
+    words[iocb + IOCB_OFFSET / 4 + 1] = position / UPPER;
+    if (this.#last === this.#order.length) this.#closeGap();
+    const pointer = this.#context.iocbsAddress + slot * IOCB_SIZE;
+    const { pointers } = this.#context;
+    pointers[2 * this.#last] = pointer;
+    pointers[2 * this.#last + 1] = pointer / UPPER;
+    this.#order[this.#last++] = slot;
+  }
+
+  /** Moves the queue to the front of the pointer array. */
+  #closeGap(): void {
+    this.#order.copyWithin(0, this.#first, this.#last);
+    this.#context.pointers.copyWithin(0, 2 * this.#first, 2 * this.#last);
+    this.#last -= this.#first;
+    this.#first = 0;
+  }
+
+  /**
+   * Sends what is queued, with one io_submit if the kernel takes it all and hands it on.
+   *
+   * @returns How many operations the kernel accepted
+   */
+  submit(): number {
+    const { kernel, contextId, pointersAddress } = this.#context;
+    let total = 0;
+    while (this.queued > 0) {
+      // A refused operation frees its slot without an event, so refill from the backlog here.
+      if (this.#backlog.length > 0) this.refill();
+      const count = this.#last - this.#first;
+      if (count === 0) break;
+      const accepted = kernel.io_submit(contextId, count, pointersAddress + 8 * this.#first);
+      // The kernel lacks room or memory, and has some again when it has completed something.
+      if (accepted === -EAGAIN || accepted === -EINTR) break;
+      if (accepted > 0) {
+        this.#accept(accepted);
+        total += accepted;
+      } else {
+        // The error is that of the first operation alone: those behind it are sent again.
+        this.queued--;
+        this.#release(this.#order[this.#first++]!, accepted);
+      }
+    }
+    if (this.#first === this.#last) this.#first = this.#last = 0;
+    return total;
+  }
+
+  #accept(count: number): void {
+    for (let i = 0; i < count; i++) {
+      this.#operations[this.#order[this.#first++]!]!.state = SUBMITTED;
+    }
+    this.queued -= count;
+    this.inFlight += count;
+  }
+
+  /** An event was reaped: frees the slot, and completes the operation. */
+  arrive(slot: number, res: number): void {
+    this.inFlight--;
+    this.#release(slot, res);
+  }
+
+  #release(slot: number, res: number): void {
+    const operation = this.#operations[slot]!;
+    // A cancelled poll says 0, as if it had become ready to nothing.
+    if (operation.state === CANCELLED && res === 0) res = -ECANCELED;
+    // Freed first: completing may queue the rest of a short read.
+    this.#operations[slot] = undefined;
+    this.#free[this.#freeCount++] = slot;
+    operation.state = DONE;
+    operation.complete(res);
+  }
+
+  /** Gives free slots to the operations that wait for one. */
+  refill(): void {
+    while (this.#freeCount > 0 && this.#backlog.length > 0) {
+      const operation = this.#backlog.shift();
+      const errno = pinLate(operation);
+      if (errno === 0) this.#occupy(operation);
+      else this.#abandon(operation, errno);
+    }
+  }
+
+  /** The operation with this ticket; `undefined` if it is done. */
+  find(ticket: number): Operation | undefined {
+    return this.#backlog.find(ticket) ??
+      this.#operations.find((operation) => operation?.ticket === ticket);
+  }
+
+  /**
+   * Asks for an operation to end early.
+   *
+   * @returns Whether it completes as cancelled
+   */
+  cancel(operation: Operation): boolean {
+    switch (operation.state) {
+      case WAITING:
+        this.#backlog.remove(operation);
+        this.#abandon(operation, -ECANCELED);
+        return true;
+      case QUEUED:
+        this.#cancelQueued(operation.slot);
+        return true;
+      case SUBMITTED:
+        return this.#cancelSubmitted(operation);
+      default:
+        return false;
+    }
+  }
+
+  /** Completes an operation that never had a slot. */
+  #abandon(operation: Operation, res: number): void {
+    this.queued--;
+    operation.state = DONE;
+    operation.complete(res);
+  }
+
+  #cancelQueued(slot: number): void {
+    const place = this.#order.indexOf(slot, this.#first);
+    this.#order.copyWithin(place, place + 1, this.#last);
+    this.#context.pointers.copyWithin(2 * place, 2 * place + 2, 2 * this.#last);
+    this.#last--;
+    this.queued--;
+    this.#release(slot, -ECANCELED);
+  }
+
+  #cancelSubmitted(operation: Operation): boolean {
+    const { kernel, contextId, iocbsAddress, eventsAddress } = this.#context;
+    // The event goes to the ring on today's kernels, so the place for a result is never written.
+    const iocb = iocbsAddress + operation.slot * IOCB_SIZE;
+    if (kernel.io_cancel(contextId, iocb, eventsAddress) !== -EINPROGRESS) return false;
+    operation.state = CANCELLED;
+    return true;
+  }
+
+  /** Cancels every poll, wherever it is: nothing else would ever end it. */
+  cancelPolls(): void {
+    for (const operation of [...this.#backlog.all(), ...this.#operations]) {
+      if (operation?.opcode === IOCB_CMD_POLL) this.cancel(operation);
+    }
+  }
+
+  /** Completes as cancelled what was never sent. */
+  abandonQueued(): void {
+    for (const operation of this.#backlog.all()) this.cancel(operation);
+    while (this.#first < this.#last) {
+      this.queued--;
+      this.#release(this.#order[this.#first++]!, -ECANCELED);
+    }
+    this.#first = this.#last = 0;
+  }
+}
+
+/** Pins the memory of an operation that had to wait, and has only its completion to fail in. */
+function pinLate(operation: Operation): number {
+  try {
+    return operation.pin();
+  } catch {
+    return -ENOMEM;
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * Writes of the user's memory, of any position and length.
+ *
+ * @module
+ */
+import { POLLOUT } from "../abi/poll.ts";
+import type { OpenFile } from "./open_file.ts";
+import type { LockedRange } from "./range_lock.ts";
+import { sizeOf } from "./size_of.ts";
+import { whenReady } from "./stream_turn.ts";
+import { type Source, writeLocked, writeOne, type WriteResult } from "./write_one.ts";
+import { writeUnaligned } from "./write_unaligned.ts";
+
+/** Writes longer than this are made of several, one after the other: a multiple of all blocks. */
+const LARGEST_WRITE = 1 << 20;
+/** PIPE_BUF: for so many bytes there is room when poll says so. See pipe(7). */
+const LARGEST_STREAM_WRITE = 4096;
+/** A byte that no other write has: appends lock it, so that a long one stays in one piece. */
+const APPENDS = -1;
+
+/**
+ * Writes `source`, from now on: what cuts the file comes after all writes begun before it.
+ *
+ * @param data What the user gave, for the result
+ * @returns How many bytes were written: fewer where a later part failed, which the next write of
+ * that part then reports
+ */
+export function write<D>(file: OpenFile, source: Source, data: D): Promise<WriteResult<D>> {
+  return isOneRequest(file, source)
+    ? writeOne(file, source, data, lockBytes(file, source, true))
+    : writeAfter(file, source, data, lockLength(file));
+}
+
+/** What a write has locked from its beginning to its end, so that nothing cuts the file meanwhile. */
+export function lockLength(file: OpenFile): LockedRange {
+  // With O_DIRECT an append has to know where the file ends, so no other write may extend it.
+  return file.lock.takeLength(file.append && file.direct);
+}
+
+/**
+ * As {@link write}, for a write that was begun earlier and has waited for its turn.
+ *
+ * @param lengthLock From {@link lockLength}, taken when it was begun; is given back
+ */
+export function writeAfter<D>(
+  file: OpenFile,
+  source: Source,
+  data: D,
+  lengthLock: LockedRange,
+): Promise<WriteResult<D>> {
+  const isOneMerge = file.direct && !file.append && isOnePart(source) && !isAligned(file, source);
+  return (isOneMerge ? writeUnaligned : writeParts)(file, source, data, lengthLock);
+}
+
+function isOneRequest(file: OpenFile, source: Source): boolean {
+  if (file.isStream) return false;
+  if (file.append) return !file.direct && source.length <= LARGEST_WRITE;
+  return isOnePart(source) && isAligned(file, source);
+}
+
+function isOnePart({ position, length }: Source): boolean {
+  return position % LARGEST_WRITE + length <= LARGEST_WRITE;
+}
+
+/** Always true of a file that takes any position and length. */
+function isAligned({ alignment: { offset } }: OpenFile, { position, length }: Source): boolean {
+  return position % offset === 0 && length % offset === 0;
+}
+
+/** What a request that writes whole blocks shares with others of its kind. */
+function lockBytes(file: OpenFile, { position, length }: Source, withLength: boolean): LockedRange {
+  // The kernel finds the end by itself, so an append may write anywhere.
+  return file.append && !file.direct
+    ? file.lock.take(withLength ? APPENDS : 0, Infinity, false, withLength)
+    : file.lock.take(position, position + length, false, withLength);
+}
+
+/** One part after the other, each but the last up to a position that is a multiple of all blocks. */
+async function writeParts<D>(
+  file: OpenFile,
+  source: Source,
+  data: D,
+  lengthLock: LockedRange,
+): Promise<WriteResult<D>> {
+  const { length, offset } = source;
+  const largest = file.isStream ? LARGEST_STREAM_WRITE : LARGEST_WRITE;
+  let appends: LockedRange | undefined;
+  let written = 0;
+  file.enter();
+  try {
+    if (lengthLock.blockers > 0) await lengthLock.granted();
+    if (file.append) appends = await file.lock.lock(APPENDS, 0, length > LARGEST_WRITE);
+    const position = await startOf(file, source);
+    while (written < length) {
+      const at = position + written;
+      const count = Math.min(length - written, largest - at % largest);
+      const part = { ...source, offset: offset + written, length: count, position: at };
+      const { bytesWritten } = await writePart(file, part);
+      written += bytesWritten;
+      if (bytesWritten < count) break;
+    }
+  } catch (error) {
+    // What was written counts; the write of the rest meets the error again.
+    if (written === 0) throw error;
+  } finally {
+    appends?.release();
+    lengthLock.release();
+    file.leave();
+  }
+  return { bytesWritten: written, buffer: data };
+}
+
+/** With O_DIRECT an append goes to a position: the kernel would want the end to be aligned. */
+async function startOf(file: OpenFile, { position }: Source): Promise<number> {
+  if (!file.append) return file.isStream ? 0 : position;
+  return file.direct ? await sizeOf(file) : 0;
+}
+
+async function writePart(file: OpenFile, part: Source): Promise<WriteResult<null>> {
+  if (file.isStream) {
+    return await whenReady(file, POLLOUT, undefined, () => writeLocked(file, part));
+  }
+  if (isAligned(file, part)) return await writeOne(file, part, null, lockBytes(file, part, false));
+  return await writeUnaligned(file, part, null, undefined);
+}

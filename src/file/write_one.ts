@@ -1,0 +1,122 @@
+/**
+ * A write that is one request.
+ *
+ * @module
+ */
+import { IOCB_CMD_PWRITE } from "../abi/opcodes.ts";
+import type { PooledBuffer } from "../memory/buffer_pool.ts";
+import { bufferOf, byteOffsetOf, partOf } from "../memory/intrinsics.ts";
+import { Transfer } from "../route/transfer.ts";
+import { promiseOf, type Settles } from "./deferred.ts";
+import { checkIntact } from "./intact.ts";
+import type { OpenFile } from "./open_file.ts";
+import type { LockedRange } from "./range_lock.ts";
+
+/** What `write` resolves with. */
+export interface WriteResult<D> {
+  bytesWritten: number;
+  buffer: D;
+}
+
+/** Bytes of the user's, from `offset` on, and where they go. */
+export interface Source {
+  readonly bytes: Uint8Array;
+  readonly offset: number;
+  readonly length: number;
+  readonly position: number;
+  /** RWF_DSYNC: what was written is on the disk when the promise resolves. */
+  readonly rwFlags: number;
+}
+
+/** Waits for its range, and then goes as it is. Holds memory and range until it is over. */
+class Write<D> extends Transfer implements Settles<WriteResult<D>> {
+  resolve!: (result: WriteResult<D>) => void;
+  reject!: (reason: unknown) => void;
+  /** The result. */
+  readonly promise: Promise<WriteResult<D>>;
+  readonly #file: OpenFile;
+  readonly #source: Source;
+  readonly #data: D;
+  readonly #range: LockedRange;
+  #bounce: PooledBuffer | undefined = undefined;
+
+  constructor(file: OpenFile, source: Source, data: D, range: LockedRange) {
+    super(file.router);
+    this.#file = file;
+    this.#source = source;
+    this.#data = data;
+    this.#range = range;
+    this.promise = promiseOf(this);
+    file.enter();
+    if (range.blockers > 0) range.grant = () => this.#send();
+    else this.#send();
+  }
+
+  #send(): void {
+    const { length, position, rwFlags } = this.#source;
+    try {
+      this.#pinSource();
+    } catch (error) {
+      this.#end();
+      return this.reject(error);
+    }
+    this.opcode = IOCB_CMD_PWRITE;
+    this.nbytes = length;
+    this.position = position;
+    this.rwFlags = rwFlags;
+    this.#file.router.begin(this);
+    this.#file.loop.flush.ask();
+  }
+
+  /** Uses the memory where it lies, if the kernel may, or copies it to a bounce buffer. */
+  #pinSource(): void {
+    const { bytes, offset, length } = this.#source;
+    const { core: { pool }, alignment } = this.#file;
+    checkIntact(bytes, offset + length, "write from");
+    const base = pool.addressOf(bufferOf(bytes));
+    this.base = base + byteOffsetOf(bytes);
+    this.address = this.base + offset;
+    if (base !== 0 && this.address % alignment.memory === 0) {
+      // Memory from `allocate` is no SharedArrayBuffer.
+      this.bytes = bytes as Uint8Array<ArrayBuffer>;
+      return;
+    }
+    const bounce = this.#bounce = pool.take(length);
+    bounce.bytes.set(partOf(bytes, offset, length));
+    this.bytes = bounce.bytes;
+    this.base = this.address = bounce.address;
+  }
+
+  override settle(res: number): void {
+    const { position, length } = this.#source;
+    this.#end();
+    if (res >= 0) this.resolve({ bytesWritten: res, buffer: this.#data });
+    else this.reject(this.#file.error(res, IOCB_CMD_PWRITE, position, length));
+  }
+
+  #end(): void {
+    this.#range.release();
+    if (this.#bounce !== undefined) this.#file.core.pool.give(this.#bounce);
+    this.#file.leave();
+  }
+}
+
+/**
+ * Writes with one request: whole blocks if the file was opened with O_DIRECT.
+ *
+ * @param data What the user gave, for the result
+ * @param range Is waited for, and given back
+ */
+export function writeOne<D>(
+  file: OpenFile,
+  source: Source,
+  data: D,
+  range: LockedRange,
+): Promise<WriteResult<D>> {
+  return new Write(file, source, data, range).promise;
+}
+
+/** As {@link writeOne}, where the caller has locked what has to be. */
+export function writeLocked(file: OpenFile, source: Source): Promise<WriteResult<null>> {
+  return writeOne(file, source, null, file.lock.take(0, 0, false));
+}

@@ -1,0 +1,194 @@
+/**
+ * Writes that do not fill their blocks, to a file that takes whole blocks only.
+ *
+ * @module
+ */
+import { IOCB_CMD_PREAD, IOCB_CMD_PWRITE } from "../abi/opcodes.ts";
+import type { PooledBuffer } from "../memory/buffer_pool.ts";
+import { partOf } from "../memory/intrinsics.ts";
+import { Transfer } from "../route/transfer.ts";
+import { promiseOf, type Settles } from "./deferred.ts";
+import { checkIntact } from "./intact.ts";
+import type { OpenFile } from "./open_file.ts";
+import type { LockedRange } from "./range_lock.ts";
+import { sizeOf } from "./size_of.ts";
+import { type Source, writeLocked, type WriteResult } from "./write_one.ts";
+
+/** No machine that runs Linux has larger pages, and few file systems larger blocks. */
+const LARGEST_PAGE = 65536;
+
+/**
+ * Writes `source`, which lies within one part of a long write.
+ *
+ * @param data What the user gave, for the result
+ * @param lengthLock Is waited for and given back, unless the caller has it
+ */
+export async function writeUnaligned<D>(
+  file: OpenFile,
+  source: Source,
+  data: D,
+  lengthLock: LockedRange | undefined,
+): Promise<WriteResult<D>> {
+  const { offset } = file.alignment;
+  const { position } = source;
+  const end = position + source.length;
+  let range: LockedRange | undefined;
+  file.enter();
+  try {
+    if (lengthLock !== undefined && lengthLock.blockers > 0) await lengthLock.granted();
+    // The length is locked, so nothing in this thread cuts the file meanwhile: if it is long enough
+    // now, it stays so.
+    const size = await sizeOf(file);
+    const last = roundUp(end, offset);
+    const grows = last > size;
+    range = grows
+      ? file.lock.take(pageOf(Math.min(position, size), offset), Infinity, true)
+      : file.lock.take(roundDown(position, offset), last, true);
+    if (range.blockers > 0) await range.granted();
+    const bytesWritten = grows && file.buffered !== undefined
+      ? await writeToEnd(file, file.buffered, source)
+      : await new MergedWrite(file, source).promise;
+    return { bytesWritten, buffer: data };
+  } finally {
+    range?.release();
+    lengthLock?.release();
+    file.leave();
+  }
+}
+
+/**
+ * A write that ends in a block which the file has not all of. With O_DIRECT it would leave the file
+ * longer than it is to be, until it is cut: so what lies in that block goes through the page cache.
+ *
+ * The kernel writes dirty pages before it bypasses them, and forgets the pages afterwards. What it
+ * cannot do is keep apart two writes to one page, one this way and one that way, at the same time:
+ * the caller has locked the page exclusively.
+ */
+async function writeToEnd(file: OpenFile, buffered: OpenFile, source: Source): Promise<number> {
+  const { offset } = file.alignment;
+  const { position, length } = source;
+  const end = position + length;
+  const whole = Math.max(0, roundDown(end, offset) - position);
+  const written = whole === 0 ? 0 : await writeWhole(file, { ...source, length: whole });
+  if (written < whole || whole === length) return written;
+  // Where io_submit does not wait for the disk, nothing has to be known of the page cache.
+  if (buffered.router.writesOnThreads) {
+    file.router.writesCached(pageOf(position + whole, offset), roundUp(end, LARGEST_PAGE));
+  }
+  const rest = {
+    ...source,
+    offset: source.offset + whole,
+    length: length - whole,
+    position: position + whole,
+  };
+  try {
+    return written + (await writeLocked(buffered, rest)).bytesWritten;
+  } catch (error) {
+    // What was written counts; the write of the rest meets the error again.
+    if (written === 0) throw error;
+    return written;
+  }
+}
+
+/** Writes what ends with a block. */
+async function writeWhole(file: OpenFile, source: Source): Promise<number> {
+  if (source.position % file.alignment.offset !== 0) {
+    return await new MergedWrite(file, source).promise;
+  }
+  return (await writeLocked(file, source)).bytesWritten;
+}
+
+/** Reads the blocks at both ends, merges, and writes all. Its blocks are locked by the caller. */
+class MergedWrite extends Transfer implements Settles<number> {
+  resolve!: (bytesWritten: number) => void;
+  reject!: (reason: unknown) => void;
+  /** Bytes of the source that were written. */
+  readonly promise: Promise<number>;
+  readonly #file: OpenFile;
+  readonly #source: Source;
+  readonly #pooled: PooledBuffer;
+  /** The first block. */
+  readonly #start: number;
+  /** From there to the end of the last block. */
+  readonly #span: number;
+  /** The blocks to be read first, as places in the pooled buffer. */
+  readonly #toRead: number[];
+
+  constructor(file: OpenFile, source: Source) {
+    super(file.router);
+    const { offset } = file.alignment;
+    const { position, length } = source;
+    const end = position + length;
+    this.#file = file;
+    this.#source = source;
+    this.#start = roundDown(position, offset);
+    this.#span = roundUp(end, offset) - this.#start;
+    this.#pooled = file.core.pool.take(this.#span);
+    this.bytes = this.#pooled.bytes;
+    this.base = this.#pooled.address;
+    const head = position > this.#start ? [0] : [];
+    const tail = end % offset !== 0 ? [this.#span - offset] : [];
+    this.#toRead = [...new Set([...tail, ...head])];
+    this.promise = promiseOf(this);
+    file.enter();
+    this.#next();
+  }
+
+  /** Reads the next block, or writes all. */
+  #next(): void {
+    const { offset } = this.#file.alignment;
+    const block = this.#toRead.at(-1);
+    if (block !== undefined) return this.#send(IOCB_CMD_PREAD, block, offset, 0);
+    const { bytes, offset: from, length, position, rwFlags } = this.#source;
+    try {
+      checkIntact(bytes, from + length, "write from");
+      this.#pooled.bytes.set(partOf(bytes, from, length), position - this.#start);
+    } catch (error) {
+      this.#end();
+      return this.reject(error);
+    }
+    this.#send(IOCB_CMD_PWRITE, 0, this.#span, rwFlags);
+  }
+
+  #send(opcode: number, at: number, nbytes: number, rwFlags: number): void {
+    this.opcode = opcode;
+    this.address = this.base + at;
+    this.nbytes = this.enough = nbytes;
+    this.position = this.#start + at;
+    this.rwFlags = rwFlags;
+    this.done = 0;
+    this.#file.router.begin(this);
+    this.#file.loop.flush.ask();
+  }
+
+  override settle(res: number): void {
+    if (res >= 0 && this.opcode === IOCB_CMD_PREAD) {
+      const block = this.#toRead.pop()!;
+      // Behind the end of the file lie zeros.
+      this.#pooled.bytes.fill(0, block + res, block + this.#file.alignment.offset);
+      return this.#next();
+    }
+    const { position, length } = this.#source;
+    this.#end();
+    if (res < 0) this.reject(this.#file.error(res, this.opcode, position, length));
+    else this.resolve(Math.max(0, Math.min(position + length, this.#start + res) - position));
+  }
+
+  #end(): void {
+    this.#file.core.pool.give(this.#pooled);
+    this.#file.leave();
+  }
+}
+
+/** Where the page begins that a position lies in, or the block if that is larger. */
+function pageOf(position: number, block: number): number {
+  return roundDown(position, Math.max(LARGEST_PAGE, block));
+}
+
+function roundDown(value: number, multiple: number): number {
+  return value - value % multiple;
+}
+
+function roundUp(value: number, multiple: number): number {
+  return Math.ceil(value / multiple) * multiple;
+}

@@ -1,0 +1,53 @@
+/**
+ * What an open file asks of the machine beside the six calls.
+ *
+ * @module
+ */
+import type { Address } from "./kernel.ts";
+
+/** The alignments in bytes that a file asks for when it is opened with O_DIRECT. */
+export interface DirectAlignment {
+  /** For the address of the memory. */
+  readonly memory: number;
+  /** For position and length of a write. */
+  readonly offset: number;
+  /** For position and length of a read; at most {@link DirectAlignment.offset}. */
+  readonly readOffset: number;
+}
+
+/**
+ * What io_submit blocks the thread for when it is given a transfer of a file that was opened without
+ * O_DIRECT: nothing, as others do the work; the copy, as the file lies in memory; or the disk.
+ */
+export type Blocking = "nothing" | "copy" | "disk";
+
+/**
+ * Facts and calls that a file needs of the machine. Every member but the first is optional: without
+ * it more is copied, or an operation is not available.
+ */
+export interface FileHost {
+  /** What io_submit may block for with this file; see {@link Blocking}. */
+  blocksFor(fd: number): Blocking;
+  /** What statx(2) says of O_DIRECT on this file; `undefined` where the file system is silent. */
+  directAlignment?(fd: number): DirectAlignment | undefined;
+  /**
+   * Writes on another thread; see pwritev(2). Only available where the asynchronous writes of
+   * `node:fs` block this one. The iovecs and the memory must be kept until the promise settles.
+   *
+   * @returns The number of bytes; -1, or a rejection, for any error
+   */
+  pwritev?(fd: number, iov: Address, iovcnt: number, position: number): Promise<number>;
+  /**
+   * The same bytes, in a form that `node:fs` uses where they lie. Only available where it copies
+   * memory from `allocate` of the main module, on this thread. They must be kept while the alias is
+   * used, and users must not get it: it can be detached.
+   */
+  alias?(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer>;
+  /**
+   * Has space reserved by another thread; see fallocate(2), mode 0. Without it a file has no
+   * `allocate`.
+   *
+   * @returns 0 or `-errno`
+   */
+  fallocate?(fd: number, position: number, byteLength: number): Promise<number>;
+}

@@ -1,0 +1,52 @@
+/**
+ * How the bytes of an open file move, so that the thread of JavaScript never blocks.
+ *
+ * io_submit is asynchronous where a device moves the bytes. What goes through the page cache it
+ * does itself: it copies what is there and waits for what is not. So it is told not to wait
+ * (RWF_NOWAIT), and what would have had to is done by the threads of `node:fs`: of reads that are
+ * not cached only some (`cache_misses.ts`), and writes that follow one another together
+ * (`coalesced_writes.ts`).
+ *
+ * | the file | reads | writes |
+ * | --- | --- | --- |
+ * | page cache | `ringNoWait` | `threads`: few file systems know RWF_NOWAIT there, and O_SYNC waits even so |
+ * | O_DIRECT | `ring`; `ringNoWait` where the page cache may hold the last bytes | `ringNoWait`: a write that extends the file or fills a hole waits |
+ * | in memory (tmpfs) | `ringCopies` | `ringCopies`: knows no RWF_NOWAIT, and has nothing to wait for |
+ * | in memory, O_DIRECT | `ring`: as its user asked | `ring` |
+ * | streams | `ring`: polled before | `ring` |
+ * | a kernel whose io_submit never blocks | `ring` | `ring` |
+ *
+ * Where RWF_NOWAIT is not supported, `ringNoWait` becomes `threads` at the first request. Syncs and
+ * polls are always `ring`: the kernel has a queue of its own for them (`aio_fsync`, fs/aio.c).
+ *
+ * @module
+ */
+import type { FileHost } from "../file_host.ts";
+
+/**
+ * - `ring`: io_submit hands the transfer over and returns
+ * - `ringCopies`: io_submit copies, so it takes as long as that
+ * - `ringNoWait`: io_submit does it if it need not wait, else the threads of `node:fs` have to
+ * - `threads`: the threads of `node:fs`
+ */
+export type Route = "ring" | "ringCopies" | "ringNoWait" | "threads";
+
+/** What decides. */
+export interface RoutedFile {
+  readonly fd: number;
+  readonly direct: boolean;
+  readonly isStream: boolean;
+}
+
+/** The routes of a file that was just opened. */
+export function routesOf(
+  files: FileHost,
+  { fd, direct, isStream }: RoutedFile,
+): { reads: Route; writes: Route } {
+  const blocking = isStream ? "nothing" : files.blocksFor(fd);
+  if (blocking === "nothing") return { reads: "ring", writes: "ring" };
+  const inMemory = blocking === "copy";
+  if (direct) return { reads: "ring", writes: inMemory ? "ring" : "ringNoWait" };
+  if (inMemory) return { reads: "ringCopies", writes: "ringCopies" };
+  return { reads: "ringNoWait", writes: "threads" };
+}

@@ -1,0 +1,198 @@
+/**
+ * Who does the transfers of an open file, and what becomes of what comes short.
+ *
+ * @module
+ */
+import { EAGAIN, EOPNOTSUPP } from "../abi/errno.ts";
+import { IOCB_CMD_PREAD, IOCB_CMD_PWRITE } from "../abi/opcodes.ts";
+import { RWF_NOWAIT } from "../abi/rw_flags.ts";
+import type { Core } from "../context/core.ts";
+import type { EventLoop } from "../context/event_loop.ts";
+import { readOnThread } from "../threads/fs_threads.ts";
+import { threadQuota } from "../threads/quota.ts";
+import { CacheMisses } from "./cache_misses.ts";
+import { CoalescedWrites } from "./coalesced_writes.ts";
+import { type Route, type RoutedFile, routesOf } from "./route.ts";
+import type { Transfer } from "./transfer.ts";
+
+/** A file as its router sees it. */
+export interface RouterOptions extends RoutedFile {
+  readonly core: Core;
+  readonly loop: EventLoop;
+  /** Whether writes go to the end, whatever their position. */
+  readonly append: boolean;
+  /** What a read that is not the last must end at a multiple of, in bytes. */
+  readonly readOffset: number;
+}
+
+/** The routes of one file. */
+export class Router {
+  readonly fd: number;
+  readonly append: boolean;
+  readonly core: Core;
+  readonly loop: EventLoop;
+  readonly #direct: boolean;
+  readonly #isStream: boolean;
+  readonly #readOffset: number;
+  #reads: Route;
+  #writes: Route;
+  /** How O_DIRECT reads what the page cache may have yet to write. */
+  #cachedReads: Route = "ringNoWait";
+  #cachedStart = 0;
+  #cachedEnd = 0;
+  readonly #misses = new CacheMisses(this);
+  readonly #coalesced = new CoalescedWrites(this);
+
+  constructor(file: RouterOptions) {
+    this.fd = file.fd;
+    this.append = file.append;
+    this.core = file.core;
+    this.loop = file.loop;
+    this.#direct = file.direct;
+    this.#isStream = file.isStream;
+    this.#readOffset = file.readOffset;
+    const { reads, writes } = routesOf(file.core.files, file);
+    this.#reads = reads;
+    this.#writes = writes;
+  }
+
+  /** Whether io_submit waits for the disk with writes, so that the threads make them. */
+  get writesOnThreads(): boolean {
+    return this.#writes === "threads";
+  }
+
+  /**
+   * Begins a transfer, or what is left of it. What goes to the kernel is sent when the event loop
+   * of the context is asked for it.
+   *
+   * @throws {RangeError} If there is no memory
+   */
+  begin(transfer: Transfer): void {
+    transfer.fd = this.fd;
+    transfer.tries = 0;
+    transfer.missed = false;
+    transfer.route = this.#routeOf(transfer);
+    switch (transfer.route) {
+      case "ring":
+        return this.core.submission.queue(transfer);
+      case "ringCopies":
+        return this.loop.budget.queue(transfer);
+      case "ringNoWait":
+        return this.tryWithoutWaiting(transfer);
+      case "threads":
+        return this.sendToThreads(transfer);
+    }
+  }
+
+  #routeOf({ opcode, position, nbytes }: Transfer): Route {
+    if (opcode === IOCB_CMD_PWRITE) return this.#writes;
+    if (opcode !== IOCB_CMD_PREAD) return "ring";
+    const cached = position < this.#cachedEnd && position + nbytes > this.#cachedStart;
+    return cached ? this.#cachedReads : this.#reads;
+  }
+
+  /**
+   * The page cache is about to get these bytes. A read with O_DIRECT makes it write them, and would
+   * wait for that in io_submit. One range is remembered: what is written next begins with a read of
+   * it, or lies elsewhere.
+   */
+  writesCached(start: number, end: number): void {
+    this.#cachedStart = start;
+    this.#cachedEnd = end;
+  }
+
+  /** Has the kernel do it if it need not wait. */
+  tryWithoutWaiting(transfer: Transfer): void {
+    transfer.rwFlags |= RWF_NOWAIT;
+    // With O_DIRECT a device moves the bytes; else io_submit copies what the page cache has.
+    if (this.#direct) this.core.submission.queue(transfer);
+    else this.loop.budget.queue(transfer);
+  }
+
+  /**
+   * A transfer has its result, of the kernel or of a thread. The only place that knows of requests
+   * that would have to wait, and of short reads and short writes.
+   */
+  finished(transfer: Transfer, res: number): void {
+    const { opcode } = transfer;
+    const reads = opcode === IOCB_CMD_PREAD;
+    const mustWait = transfer.route === "ringNoWait" && this.#mustWait(transfer, res, reads);
+    if (mustWait) return;
+    if (res >= 0 && (reads || opcode === IOCB_CMD_PWRITE)) {
+      transfer.advance(res);
+      if (res > 0 && this.#goesOn(transfer, reads)) return;
+      res = transfer.done;
+    }
+    transfer.settle(res);
+  }
+
+  /** Whether a transfer that was not to wait would have had to: it is done in another way then. */
+  #mustWait(transfer: Transfer, res: number, reads: boolean): boolean {
+    const missing = res === -EAGAIN;
+    if (!this.#direct) this.loop.budget.recordMiss(missing);
+    if (missing && reads && !this.#direct) {
+      this.#misses.add(transfer);
+      return true;
+    }
+    if (transfer.tries > 0) this.#misses.found();
+    if (res === -EOPNOTSUPP) this.#giveUpNoWait(reads);
+    else if (!missing) return false;
+    this.sendToThreads(transfer);
+    return true;
+  }
+
+  /** The file system does not know RWF_NOWAIT for such a transfer. */
+  #giveUpNoWait(reads: boolean): void {
+    if (!reads) this.#writes = "threads";
+    else if (this.#direct) this.#cachedReads = "threads";
+    else this.#reads = "threads";
+  }
+
+  /** Continues what came short. */
+  #goesOn(transfer: Transfer, reads: boolean): boolean {
+    if (reads) {
+      // A short read that ends inside a block is the end of the file. One that ends on a block
+      // boundary may not be: read on.
+      const unsure = transfer.done < transfer.enough && transfer.done % this.#readOffset === 0;
+      if (!unsure || this.#isStream || transfer.stopped) return false;
+      this.begin(transfer);
+    } else {
+      // A short write that was not to wait has come to where it would have had to.
+      if (transfer.nbytes === 0 || transfer.route !== "ringNoWait") return false;
+      this.sendToThreads(transfer);
+    }
+    return true;
+  }
+
+  /** Has it made by the threads of `node:fs`. */
+  sendToThreads(transfer: Transfer): void {
+    transfer.route = "threads";
+    transfer.rwFlags &= ~RWF_NOWAIT;
+    if (transfer.opcode === IOCB_CMD_PREAD) threadQuota.begin(transfer);
+    else this.#coalesced.add(transfer);
+  }
+
+  /** Reads by a thread: the disk is waited for there. */
+  readOnThread(transfer: Transfer): void {
+    const start = transfer.address - transfer.base;
+    readOnThread(
+      this.fd,
+      this.memoryOf(transfer),
+      start,
+      transfer.nbytes,
+      transfer.position,
+      (res) => {
+        threadQuota.returned();
+        if (transfer.missed) this.#misses.returned();
+        this.finished(transfer, res);
+        // What the result led to, and what the misses try again, is to be sent.
+        this.loop.flush.ask();
+      },
+    );
+  }
+
+  /** The memory of a transfer in a form that `node:fs` does not copy. */
+  memoryOf({ bytes }: Transfer): Uint8Array<ArrayBuffer> {
+    return this.core.files.alias?.(bytes!) ?? bytes!;
+  }
+}

@@ -1,0 +1,82 @@
+/**
+ * Transfers by the functions of `node:fs` that take a callback: the runtime's own threads do the
+ * work, and the result arrives through the event loop as the kernel would give it.
+ *
+ * @module
+ */
+import { fdatasync, fsync, read, write, writev } from "node:fs";
+import { resultOf } from "../errors/errno_of.ts";
+
+/**
+ * Receives a result: bytes or `-errno`; 0 for a sync. Never called before the function that it was
+ * given to has returned.
+ */
+export type Settle = (res: number) => void;
+
+/** What `node:fs` calls at the end. */
+type Callback = (error: Error | null, count?: number) => void;
+
+/** Reads into `memory` from `start` on; `position` is `null` for a stream. */
+export function readOnThread(
+  fd: number,
+  memory: Uint8Array,
+  start: number,
+  length: number,
+  position: number | null,
+  settle: Settle,
+): void {
+  try {
+    read(fd, memory, start, length, position, callbackOf(settle));
+  } catch (error) {
+    settleRejected(error, settle);
+  }
+}
+
+/** Writes from `memory` from `start` on; `position` is `null` for a stream. */
+export function writeOnThread(
+  fd: number,
+  memory: Uint8Array,
+  start: number,
+  length: number,
+  position: number | null,
+  settle: Settle,
+): void {
+  try {
+    write(fd, memory, start, length, position, callbackOf(settle));
+  } catch (error) {
+    settleRejected(error, settle);
+  }
+}
+
+/** Writes several pieces of memory, one behind the other. */
+export function writevOnThread(
+  fd: number,
+  memories: readonly Uint8Array[],
+  position: number,
+  settle: Settle,
+): void {
+  try {
+    writev(fd, memories, position, callbackOf(settle));
+  } catch (error) {
+    settleRejected(error, settle);
+  }
+}
+
+/** Flushes the written data of a file, and its metadata too unless `kind` is `"fdatasync"`. */
+export function syncOnThread(kind: "fsync" | "fdatasync", fd: number, settle: Settle): void {
+  const sync = kind === "fsync" ? fsync : fdatasync;
+  try {
+    sync(fd, callbackOf(settle));
+  } catch (error) {
+    settleRejected(error, settle);
+  }
+}
+
+function callbackOf(settle: Settle): Callback {
+  return (error, count = 0) => settle(error ? resultOf(error) : count);
+}
+
+/** The runtime rejects some arguments before a thread has seen them: a result like any other. */
+function settleRejected(error: unknown, settle: Settle): void {
+  queueMicrotask(() => settle(resultOf(error)));
+}
