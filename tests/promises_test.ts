@@ -6,27 +6,28 @@ import { testNames } from "./support/test_names.ts";
 const root = new URL("../", import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), "utf8");
 
-/** The rows of the tables: a promise, and what shows it. */
-const rows = read("docs/promises.md").split("\n")
-  .filter((line) => line.startsWith("|") && !/^\| (promise|-+) +\|/.test(line));
+/** The items of the lists: a promise, and below it what shows it. */
+const promises = read("docs/promises.md").split(/\n(?=- |\n)/)
+  .filter((item) => item.startsWith("- "))
+  .map((item) => item.replaceAll(/\s+/g, " "));
 
 /** A test file, and the names of tests in it. */
 const TESTS = /(tests\/[\w/]+\.ts): ((?:"[^"]+"(?:, )?)+)/g;
 
-/** All tests that a row names, with their files. */
-function testsOf(row: string): [file: string, name: string][] {
-  return [...row.matchAll(TESTS)].flatMap(([, file, names]) =>
+/** All tests that a promise names, with their files. */
+function testsOf(promise: string): [file: string, name: string][] {
+  return [...promise.matchAll(TESTS)].flatMap(([, file, names]) =>
     [...names!.matchAll(/"([^"]+)"/g)].map(([, name]): [string, string] => [file!, name!])
   );
 }
 
 test("every promise names tests that are there", () => {
-  assert.ok(rows.length > 50, `${rows.length} promises`);
+  assert.ok(promises.length > 50, `${promises.length} promises`);
   const { scripts } = JSON.parse(read("package.json"));
-  for (const row of rows) {
-    const tests = testsOf(row);
-    const commands = [...row.matchAll(/`npm run ([\w:]+)`/g)];
-    assert.ok(tests.length + commands.length > 0, `nothing shows it: ${row}`);
+  for (const promise of promises) {
+    const tests = testsOf(promise);
+    const commands = [...promise.matchAll(/ - `npm run ([\w:]+)`/g)];
+    assert.ok(tests.length + commands.length > 0, `nothing shows it: ${promise}`);
     for (const [file, name] of tests) {
       assert.ok(existsSync(new URL(file, root)), `no such file: ${file}`);
       assert.ok(testNames(read(file)).has(name), `${file} has no test "${name}"`);
@@ -35,10 +36,10 @@ test("every promise names tests that are there", () => {
   }
 });
 
-test("what is quoted in the tables is the name of a test", () => {
-  for (const row of rows) {
-    const quoted = row.match(/"[^"]+"/g)?.length ?? 0;
-    assert.equal(quoted, testsOf(row).length, `a test without its file: ${row}`);
+test("what is quoted below a promise is the name of a test", () => {
+  for (const promise of promises) {
+    const quoted = promise.match(/"[^"]+"/g)?.length ?? 0;
+    assert.equal(quoted, testsOf(promise).length, `a test without its file: ${promise}`);
   }
 });
 
