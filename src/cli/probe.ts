@@ -1,11 +1,11 @@
 import { release, type } from "node:os";
 import process from "node:process";
+import { runtimeName } from "../../ffi/runtime_name.ts";
 import { choose } from "../choose_kernel.ts";
 import { probeCalls } from "./probe_calls.ts";
 import { probeFile } from "./probe_file.ts";
 import type { ProbeOptions } from "./probe_options.ts";
 import type { ProbeResult } from "./probe_result.ts";
-import { runtimeName } from "./runtime_name.ts";
 
 /**
  * Finds out what works here.

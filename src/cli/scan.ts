@@ -1,11 +1,11 @@
 import { stat } from "node:fs/promises";
 import process from "node:process";
+import { runtimeName } from "../../ffi/runtime_name.ts";
 import { choose, type KernelName } from "../choose_kernel.ts";
 import { AioContext } from "../context/aio_context.ts";
 import type { AioFile } from "../file/aio_file.ts";
 import { open } from "../file/open.ts";
 import { ProgressBar } from "./progress_bar.ts";
-import { runtimeName } from "./runtime_name.ts";
 import type { ScanOptions } from "./scan_options.ts";
 import type { ScanResult } from "./scan_result.ts";
 import { hasWriteAheadLog } from "./sqlite/write_ahead_log.ts";
