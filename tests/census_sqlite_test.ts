@@ -12,7 +12,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import type { Census } from "../src/cli/sqlite/census.ts";
-import type { PageKind } from "../src/cli/sqlite/page_kind.ts";
+import type { PageKind } from "../src/cli/sqlite/page_map.ts";
 import { type Dbstat, readDbstat } from "./support/dbstat.ts";
 import { withoutSqlite } from "./support/sqlite.ts";
 import { type DatabaseOptions, makeDatabase } from "./support/sqlite_fixture.ts";
@@ -32,7 +32,7 @@ function pagesOf(census: Census, kind: PageKind): number[] {
 
 /** Compares page by page; what dbstat does not list must be free or have no place in any tree. */
 function assertAgrees(census: Census, dbstat: Dbstat): void {
-  assert.deepEqual(census.problems.texts, []);
+  assert.deepEqual(census.map.problems, []);
   assert.equal(census.map.pageCount, dbstat.pageCount);
   const differing: string[] = [];
   const outside: PageKind[] = ["freelistTrunk", "freelistLeaf", "pointerMap", "lockByte"];
@@ -128,7 +128,7 @@ test(
     });
     const { freelistTrunk, freelistLeaf, unreferenced, ...others } = before.map.counts();
     assert.equal(unreferenced, 0);
-    assert.deepEqual(after.problems.texts, []);
+    assert.deepEqual(after.map.problems, []);
     assert.deepEqual(after.map.counts(), {
       ...others,
       freelistTrunk: 0,
@@ -143,15 +143,15 @@ test("a freelist that goes in circles ends, with a problem", withoutSqlite, asyn
     const trunks = pagesOf(census, "freelistTrunk");
     for (const trunk of trunks) file.setUint32(offsetOf(trunk), trunks[0]!);
   });
-  assert.match(after.problems.texts.join("\n"), /freelist trunk \d+ is already in use/);
-  assert.match(after.problems.texts.join("\n"), /The header says \d+ free pages, the freelist has/);
+  assert.match(after.map.problems.join("\n"), /freelist trunk \d+ is already in use/);
+  assert.match(after.map.problems.join("\n"), /The header says \d+ free pages, the freelist has/);
 });
 
 test("a freelist trunk that cannot be one is a problem", withoutSqlite, async () => {
   const { after } = await censusAfter((file, census) => {
     file.setUint32(offsetOf(pagesOf(census, "freelistTrunk")[0]!) + 4, 0xffffffff);
   });
-  assert.match(after.problems.texts[0]!, /freelist trunk lists more pages than it can hold$/);
+  assert.match(after.map.problems[0]!, /freelist trunk lists more pages than it can hold$/);
 });
 
 test("an overflow chain that goes in circles ends, with a problem", withoutSqlite, async () => {
@@ -161,7 +161,7 @@ test("an overflow chain that goes in circles ends, with a problem", withoutSqlit
     }
   });
   assert.match(
-    after.problems.texts[0]!,
+    after.map.problems[0]!,
     /^Page \d+: overflow page \d+ is already in use: overflow$/,
   );
   assert.ok(after.map.counts().overflow < before.map.counts().overflow);
@@ -172,7 +172,7 @@ test("an overflow chain that is too short or too long is a problem", withoutSqli
   const short = await censusAfter((file, census) => {
     for (const page of pagesOf(census, "overflow")) file.setUint32(offsetOf(page), 0);
   });
-  const texts = short.after.problems.texts.join("\n");
+  const texts = short.after.map.problems.join("\n");
   assert.match(texts, /^Page \d+: row of the schema cannot be read$/m);
   assert.match(texts, /^Page \d+: overflow chain at \d+ ends after 1 of \d+ pages$/m);
   const long = await censusAfter((file, census) => {
@@ -180,8 +180,8 @@ test("an overflow chain that is too short or too long is a problem", withoutSqli
       if (file.getUint32(offsetOf(page)) === 0) return file.setUint32(offsetOf(page), 1);
     }
   });
-  assert.equal(long.after.problems.count, 1);
-  assert.match(long.after.problems.texts[0]!, /goes on after \d+ pages$/);
+  assert.equal(long.after.map.problemCount, 1);
+  assert.match(long.after.map.problems[0]!, /continues after \d+ pages$/);
 });
 
 test("a tree that goes in circles ends, with a problem", withoutSqlite, async () => {
@@ -190,11 +190,11 @@ test("a tree that goes in circles ends, with a problem", withoutSqlite, async ()
       if (page !== 1) file.setUint32(offsetOf(page) + 8, page);
     }
   });
-  assert.match(after.problems.texts.join("\n"), /child (\d+) is already in use: table interior/);
+  assert.match(after.map.problems.join("\n"), /child (\d+) is already in use: table interior/);
 });
 
 test(
-  "a child that is no page of a b-tree is damaged, one of the other kind a problem",
+  "a child that is not a b-tree page is damaged, one of the other kind a problem",
   withoutSqlite,
   async () => {
     const { before, after } = await censusAfter((file, census) => {
@@ -204,9 +204,9 @@ test(
       file.setUint32(offsetOf(second!), 0x0a000000);
       file.setUint32(offsetOf(second!) + 4, 0x00040000);
     });
-    const texts = after.problems.texts.join("\n");
+    const texts = after.map.problems.join("\n");
     assert.equal(after.map.counts().damaged, 1);
-    assert.match(texts, /child \d+ is no page of a b-tree/);
+    assert.match(texts, /child \d+ is not a b-tree page/);
     assert.match(texts, /child \d+ is of the wrong kind: index page in a table/);
     assert.equal(after.map.counts().tableLeaf, before.map.counts().tableLeaf - 2);
     assert.equal(after.map.counts().indexLeaf, before.map.counts().indexLeaf + 1);
@@ -225,7 +225,7 @@ test(
         bytes[at + row.length] = 1;
       }
     });
-    assert.deepEqual(after.problems.texts, ["Page 1: root 1 is already in use: table interior"]);
+    assert.deepEqual(after.map.problems, ["Page 1: root 1 is already in use: table interior"]);
     assert.equal(after.map.counts().unreferenced, 1);
   },
 );
@@ -239,11 +239,11 @@ test("a file cut in two gives problems and the pages that are left", withoutSqli
   const after = await takeCensus(cut);
   assert.equal(after.map.pageCount, left);
   assert.equal(total(after), left);
-  assert.deepEqual(after.problems.texts.slice(0, 2), [
-    "The file ends with 100 bytes that are no whole page",
+  assert.deepEqual(after.map.problems.slice(0, 2), [
+    "The file ends with 100 bytes that are not a whole page",
     `The header says ${census.map.pageCount} pages, the file has ${left}`,
   ]);
-  assert.match(after.problems.texts.join("\n"), /is not in the file/);
+  assert.match(after.map.problems.join("\n"), /is not in the file/);
 });
 
 test(
@@ -265,8 +265,8 @@ test(
         }
       });
       assert.equal(total(after), before.map.pageCount);
-      assert.ok(after.problems.texts.length <= 100);
-      if (after.problems.count > 0) worse++;
+      assert.ok(after.map.problems.length <= 100);
+      if (after.map.problemCount > 0) worse++;
     }
     assert.ok(worse > 20);
   },

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { progressLine } from "../src/cli/progress_line.ts";
+import { progressLine } from "../src/cli/progress_bar.ts";
 
 const half = { done: 250_000_000, total: 500_000_000, seconds: 2 };
 

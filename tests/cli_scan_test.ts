@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { after, test } from "node:test";
-import type { ScanResult } from "../src/cli/scan_result.ts";
+import type { ScanResult } from "../src/cli/scan.ts";
 import { VERSION } from "../src/version.ts";
 import { choose } from "../src/choose_kernel.ts";
 import { readDbstat } from "./support/dbstat.ts";
@@ -212,22 +212,15 @@ test("what cannot be scanned is said in one line, with exit code 1", async () =>
   await assertFails(["scan", missing], 1, /^kaio: ENOENT: .*missing/);
   await assertFails(["scan", join(makeFile("file", 1), "x")], 1, /^kaio: ENOTDIR: /);
   mkdirSync(join(folder, "folder"));
-  await assertFails(
-    ["scan", join(folder, "folder")],
-    1,
-    /^kaio: Cannot scan a directory: ".*folder"$/m,
-  );
-  await assertFails(
-    ["scan", "/dev/null"],
-    1,
-    /^kaio: Cannot scan what is no regular file: "\/dev\/null"$/m,
-  );
+  const directory = join(folder, "folder");
+  await assertFails(["scan", directory], 1, /^kaio: Not a regular file: ".*folder"$/m);
+  await assertFails(["scan", "/dev/null"], 1, /^kaio: Not a regular file: "\/dev\/null"$/m);
 });
 
 test("a FIFO is refused at once instead of waiting for a writer", async (context) => {
   const path = join(folder, "fifo");
   if (spawnSync("mkfifo", [path]).status !== 0) return context.skip("mkfifo is missing");
-  await assertFails(["scan", path], 1, /^kaio: Cannot scan what is no regular file: /);
+  await assertFails(["scan", path], 1, /^kaio: Not a regular file: /);
 });
 
 test("a call that makes no sense is said in one line, with exit code 2", async () => {

@@ -1,8 +1,8 @@
 /** What `kaio --help` prints. */
-export const HELP: string = `Usage: kaio <command> [options]
+export const HELP = `Usage: kaio <command> [options]
 
 Commands:
-  scan FILE      read every block of a file; census of a SQLite database
+  scan FILE      read every block of a file; count the pages of a SQLite database by type
   probe [PATH]   say what works here and what does not, and why
 
 Options:
@@ -13,7 +13,7 @@ Exit code: 0 done, 1 failed, 2 called wrongly, 130 interrupted
 `;
 
 /** What `kaio scan --help` prints. */
-export const SCAN_HELP: string = `Usage: kaio scan FILE [options]
+export const SCAN_HELP = `Usage: kaio scan FILE [options]
 
 Reads every block of FILE, a regular file, in the order in which the disk delivers them, and says
 how fast that was. If FILE is a SQLite database, it also counts the pages of each kind: it follows
@@ -22,22 +22,21 @@ not right. Nothing is written.
 
 Options:
   --block BYTES    bytes of a read, 1 to 16777216 (default: the page size of a SQLite database,
-                   else 4096); a database is read in whole pages, so a block that is no multiple
-                   of its page size is rounded up to one
-  --depth N        reads in flight at most, 1 to 4096 (default: 64)
-  --no-direct      read through the page cache, not with O_DIRECT
+                   else 4096); a database is read in whole pages, so a block that is not a multiple
+                   of its page size is rounded up
+  --depth N        maximum number of reads in flight, 1 to 4096 (default: 64)
+  --no-direct      read through the page cache, without O_DIRECT
   --json           print one JSON object
   --help           show this text
 
-CPU per read is that of the whole process, the census included.
+CPU per read is that of the whole process, including the page count.
 `;
 
 /** What `kaio probe --help` prints. */
-export const PROBE_HELP: string = `Usage: kaio probe [PATH] [options]
+export const PROBE_HELP = `Usage: kaio probe [PATH] [options]
 
 Says which kernel kaio uses here, and why; what that can do; and with PATH, a file or a block
-device, how it can be read. Everything is tried, on a small file that is made for it and removed;
-PATH is only read.
+device, how it can be read. Everything is tried on a small temporary file; PATH is only read.
 
 Options:
   --json           print one JSON object

@@ -1,13 +1,10 @@
 import process from "node:process";
 import { VERSION } from "../version.ts";
+import { parseProbeOptions, parseScanOptions, UsageError } from "./arguments.ts";
 import { HELP, PROBE_HELP, SCAN_HELP } from "./help.ts";
 import { probe } from "./probe.ts";
-import { parseProbeOptions } from "./probe_options.ts";
-import { probeReport } from "./probe_report.ts";
+import { probeReport, scanReport } from "./report.ts";
 import { scan } from "./scan.ts";
-import { parseScanOptions } from "./scan_options.ts";
-import { scanReport } from "./scan_report.ts";
-import { UsageError } from "./usage_error.ts";
 
 /** The exit code of a program that was ended by SIGINT. */
 const INTERRUPTED = 130;
@@ -21,7 +18,7 @@ const INTERRUPTED = 130;
 export async function main(args: readonly string[]): Promise<number> {
   const controller = new AbortController();
   const interrupt = (): void => controller.abort();
-  // Once: a second one ends the process as ever.
+  // Only the first SIGINT is caught, so a second one ends the process at once.
   process.once("SIGINT", interrupt);
   try {
     process.stdout.write(await run(args, controller.signal));
@@ -35,21 +32,20 @@ export async function main(args: readonly string[]): Promise<number> {
   }
 }
 
-/** Does what is asked; returns what is to be printed. */
-async function run(args: readonly string[], signal: AbortSignal): Promise<string> {
-  const [command, ...rest] = args;
+/** Runs the command and returns what is to be printed. */
+async function run([command, ...args]: readonly string[], signal: AbortSignal): Promise<string> {
   switch (command) {
     case "scan": {
-      if (asksForHelp(rest)) return SCAN_HELP;
-      const options = parseScanOptions(rest);
+      if (asksForHelp(args)) return SCAN_HELP;
+      const options = parseScanOptions(args);
       const result = await scan(options, signal);
       return options.json ? `${JSON.stringify(result)}\n` : scanReport(result);
     }
     case "probe": {
-      if (asksForHelp(rest)) return PROBE_HELP;
-      const options = parseProbeOptions(rest);
-      const result = await probe(options);
-      return options.json ? `${JSON.stringify(result)}\n` : probeReport(result);
+      if (asksForHelp(args)) return PROBE_HELP;
+      const { file, json } = parseProbeOptions(args);
+      const result = await probe(file);
+      return json ? `${JSON.stringify(result)}\n` : probeReport(result);
     }
     case "--help":
       return HELP;
@@ -62,17 +58,17 @@ async function run(args: readonly string[], signal: AbortSignal): Promise<string
   }
 }
 
-/** Behind "--", everything is a name of a file. */
+/** Everything after "--" is the name of a file. */
 function asksForHelp(args: readonly string[]): boolean {
   const end = args.indexOf("--");
   return (end < 0 ? args : args.slice(0, end)).includes("--help");
 }
 
-/** One line that says what went wrong, with the code in front. */
+/** One line that says what went wrong, with the error code in front. */
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  const code = (error as { code?: unknown }).code;
+  const { code } = error as NodeJS.ErrnoException;
   const message = error.message.split("\n", 1)[0]!;
-  if (typeof code !== "string" || !/^E[A-Z0-9]+$/.test(code)) return message;
-  return message.startsWith(code) ? message : `${code}: ${message}`;
+  if (!/^E[A-Z0-9]+$/.test(code ?? "") || message.startsWith(code!)) return message;
+  return `${code}: ${message}`;
 }

@@ -1,21 +1,54 @@
+import { open as openHandle, stat } from "node:fs/promises";
 import { release, type } from "node:os";
 import process from "node:process";
 import { runtimeName } from "../../ffi/runtime_name.ts";
-import { choose } from "../choose_kernel.ts";
-import { probeCalls } from "./probe_calls.ts";
-import { probeFile } from "./probe_file.ts";
-import type { ProbeOptions } from "./probe_options.ts";
-import type { ProbeResult } from "./probe_result.ts";
+import { choose, type KernelName } from "../choose_kernel.ts";
+import type { AioContext } from "../context/aio_context.ts";
+import type { DirectAlignment, Kernel, Limits } from "../kernel.ts";
+import { open } from "../file/open.ts";
+import { type CallFindings, find, type Finding } from "./probe_calls.ts";
+import { probeCalls, probeNowait, withContext } from "./probe_calls.ts";
+
+/** What `kaio probe --json` prints. */
+export interface ProbeResult {
+  /** The runtime and its version. */
+  readonly runtime: string;
+  /** The operating system, its version and the kind of machine. */
+  readonly system: string;
+  /** The kernel that `open` and `AioContext` use here. */
+  readonly kernel: KernelName;
+  /** Why it is not that of the machine. */
+  readonly reason?: string;
+  /** How much of the kernel's account of requests is used, where that can be read. */
+  readonly limits?: Limits;
+  /** What that kernel can do. */
+  readonly calls: CallFindings;
+  /** What it can do with the file, if one was named. */
+  readonly file?: FileResult;
+}
+
+/** What is found out about a file. */
+export interface FileResult {
+  /** The file, as it was given. */
+  readonly path: string;
+  /** Its size in bytes. */
+  readonly size: number;
+  /** Whether a read can bypass the page cache. */
+  readonly direct: Finding;
+  /** The alignments in bytes that this asks for, where the system says so. */
+  readonly alignment?: DirectAlignment;
+  /** Whether a read through the page cache can be submitted so that it does not wait. */
+  readonly nowait: Finding;
+}
 
 /**
  * Finds out what works here.
  *
- * @param options What is asked for.
- * @returns What was found.
+ * @param path The file to try, if any.
  * @throws {Error} If the environment asks for a kernel that cannot be had, or the file cannot be
- * opened.
+ * opened or is neither a regular file nor a block device.
  */
-export async function probe({ path }: ProbeOptions): Promise<ProbeResult> {
+export async function probe(path?: string): Promise<ProbeResult> {
   const { name, kernel, reason } = choose();
   const limits = kernel.limits?.();
   return {
@@ -27,4 +60,29 @@ export async function probe({ path }: ProbeOptions): Promise<ProbeResult> {
     calls: await probeCalls(kernel),
     ...path !== undefined && { file: await probeFile(kernel, path) },
   };
+}
+
+async function probeFile(kernel: Kernel, path: string): Promise<FileResult> {
+  const found = await stat(path);
+  if (!found.isFile() && !found.isBlockDevice()) {
+    throw new Error(`Not a regular file or block device: ${JSON.stringify(path)}`);
+  }
+  let alignment: DirectAlignment | undefined;
+  const tryDirect = async (context: AioContext): Promise<void> => {
+    const file = await open(path, "r", { direct: true, context });
+    try {
+      await file.readAt(0, 1);
+      alignment = kernel.files?.directAlignment?.(file.fd);
+    } finally {
+      await file.close();
+    }
+  };
+  const handle = await openHandle(path);
+  try {
+    const nowait = await probeNowait(kernel, handle.fd, path);
+    const direct = await find(() => withContext(kernel, tryDirect));
+    return { path, size: found.size, nowait, direct, ...alignment && { alignment } };
+  } finally {
+    await handle.close();
+  }
 }

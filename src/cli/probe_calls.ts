@@ -2,35 +2,40 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AioRing } from "../abi/aio_ring.ts";
+import { EAGAIN, EOPNOTSUPP } from "../abi/errno.ts";
 import { POLLOUT } from "../abi/poll.ts";
-import type { AioContext, Ticket } from "../context/aio_context.ts";
+import { RWF_NOWAIT } from "../abi/rw_flags.ts";
+import { AioContext } from "../context/aio_context.ts";
 import { AioError } from "../errors/aio_error.ts";
 import type { Kernel } from "../kernel.ts";
-import { find } from "./finding.ts";
-import type { CallName, Finding } from "./probe_result.ts";
-import { probeNowait } from "./probe_nowait.ts";
-import { withContext } from "./with_context.ts";
 
-/**
- * Finds out what a kernel can do, on a small file that is made for it and removed.
- *
- * @param kernel The kernel.
- * @returns What works.
- */
-export async function probeCalls(kernel: Kernel): Promise<Record<CallName, Finding>> {
+/** Whether something works. */
+export interface Finding {
+  readonly works: boolean;
+  /** Why not. */
+  readonly note?: string;
+}
+
+/** What was found of each call. */
+export type CallFindings = Awaited<ReturnType<typeof probeCalls>>;
+
+/** Tries the calls of a kernel on a small temporary file. */
+export async function probeCalls(kernel: Kernel) {
   const folder = mkdtempSync(join(tmpdir(), "kaio-probe-"));
   const fd = openSync(join(folder, "file"), "w+");
   try {
     writeSync(fd, new Uint8Array(1));
     return {
       io_setup: await find(() => withRawContext(kernel, () => {})),
-      io_submit: await find(() => run(kernel, (aio) => aio.read(fd, new Uint8Array(1)))),
+      io_submit: await find(() => request(kernel, (aio) => aio.read(fd, new Uint8Array(1)))),
       io_pgetevents: await find(() => withRawContext(kernel, (id) => callPgetevents(kernel, id))),
-      ring: await find(() => withRawContext(kernel, (id) => lookAtRing(kernel, id))),
-      eventfd: await find(() => makeWakeup(kernel).close()),
-      FSYNC: await find(() => run(kernel, (aio) => aio.fsync(fd))),
-      FDSYNC: await find(() => run(kernel, (aio) => aio.fdatasync(fd))),
-      POLL: await find(() => pollEventfd(kernel)),
+      ring: await find(() => withRawContext(kernel, (id) => checkRing(kernel, id))),
+      eventfd: await find(() => withWakeup(kernel, () => {})),
+      FSYNC: await find(() => request(kernel, (aio) => aio.fsync(fd))),
+      FDSYNC: await find(() => request(kernel, (aio) => aio.fdatasync(fd))),
+      POLL: await find(() =>
+        withWakeup(kernel, (wakeup) => request(kernel, (aio) => aio.poll(wakeup, POLLOUT)))
+      ),
       RWF_NOWAIT: await probeNowait(kernel, fd, tmpdir()),
     };
   } finally {
@@ -39,8 +44,55 @@ export async function probeCalls(kernel: Kernel): Promise<Record<CallName, Findi
   }
 }
 
-function check(result: number, syscall: string): void {
-  if (result < 0) throw new AioError(result, syscall);
+/**
+ * Finds out whether a read can be submitted so that it does not wait for the disk.
+ *
+ * @param kernel The kernel.
+ * @param fd A file opened for reading, through the page cache.
+ * @param path Where the file is, for the note.
+ */
+export function probeNowait(kernel: Kernel, fd: number, path: string): Promise<Finding> {
+  const read = (aio: AioContext) => aio.read(fd, new Uint8Array(1), { flags: RWF_NOWAIT });
+  return find(() =>
+    request(kernel, read).catch((error: AioError) => {
+      // EAGAIN is how the kernel says that the read would have to wait.
+      if (error.errno === -EAGAIN) return;
+      if (error.errno !== -EOPNOTSUPP) throw error;
+      if (kernel.files?.blocksFor(fd) === "nothing") throw new Error("not needed, as io_submit never waits here");
+      throw new Error(`not on the file system of ${path}`);
+    })
+  );
+}
+
+/** Tries something: it works unless `action` throws. */
+export async function find(action: () => unknown): Promise<Finding> {
+  try {
+    await action();
+    return { works: true };
+  } catch (error) {
+    return { works: false, note: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** Does something with a context for one request. Node 22 cannot parse `await using`. */
+export async function withContext(
+  kernel: Kernel,
+  action: (aio: AioContext) => Promise<void>,
+): Promise<void> {
+  const aio = new AioContext({ kernel, entries: 1 });
+  try {
+    await action(aio);
+  } finally {
+    await aio[Symbol.asyncDispose]();
+  }
+}
+
+/** Does one request. */
+function request(kernel: Kernel, queue: (aio: AioContext) => void): Promise<void> {
+  return withContext(kernel, async (aio) => {
+    queue(aio);
+    for await (const { error } of aio) if (error) throw error;
+  });
 }
 
 function withRawContext(kernel: Kernel, action: (id: number) => void): void {
@@ -53,12 +105,14 @@ function withRawContext(kernel: Kernel, action: (id: number) => void): void {
   }
 }
 
-/** Does one request. */
-function run(kernel: Kernel, queue: (aio: AioContext) => Ticket): Promise<void> {
-  return withContext(kernel, async (aio) => {
-    queue(aio);
-    for await (const { error } of aio) if (error) throw error;
-  });
+async function withWakeup(kernel: Kernel, action: (fd: number) => unknown): Promise<void> {
+  const wakeup = kernel.wakeup?.(() => {});
+  if (wakeup === undefined) throw new Error("this kernel has none");
+  try {
+    await action(wakeup.fd);
+  } finally {
+    wakeup.close();
+  }
 }
 
 function callPgetevents(kernel: Kernel, id: number): void {
@@ -67,22 +121,11 @@ function callPgetevents(kernel: Kernel, id: number): void {
   free();
 }
 
-function lookAtRing(kernel: Kernel, id: number): void {
-  if (!new AioRing(kernel, id).usable) {
-    throw new Error("its layout is not known: completions are taken by io_getevents");
-  }
+function checkRing(kernel: Kernel, id: number): void {
+  if (new AioRing(kernel, id).usable) return;
+  throw new Error("its layout is not known: completions are taken by io_getevents");
 }
 
-function makeWakeup(kernel: Kernel): NonNullable<ReturnType<NonNullable<Kernel["wakeup"]>>> {
-  if (kernel.wakeup === undefined) throw new Error("this kernel has none");
-  return kernel.wakeup(() => {});
-}
-
-async function pollEventfd(kernel: Kernel): Promise<void> {
-  const wakeup = makeWakeup(kernel);
-  try {
-    await run(kernel, (aio) => aio.poll(wakeup.fd, POLLOUT));
-  } finally {
-    wakeup.close();
-  }
+function check(result: number, syscall: string): void {
+  if (result < 0) throw new AioError(result, syscall);
 }

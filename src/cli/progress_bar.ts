@@ -1,5 +1,4 @@
 import process from "node:process";
-import { progressLine } from "./progress_line.ts";
 
 /** The bytes between two looks at the clock. */
 const STRIDE = 256 * 1024;
@@ -7,16 +6,20 @@ const STRIDE = 256 * 1024;
 const INTERVAL = 100;
 /** The width of a terminal that does not say how wide it is. */
 const DEFAULT_COLUMNS = 80;
+/** The longest bar; beyond that it shows nothing more. */
+const MAXIMUM_BAR = 60;
+/** A shorter bar is left out. */
+const MINIMUM_BAR = 8;
 
 /**
  * A progress bar on standard error: one line, drawn at most ten times a second. Nothing is drawn
- * where standard error is no terminal. The cursor stays visible and stays at the beginning of the
+ * where standard error is not a terminal. The cursor stays visible and stays at the beginning of the
  * line, so there is nothing to put right if the process is ended.
  */
 export class ProgressBar {
   #total: number;
   #done = 0;
-  #nextLook: number = STRIDE;
+  #nextLook: number;
   #began: number = performance.now();
   #nextDrawing: number = this.#began + INTERVAL;
   #shown = false;
@@ -25,14 +28,10 @@ export class ProgressBar {
   /** @param total All bytes to come. */
   constructor(total: number) {
     this.#total = total;
-    if (!process.stderr.isTTY || process.env.TERM === "dumb") this.#nextLook = Infinity;
+    this.#nextLook = process.stderr.isTTY && process.env.TERM !== "dumb" ? STRIDE : Infinity;
   }
 
-  /**
-   * Counts bytes as done, and draws if it is time.
-   *
-   * @param bytes The bytes done since the last call.
-   */
+  /** Counts more bytes as done, and draws if it is time. */
   advance(bytes: number): void {
     this.#done += bytes;
     if (this.#done < this.#nextLook) return;
@@ -50,11 +49,8 @@ export class ProgressBar {
   #draw(now: number): void {
     this.#nextDrawing = now + INTERVAL;
     this.#shown = true;
-    const progress = {
-      done: this.#done,
-      total: this.#total,
-      seconds: (now - this.#began) / 1000,
-    };
+    const seconds = (now - this.#began) / 1000;
+    const progress = { done: this.#done, total: this.#total, seconds };
     // A line as wide as the terminal would make some terminals go to the next.
     const width = (process.stderr.columns || DEFAULT_COLUMNS) - 1;
     process.stderr.write(`\r${progressLine(progress, width, this.#blocks)}\x1b[K\r`);
@@ -65,4 +61,46 @@ export class ProgressBar {
 function showsBlocks(): boolean {
   const { LC_ALL, LC_CTYPE, LANG } = process.env;
   return /utf-?8/i.test(LC_ALL || LC_CTYPE || LANG || "");
+}
+
+/**
+ * One line that shows how much of a job is done: percent, a bar, speed and the remaining time. Where
+ * the terminal is too narrow, the bar is left out first, then the figures.
+ *
+ * @param progress The bytes done, all bytes (above 0), and the seconds since the beginning.
+ * @param width The columns that the line may take.
+ * @param blocks Whether the terminal can show block characters.
+ * @returns The line, at most `width` characters.
+ */
+export function progressLine(
+  { done, total, seconds }: { done: number; total: number; seconds: number },
+  width: number,
+  blocks: boolean,
+): string {
+  const fraction = Math.min(done / total, 1);
+  const speed = seconds > 0 ? done / seconds : 0;
+  const percent = `${Math.floor(fraction * 100)} %`.padStart(5);
+  const figures = `${(speed / 1e6).toFixed(1)} MB/s  ETA ${duration((total - done) / speed)}`;
+  const room = Math.min(width - percent.length - figures.length - 4, MAXIMUM_BAR);
+  if (room >= MINIMUM_BAR) return `${percent}  ${bar(fraction, room, blocks)}  ${figures}`;
+  const narrow = `${percent}  ${figures}`;
+  return narrow.length <= width ? narrow : percent.slice(0, Math.max(width, 0));
+}
+
+const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
+
+function bar(fraction: number, width: number, blocks: boolean): string {
+  const eighths = Math.floor(fraction * width * 8);
+  const full = Math.floor(eighths / 8);
+  if (!blocks) return "#".repeat(full).padEnd(width, ".");
+  return ("█".repeat(full) + EIGHTHS[eighths % 8]).padEnd(width, "░");
+}
+
+function duration(seconds: number): string {
+  if (!Number.isFinite(seconds)) return "--:--";
+  const whole = Math.ceil(seconds);
+  const minutes = Math.floor(whole / 60) % 60;
+  const rest = String(whole % 60).padStart(2, "0");
+  const hours = Math.floor(whole / 3600);
+  return hours > 0 ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
 }

@@ -5,14 +5,52 @@ import { choose, type KernelName } from "../choose_kernel.ts";
 import { AioContext } from "../context/aio_context.ts";
 import type { AioFile } from "../file/aio_file.ts";
 import { open } from "../file/open.ts";
+import type { ScanOptions } from "./arguments.ts";
 import { ProgressBar } from "./progress_bar.ts";
-import type { ScanOptions } from "./scan_options.ts";
-import type { ScanResult } from "./scan_result.ts";
-import { hasWriteAheadLog } from "./sqlite/write_ahead_log.ts";
-import { Survey } from "./survey.ts";
+import type { Census } from "./sqlite/census.ts";
+import { beginCensus, finishCensus, type SqliteResult } from "./sqlite/take_census.ts";
 
 /** The bytes of a read where neither the user nor a database says otherwise. */
 const DEFAULT_BLOCK = 4096;
+
+/** How fast a file was read. */
+interface Figures {
+  /** The bytes read. */
+  readonly bytes: number;
+  /** How long the scan took, in seconds, without opening the file. */
+  readonly seconds: number;
+  /** The blocks read; one read each. */
+  readonly reads: number;
+  /** Millions of bytes per second. */
+  readonly megabytesPerSecond: number;
+  /** Blocks per second. */
+  readonly readsPerSecond: number;
+  /**
+   * CPU time of the whole process during the scan, user and system, in microseconds per block,
+   * including the census of a SQLite database.
+   */
+  readonly cpuMicrosecondsPerRead: number;
+}
+
+/** What `kaio scan --json` prints. */
+export interface ScanResult extends Figures {
+  /** The file, as it was given. */
+  readonly file: string;
+  /** Whether the reads bypassed the page cache (O_DIRECT). */
+  readonly direct: boolean;
+  /** The bytes of a read. */
+  readonly block: number;
+  /** Maximum number of reads in flight. */
+  readonly depth: number;
+  /** The kernel that did the reads. */
+  readonly kernel: KernelName;
+  /** The runtime and its version. */
+  readonly runtime: string;
+  /** What the reader of the figures should know. */
+  readonly notes: readonly string[];
+  /** The census, if the file is a SQLite database. */
+  readonly sqlite?: SqliteResult;
+}
 
 /**
  * Reads every block of a file in completion order, and takes the census of a SQLite database on
@@ -21,31 +59,23 @@ const DEFAULT_BLOCK = 4096;
  * @param options What is asked for.
  * @param signal Ends the scan.
  * @returns The figures.
- * @throws {Error} If the file cannot be opened or read, or is no regular file; `signal.reason` if
+ * @throws {Error} If the file cannot be opened or read, or is not a regular file; `signal.reason` if
  * the signal is aborted.
  */
 export async function scan(options: ScanOptions, signal: AbortSignal): Promise<ScanResult> {
-  await checkRegular(options.file);
+  const { file: path, depth } = options;
+  // Opening a FIFO would wait for a writer, and a device does not say how long it is.
+  if (!(await stat(path)).isFile()) throw new Error(`Not a regular file: ${JSON.stringify(path)}`);
   const { name: kernel, reason, asked } = choose();
-  const result = await scanWith(kernel, options, signal);
   const notes = reason === undefined || asked ? [] : [`Linux AIO was not used: ${reason}`];
-  return { ...result, kernel, notes: [...notes, ...result.notes] };
-}
-
-type FileResult = Omit<ScanResult, "kernel">;
-
-async function scanWith(
-  kernel: KernelName,
-  options: ScanOptions,
-  signal: AbortSignal,
-): Promise<FileResult> {
-  // One of its own: the context that files share would not let every depth be in flight
-  const context = new AioContext({ entries: options.depth, kernel });
+  // The context that files share may have fewer entries than the depth.
+  const context = new AioContext({ entries: depth, kernel });
   try {
-    const direct = options.direct ? "try" : false;
-    const file = await open(options.file, "r", { direct, context });
+    const file = await open(path, "r", { direct: options.direct ? "try" : false, context });
     try {
-      return await scanFile(file, options, signal);
+      const { direct } = file;
+      const result = await scanFile(file, options, notes, signal);
+      return { file: path, ...result, direct, depth, kernel, runtime: runtimeName(), notes };
     } finally {
       await file.close();
     }
@@ -56,71 +86,30 @@ async function scanWith(
 
 async function scanFile(
   file: AioFile,
-  options: ScanOptions,
+  { file: path, block: asked, depth }: ScanOptions,
+  notes: string[],
   signal: AbortSignal,
-): Promise<FileResult> {
+): Promise<Figures & Pick<ScanResult, "block" | "sqlite">> {
   const { size } = await file.stat();
-  const notes: string[] = [];
-  const survey = await Survey.begin(file, size, notes, signal);
-  const block = blockSize(options.block, survey?.pageSize ?? 1, notes);
-  const figures = await readAll(file, { size, block, depth: options.depth, signal }, survey);
-  // Had it become so during the scan itself, that would have failed.
-  if (figures.bytes < size) throw new Error("The file became shorter before the scan");
-  const sqlite = await survey?.finish(notes);
-  if (sqlite !== undefined && await hasWriteAheadLog(options.file)) {
-    notes.push("There is a write-ahead log: the census is of the main file only");
-  }
-  return {
-    file: options.file,
-    ...figures,
-    direct: file.direct,
-    block,
-    depth: options.depth,
-    runtime: runtimeName(),
-    notes,
-    ...sqlite === undefined ? {} : { sqlite },
-  };
-}
-
-/** Opening a FIFO would wait for a writer, and a device does not say how long it is. */
-async function checkRegular(path: string): Promise<void> {
-  const found = await stat(path);
-  if (found.isFile()) return;
-  const what = found.isDirectory() ? "a directory" : "what is no regular file";
-  throw new Error(`Cannot scan ${what}: ${JSON.stringify(path)}`);
-}
-
-/** The bytes of a read: for a database, whole pages. */
-function blockSize(asked: number | undefined, pageSize: number, notes: string[]): number {
-  const wanted = asked ?? (pageSize === 1 ? DEFAULT_BLOCK : pageSize);
-  const block = Math.ceil(wanted / pageSize) * pageSize;
+  const census = await beginCensus(file, size, notes, signal);
+  const pageSize = census?.header.pageSize;
+  const wanted = asked ?? pageSize ?? DEFAULT_BLOCK;
+  const block = Math.ceil(wanted / (pageSize ?? 1)) * (pageSize ?? 1);
   if (block !== wanted) {
     notes.push(`The block of ${wanted} bytes became ${block}: the census needs whole pages`);
   }
-  return block;
+  const range = { blockSize: block, depth, start: 0, end: size, signal };
+  const figures = await readAll(file.scan({ ...range, order: "completion" }), size, census);
+  // A file that is truncated during the scan fails a read instead.
+  if (figures.bytes < size) throw new Error("The file became shorter before the scan");
+  if (census === undefined) return { ...figures, block };
+  return { ...figures, block, sqlite: await finishCensus(census, file, path, notes, signal) };
 }
-
-interface Reading {
-  size: number;
-  block: number;
-  depth: number;
-  signal: AbortSignal;
-}
-
-type Figures = Pick<
-  ScanResult,
-  | "bytes"
-  | "seconds"
-  | "reads"
-  | "megabytesPerSecond"
-  | "readsPerSecond"
-  | "cpuMicrosecondsPerRead"
->;
 
 async function readAll(
-  file: AioFile,
-  { size, block, depth, signal }: Reading,
-  survey: Survey | undefined,
+  blocks: ReturnType<AioFile["scan"]>,
+  size: number,
+  census: Census | undefined,
 ): Promise<Figures> {
   const bar = new ProgressBar(size);
   const cpu = process.cpuUsage();
@@ -128,10 +117,8 @@ async function readAll(
   let bytes = 0;
   let reads = 0;
   try {
-    const order = "completion";
-    const blocks = file.scan({ blockSize: block, depth, start: 0, end: size, order, signal });
     for await (const item of blocks) {
-      survey?.add(item.position, item.bytes);
+      census?.addBlock(item.position, item.bytes);
       bytes += item.bytes.length;
       reads++;
       bar.advance(item.bytes.length);
@@ -139,14 +126,15 @@ async function readAll(
   } finally {
     bar.clear();
   }
-  const seconds = (performance.now() - began) / 1000;
+  // At least a microsecond: a clock that stands still must not give NaN for an empty file.
+  const seconds = Math.max(performance.now() - began, 1e-3) / 1000;
   const { user, system } = process.cpuUsage(cpu);
   return {
     bytes,
     seconds,
     reads,
-    megabytesPerSecond: reads === 0 ? 0 : bytes / 1e6 / seconds,
-    readsPerSecond: reads === 0 ? 0 : reads / seconds,
+    megabytesPerSecond: bytes / 1e6 / seconds,
+    readsPerSecond: reads / seconds,
     cpuMicrosecondsPerRead: reads === 0 ? 0 : (user + system) / reads,
   };
 }

@@ -1,4 +1,4 @@
-import type { PageKind } from "../../src/cli/sqlite/page_kind.ts";
+import type { PageKind } from "../../src/cli/sqlite/page_map.ts";
 import { openSqlite } from "./sqlite.ts";
 
 /** What SQLite itself says of the pages of a database. */

@@ -1,9 +1,6 @@
 import { open } from "../../mod.ts";
-import { addBlock } from "../../src/cli/sqlite/add_block.ts";
-import { Census } from "../../src/cli/sqlite/census.ts";
-import { claimFreelist } from "../../src/cli/sqlite/claim_freelist.ts";
-import { parseHeader } from "../../src/cli/sqlite/header.ts";
-import { schemaRoots } from "../../src/cli/sqlite/schema_roots.ts";
+import type { Census } from "../../src/cli/sqlite/census.ts";
+import { beginCensus } from "../../src/cli/sqlite/take_census.ts";
 
 /**
  * Takes the census of a database as `kaio scan` does, and gives it page by page.
@@ -15,21 +12,17 @@ import { schemaRoots } from "../../src/cli/sqlite/schema_roots.ts";
 export async function takeCensus(path: string, pagesPerBlock = 1): Promise<Census> {
   const file = await open(path, "r", { direct: "try" });
   try {
+    const { signal } = new AbortController();
     const { size } = await file.stat();
-    const header = parseHeader(await file.readAt(0, 100));
-    const { pageSize } = header;
-    const census = new Census(header, size);
-    const readPage = (page: number): Promise<Uint8Array> =>
-      file.readAt((page - 1) * pageSize, pageSize);
-    await claimFreelist(census, readPage);
-    const roots = await schemaRoots(census, readPage);
+    const census = await beginCensus(file, size, [], signal);
+    if (census === undefined) throw new Error("Not a SQLite database");
     const blocks = file.scan({
-      blockSize: pageSize * pagesPerBlock,
+      blockSize: census.header.pageSize * pagesPerBlock,
       depth: 64,
       order: "completion",
     });
-    for await (const { position, bytes } of blocks) addBlock(census, position, bytes);
-    census.finish(roots);
+    for await (const { position, bytes } of blocks) census.addBlock(position, bytes);
+    census.finish();
     return census;
   } finally {
     await file.close();

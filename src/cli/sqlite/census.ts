@@ -1,90 +1,96 @@
-import { uint32 } from "./big_endian.ts";
-import { type DatabaseHeader, HEADER_LENGTH } from "./header.ts";
+import { type DatabaseHeader, HEADER_LENGTH, isPointerMapPage, lockBytePage } from "./header.ts";
 import { LinkStore } from "./link_store.ts";
-import { lockBytePage } from "./lock_byte.ts";
-import { INDEX_INTERIOR, INDEX_LEAF, parsePage, TABLE_INTERIOR, TABLE_LEAF } from "./page.ts";
-import type { PageKind } from "./page_kind.ts";
-import { PageLinks } from "./page_links.ts";
+import { uint32 } from "./numbers.ts";
 import { PageMap } from "./page_map.ts";
-import { type PayloadRule, payloadRule } from "./payload.ts";
-import { isPointerMapPage } from "./pointer_map.ts";
-import { Problems } from "./problems.ts";
+import { parseTreePage, type TreeKind } from "./tree_page.ts";
+
+/** The kinds of b-tree pages, in the order of their numbers in memory, from 1. */
+const TREE_KINDS: readonly TreeKind[] = [
+  "tableLeaf",
+  "tableInterior",
+  "indexLeaf",
+  "indexInterior",
+];
 
 /**
- * The census of the pages of a SQLite database by kind, from its pages in any order.
+ * Counts the pages of a SQLite database by kind, from its pages in any order.
  *
  * What a page is cannot be seen on the page alone: free pages keep their old content, and overflow
- * pages have no mark. So {@link Census.add} keeps, of each page that could be one of a b-tree, what
- * it points to, and of every page the four bytes that would be the next page of an overflow chain;
+ * pages have no mark. So {@link Census.add} keeps, of each page that could be a b-tree page, what it
+ * points to, and of every page the four bytes that would be the next page of an overflow chain;
  * {@link Census.finish} then walks from the roots and finds each page that is really in use. That
- * takes 9 bytes of memory a page and 4 for each pointer between pages.
+ * takes 10 bytes of memory for each page and 4 for each pointer between pages.
  */
 export class Census {
-  /** The header of the database. */
   readonly header: DatabaseHeader;
-  /** What is wrong with the database, as far as it is known. */
-  readonly problems: Problems = new Problems();
-  /** What each page is, as far as it is known. */
+  /** What each page is and what is wrong with the database, as far as it is known. */
   readonly map: PageMap;
-  #rule: PayloadRule;
-  #types: Uint8Array;
+  /** The root pages of all tables and indexes, without the schema's own, for `finish`. */
+  roots: readonly number[] = [];
+  /** By page: the place in `TREE_KINDS` of its kind as a b-tree page, from 1; else 0. */
+  #treeKinds: Uint8Array;
+  /** By page: the next page, if it is one of an overflow chain. */
   #next: Uint32Array;
+  /** By page: where its links are in the store; 0 if it has none. */
   #tickets: Uint32Array;
-  #links: PageLinks;
-  #store: LinkStore = new LinkStore();
+  #links: LinkStore = new LinkStore();
 
-  /**
-   * @param header The header of the database.
-   * @param fileSize The size of the file in bytes.
-   */
+  /** @param fileSize The size of the file in bytes. */
   constructor(header: DatabaseHeader, fileSize: number) {
     this.header = header;
     const pageCount = Math.floor(fileSize / header.pageSize);
-    this.map = new PageMap(pageCount, this.problems);
-    this.#rule = payloadRule(header.usableSize);
-    this.#types = new Uint8Array(pageCount + 1);
+    this.map = new PageMap(pageCount);
+    this.#treeKinds = new Uint8Array(pageCount + 1);
     this.#next = new Uint32Array(pageCount + 1);
     this.#tickets = new Uint32Array(pageCount + 1);
-    this.#links = new PageLinks(header.pageSize);
     this.#checkSize(fileSize);
     this.#claimReserved();
   }
 
   /**
-   * Takes note of a page. Pages that are known to be free are passed over, so the freelist is
-   * best claimed before.
+   * Notes the pages of a block. Pages that are known to be free are skipped, so claim the freelist
+   * before. An incomplete page at the end of the file is left out.
    *
-   * @param page The page number, counted from 1.
-   * @param bytes The page; not kept.
+   * @param position Where the block begins in the file, in bytes: a multiple of the page size.
+   * @param bytes The block; not kept.
    */
-  add(page: number, bytes: Uint8Array): void {
-    if (page > this.map.pageCount || this.map.kinds[page] !== 0) return;
+  addBlock(position: number, bytes: Uint8Array): void {
+    const { pageSize } = this.header;
+    let page = position / pageSize + 1;
+    for (let start = 0; start + pageSize <= bytes.length; start += pageSize) {
+      this.#add(page++, bytes.subarray(start, start + pageSize));
+    }
+  }
+
+  #add(page: number, bytes: Uint8Array): void {
+    if (page > this.map.pageCount || this.map.isClaimed(page)) return;
     this.#next[page] = uint32(bytes, 0);
-    const links = this.#links;
-    const type = parsePage(bytes, page === 1 ? HEADER_LENGTH : 0, this.#rule, links);
-    this.#types[page] = type;
-    if (type !== 0 && links.childCount + links.overflowCount > 0) {
-      this.#tickets[page] = this.#store.store(links);
+    const start = page === 1 ? HEADER_LENGTH : 0;
+    const tree = parseTreePage(bytes, start, this.header.usableSize);
+    if (tree === undefined) return;
+    this.#treeKinds[page] = TREE_KINDS.indexOf(tree.kind) + 1;
+    if (tree.children.length + tree.chains.length > 0) {
+      this.#tickets[page] = this.#links.store(tree);
     }
   }
 
   /**
    * Walks the b-trees and overflow chains, once all pages have been added. What is then still
-   * unreferenced in {@link Census.map} is so in the database.
-   *
-   * @param roots The root pages of all tables and indexes, without the schema's own.
+   * unreferenced in {@link Census.map} is unreferenced in the database.
    */
-  finish(roots: Iterable<number>): void {
-    this.#walk(1, 1);
-    for (const root of roots) this.#walk(root, 1);
+  finish(): void {
+    this.#walk(1);
+    for (const root of this.roots) this.#walk(root);
   }
 
   #checkSize(fileSize: number): void {
     const { pageSize, pageCount } = this.header;
     const rest = fileSize % pageSize;
-    if (rest !== 0) this.problems.add(`The file ends with ${rest} bytes that are no whole page`);
+    if (rest !== 0) {
+      this.map.addProblem(`The file ends with ${rest} bytes that are not a whole page`);
+    }
     if (pageCount !== 0 && pageCount !== this.map.pageCount) {
-      this.problems.add(
+      this.map.addProblem(
         `The header says ${pageCount} pages, the file has ${this.map.pageCount}`,
       );
     }
@@ -94,78 +100,55 @@ export class Census {
     const { header, map } = this;
     const lock = lockBytePage(header.pageSize);
     if (lock <= map.pageCount) map.claim(lock, "lockByte", "lock-byte page", 1);
-    if (!header.autoVacuum) return;
-    const last = Math.min(map.pageCount, header.pageCount || map.pageCount);
+    const last = header.autoVacuum ? Math.min(map.pageCount, header.pageCount || Infinity) : 0;
     for (let page = 2; page <= last; page++) {
       if (isPointerMapPage(page, header)) map.claim(page, "pointerMap", "pointer map", 1);
     }
   }
 
   /** Walks one b-tree; the stack holds a page and the page that points to it in turn. */
-  #walk(root: number, from: number): void {
-    const stack = [root, from];
-    const links = this.#links;
-    const isTable = root >= 1 && root <= this.map.pageCount && isTableType(this.#types[root]!);
+  #walk(root: number): void {
+    const stack = [root, 1];
+    const isTable = this.#treeKind(root)?.startsWith("table");
     for (let role = "root"; stack.length > 0; role = "child") {
       const parent = stack.pop()!;
       const page = stack.pop()!;
       if (!this.#claimTreePage(page, role, parent, isTable)) continue;
       if (this.#tickets[page] === 0) continue;
-      this.#store.load(this.#tickets[page]!, links);
-      for (let index = 0; index < links.childCount; index++) {
-        stack.push(links.children[index]!, page);
-      }
-      for (let index = 0; index < links.overflowCount; index++) {
-        this.#followChain(page, links.heads[index]!, links.lengths[index]!);
+      const { children, chains } = this.#links.load(this.#tickets[page]!);
+      for (const child of children) stack.push(child, page);
+      for (let at = 0; at < chains.length; at += 2) {
+        this.#followChain(page, chains[at]!, chains[at + 1]!);
       }
     }
   }
 
-  #claimTreePage(page: number, role: string, parent: number, isTable: boolean): boolean {
-    const type = this.#types[page] ?? 0;
-    const kind = kindOfType(type);
-    if (!this.map.claim(page, kind, role, parent)) return false;
-    if (kind === "damaged") {
-      this.problems.add(`Page ${parent}: ${role} ${page} is no page of a b-tree`);
-    } else if (isTableType(type) !== isTable) {
+  #treeKind(page: number): TreeKind | undefined {
+    return TREE_KINDS[(this.#treeKinds[page] ?? 0) - 1];
+  }
+
+  #claimTreePage(page: number, role: string, parent: number, isTable = false): boolean {
+    const kind = this.#treeKind(page);
+    if (!this.map.claim(page, kind ?? "damaged", role, parent)) return false;
+    if (kind === undefined) {
+      this.map.addProblem(`Page ${parent}: ${role} ${page} is not a b-tree page`);
+    } else if (kind.startsWith("table") !== isTable) {
       const mixed = isTable ? "index page in a table" : "table page in an index";
-      this.problems.add(`Page ${parent}: ${role} ${page} is of the wrong kind: ${mixed}`);
+      this.map.addProblem(`Page ${parent}: ${role} ${page} is of the wrong kind: ${mixed}`);
     }
     return true;
   }
 
   #followChain(from: number, head: number, length: number): void {
+    const chain = `Page ${from}: overflow chain at ${head}`;
     let page = head;
     for (let index = 0; index < length; index++) {
       if (page === 0 && index > 0) {
-        return this.problems.add(
-          `Page ${from}: overflow chain at ${head} ends after ${index} of ${length} pages`,
-        );
+        return this.map.addProblem(`${chain} ends after ${index} of ${length} pages`);
       }
       if (!this.map.claim(page, "overflow", "overflow page", from)) return;
       page = this.#next[page]!;
     }
-    if (page !== 0) {
-      this.problems.add(`Page ${from}: overflow chain at ${head} goes on after ${length} pages`);
-    }
-  }
-}
-
-function isTableType(type: number): boolean {
-  return type === TABLE_LEAF || type === TABLE_INTERIOR;
-}
-
-function kindOfType(type: number): PageKind {
-  switch (type) {
-    case TABLE_LEAF:
-      return "tableLeaf";
-    case TABLE_INTERIOR:
-      return "tableInterior";
-    case INDEX_LEAF:
-      return "indexLeaf";
-    case INDEX_INTERIOR:
-      return "indexInterior";
-    default:
-      return "damaged";
+    if (page !== 0) this.map.addProblem(`${chain} continues after ${length} pages`);
   }
 }

@@ -1,7 +1,11 @@
-import { uint16, uint32 } from "./big_endian.ts";
+import { uint16, uint32 } from "./numbers.ts";
 
 /** The length in bytes of the header at the beginning of every SQLite database. */
-export const HEADER_LENGTH: number = 100;
+export const HEADER_LENGTH = 100;
+
+const HEADER_STRING = "SQLite format 3\0";
+/** Where in the file SQLite takes its locks, in bytes. */
+const PENDING_BYTE = 0x40000000;
 
 /** What the census needs of the database header; see https://www.sqlite.org/fileformat2.html. */
 export interface DatabaseHeader {
@@ -11,64 +15,69 @@ export interface DatabaseHeader {
   readonly usableSize: number;
   /** The pages of the database, or 0 where the header is not to be believed (old writers). */
   readonly pageCount: number;
-  /** The first trunk page of the freelist, or 0 for an empty one. */
+  /** The first trunk page of the freelist, or 0 for an empty list. */
   readonly firstTrunk: number;
   /** The pages of the freelist, trunks and leaves. */
   readonly freelistCount: number;
   /** Whether the database holds pointer-map pages. */
   readonly autoVacuum: boolean;
-  /** Counts the transactions of a database that is not in WAL mode. */
+  /** See {@link changeCounter}. */
   readonly changeCounter: number;
-}
-
-const MAGIC = "SQLite format 3\0";
-
-/**
- * Whether a file begins as a SQLite database does.
- *
- * @param bytes The beginning of the file.
- * @returns Whether all of the header is there, with the header string in front.
- */
-export function isDatabase(bytes: Uint8Array): boolean {
-  if (bytes.length < HEADER_LENGTH) return false;
-  for (let index = 0; index < MAGIC.length; index++) {
-    if (bytes[index] !== MAGIC.charCodeAt(index)) return false;
-  }
-  return true;
 }
 
 /**
  * Reads the header of a SQLite database.
  *
- * @param bytes The first 100 bytes of the file.
- * @returns The fields that the census needs.
+ * @param bytes The first 100 bytes of the file, or fewer if it is shorter.
+ * @returns The fields that the census needs, or `undefined` if the file is not a SQLite database.
  * @throws {RangeError} If no database can have such a page size or so many reserved bytes.
  */
-export function parseHeader(bytes: Uint8Array): DatabaseHeader {
+export function parseHeader(bytes: Uint8Array): DatabaseHeader | undefined {
+  const headerString = String.fromCharCode(...bytes.subarray(0, HEADER_STRING.length));
+  if (bytes.length < HEADER_LENGTH || headerString !== HEADER_STRING) return undefined;
   const stored = uint16(bytes, 16);
   const pageSize = stored === 1 ? 65536 : stored;
   if (pageSize < 512 || (pageSize & (pageSize - 1)) !== 0) {
+    throw new RangeError(`Page size must be a power of two from 512: current value is ${stored}`);
+  }
+  const usableSize = pageSize - bytes[20]!;
+  if (usableSize < 480) {
     throw new RangeError(
-      `Cannot read SQLite header: page size must be a power of two from 512: current value is ${stored}`,
+      `Usable bytes of a page must be 480 or more: current value is ${usableSize}`,
     );
   }
-  const reserved = bytes[20]!;
-  if (pageSize - reserved < 480) {
-    throw new RangeError(
-      `Cannot read SQLite header: a page must keep 480 bytes: reserved bytes are ${reserved} of ${pageSize}`,
-    );
-  }
-  const changeCounter = uint32(bytes, 24);
-  // The page count is only right if the last writer knew that field: it then left the change
-  // counter at 92 as well.
-  const pageCount = changeCounter === uint32(bytes, 92) ? uint32(bytes, 28) : 0;
   return {
     pageSize,
-    usableSize: pageSize - reserved,
-    pageCount,
+    usableSize,
+    // A writer that does not know this field does not copy the change counter to offset 92 either.
+    pageCount: changeCounter(bytes) === uint32(bytes, 92) ? uint32(bytes, 28) : 0,
     firstTrunk: uint32(bytes, 32),
     freelistCount: uint32(bytes, 36),
     autoVacuum: uint32(bytes, 52) !== 0,
-    changeCounter,
+    changeCounter: changeCounter(bytes),
   };
+}
+
+/** Counts the transactions of a database that is not in WAL mode; in its header. */
+export function changeCounter(bytes: Uint8Array): number {
+  return uint32(bytes, 24);
+}
+
+/**
+ * The number of the page that holds the bytes on which SQLite takes its locks, and therefore never
+ * any data. It exists only in a file that is longer than 1 GiB.
+ */
+export function lockBytePage(pageSize: number): number {
+  return PENDING_BYTE / pageSize + 1;
+}
+
+/**
+ * Whether a page is a pointer map: with auto-vacuum, page 2 and every page after as many others as
+ * a map has entries of 5 bytes. A map that would fall on the lock-byte page comes one page later.
+ */
+export function isPointerMapPage(page: number, header: DatabaseHeader): boolean {
+  if (!header.autoVacuum || page < 2) return false;
+  const group = Math.floor(header.usableSize / 5) + 1;
+  const map = page - (page - 2) % group;
+  return page === (map === lockBytePage(header.pageSize) ? map + 1 : map);
 }

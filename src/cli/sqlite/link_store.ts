@@ -1,57 +1,38 @@
-import type { PageLinks } from "./page_links.ts";
+import type { TreePage } from "./tree_page.ts";
 
-/** Numbers in a chunk: more than the links of the largest page. */
-const CHUNK_LENGTH = 1 << 18;
-
-/**
- * Keeps the links of all pages, 4 bytes a number, in chunks: it grows without copying what is
- * there.
- */
+/** Keeps the links of many pages, 4 bytes a number. */
 export class LinkStore {
-  #chunks: Uint32Array[] = [];
-  #used: number = CHUNK_LENGTH;
+  #numbers = new Uint32Array(1024);
+  /** 0 is no ticket, so that number stays unused. */
+  #used = 1;
 
   /**
    * Keeps the links of a page.
    *
-   * @param links The links; copied.
-   * @returns A number above 0 under which {@link LinkStore.load} finds them.
+   * @returns A ticket above 0 for {@link LinkStore.load}.
    */
-  store(links: PageLinks): number {
-    const length = 2 + links.childCount + links.overflowCount * 2;
-    if (this.#used + length > CHUNK_LENGTH) {
-      this.#chunks.push(new Uint32Array(CHUNK_LENGTH));
-      this.#used = 0;
+  store({ children, chains }: TreePage): number {
+    const ticket = this.#used;
+    const first = ticket + 2;
+    this.#used = first + children.length + chains.length;
+    if (this.#used > this.#numbers.length) {
+      const larger = new Uint32Array(this.#used * 2);
+      larger.set(this.#numbers);
+      this.#numbers = larger;
     }
-    const chunk = this.#chunks.at(-1)!;
-    let at = this.#used;
-    this.#used += length;
-    const ticket = (this.#chunks.length - 1) * CHUNK_LENGTH + at + 1;
-    chunk[at++] = links.childCount;
-    chunk[at++] = links.overflowCount;
-    for (let index = 0; index < links.childCount; index++) chunk[at++] = links.children[index]!;
-    for (let index = 0; index < links.overflowCount; index++) {
-      chunk[at++] = links.heads[index]!;
-      chunk[at++] = links.lengths[index]!;
-    }
+    this.#numbers[ticket] = children.length;
+    this.#numbers[ticket + 1] = chains.length;
+    this.#numbers.set(children, first);
+    this.#numbers.set(chains, first + children.length);
     return ticket;
   }
 
-  /**
-   * Gives the links of a page back.
-   *
-   * @param ticket What {@link LinkStore.store} returned.
-   * @param links Takes the links.
-   */
-  load(ticket: number, links: PageLinks): void {
-    const chunk = this.#chunks[Math.floor((ticket - 1) / CHUNK_LENGTH)]!;
-    let at = (ticket - 1) % CHUNK_LENGTH;
-    links.clear();
-    const children = chunk[at++]!;
-    const overflows = chunk[at++]!;
-    for (let index = 0; index < children; index++) links.addChild(chunk[at++]!);
-    for (let index = 0; index < overflows; index++, at += 2) {
-      links.addOverflow(chunk[at]!, chunk[at + 1]!);
-    }
+  /** The links that were stored under a ticket, as views that are valid until the next `store`. */
+  load(ticket: number): { children: Uint32Array; chains: Uint32Array } {
+    const middle = ticket + 2 + this.#numbers[ticket]!;
+    return {
+      children: this.#numbers.subarray(ticket + 2, middle),
+      chains: this.#numbers.subarray(middle, middle + this.#numbers[ticket + 1]!),
+    };
   }
 }

@@ -1,9 +1,22 @@
 /**
- * The length in bytes of the varint at `offset`, 1 to 9.
+ * The numbers of the file format, all big-endian.
  *
- * @param bytes The bytes to read from; what lies beyond them counts as zero.
- * @param offset Where the varint begins, in bytes.
- * @returns The length in bytes.
+ * @module
+ */
+
+/** The unsigned number of 2 bytes at `offset`. */
+export function uint16(bytes: Uint8Array, offset: number): number {
+  return (bytes[offset]! << 8) | bytes[offset + 1]!;
+}
+
+/** The unsigned number of 4 bytes at `offset`. */
+export function uint32(bytes: Uint8Array, offset: number): number {
+  return uint16(bytes, offset) * 65536 + uint16(bytes, offset + 2);
+}
+
+/**
+ * The length in bytes of the varint at `offset`, 1 to 9. What lies beyond `bytes` counts as zero, in
+ * {@link varint} too.
  */
 export function varintLength(bytes: Uint8Array, offset: number): number {
   let length = 1;
@@ -14,10 +27,6 @@ export function varintLength(bytes: Uint8Array, offset: number): number {
 /**
  * The value of the varint at `offset`, read as unsigned. Above 2^53 it is not exact; no length in
  * a sound database comes near that.
- *
- * @param bytes The bytes to read from; what lies beyond them counts as zero.
- * @param offset Where the varint begins, in bytes.
- * @returns The value.
  */
 export function varint(bytes: Uint8Array, offset: number): number {
   let value = 0;

@@ -1,0 +1,140 @@
+/**
+ * The results of the commands as text for people, whole lines each.
+ *
+ * @module
+ */
+import type { FileResult, ProbeResult } from "./probe.ts";
+import type { Finding } from "./probe_calls.ts";
+import type { ScanResult } from "./scan.ts";
+import { PAGE_KINDS, type PageKind } from "./sqlite/page_map.ts";
+import type { SqliteResult } from "./sqlite/take_census.ts";
+
+/** How many problems of a database are listed. */
+const LISTED = 10;
+
+const KERNELS = {
+  linux: "linux: the system calls of this machine",
+  portable: "portable: the same in TypeScript, over node:fs",
+};
+
+/** What is tried of a kernel, where its name alone says too little. */
+const LABELS: Readonly<Record<string, string>> = { ring: "Ring in memory", eventfd: "Wake-ups" };
+
+/** A label and its text. */
+type Row = readonly [label: string, text: string];
+
+/** The result of a scan. */
+export function scanReport(result: ScanResult): string {
+  const { bytes, reads, block, depth, seconds, sqlite, notes } = result;
+  const figures = labelled([[
+    ["File", result.file],
+    ["Read", `${grouped(bytes)} bytes in ${counted(reads, "read")} of ${grouped(block)}`],
+    ["Depth", `${counted(depth, "read")} in flight at most`],
+    ["Direct I/O", result.direct ? "yes" : "no"],
+    ["Time", `${grouped(seconds, 3)} s`],
+    ["Speed", `${grouped(result.megabytesPerSecond, 1)} MB/s`],
+    ["", `${grouped(result.readsPerSecond)} reads/s`],
+    ["CPU", `${grouped(result.cpuMicrosecondsPerRead, 2)} µs per read`],
+    ["Kernel", result.kernel],
+    ["Runtime", result.runtime],
+  ]]);
+  const census = sqlite ? [censusTable(sqlite), problemList(sqlite)] : [];
+  return paragraphs([...figures, ...census, notes.map((note) => `Note: ${note}`)]);
+}
+
+/** What a probe found. */
+export function probeReport(result: ProbeResult): string {
+  const { kernel, reason, limits, runtime, system, calls, file } = result;
+  const taken = limits && `${grouped(limits.aioNr)} of ${grouped(limits.aioMaxNr)} taken`;
+  const why: Row[] = reason === undefined ? [] : [["Why", reason]];
+  return paragraphs(labelled([
+    [
+      ["Kernel", KERNELS[kernel]],
+      ...why,
+      ["Runtime", runtime],
+      ["System", system],
+      ["Requests", taken ?? "unknown: fs.aio-max-nr cannot be read"],
+    ],
+    Object.entries(calls).map(([call, finding]) => [LABELS[call] ?? call, verdict(finding)]),
+    file === undefined ? [] : fileRows(file),
+  ]));
+}
+
+function fileRows({ path, size, direct, alignment, nowait }: FileResult): Row[] {
+  const rows: Row[] = [
+    ["File", path],
+    ["Size", `${grouped(size)} bytes`],
+    ["RWF_NOWAIT", verdict(nowait)],
+    ["O_DIRECT", verdict(direct)],
+  ];
+  if (!direct.works) return rows;
+  if (alignment === undefined) {
+    return [...rows, ["Alignment", "unknown: the system does not say, so kaio takes 4,096 bytes"]];
+  }
+  return [
+    ...rows,
+    ["  memory", `${grouped(alignment.memory)} bytes`],
+    ["  reads", `${grouped(alignment.readOffset)} bytes`],
+    ["  writes", `${grouped(alignment.offset)} bytes`],
+  ];
+}
+
+function verdict({ works, note }: Finding): string {
+  return [works ? "yes" : "no", ...note === undefined ? [] : [note]].join(": ");
+}
+
+function censusTable({ pageSize, pageCount, pages }: SqliteResult): string[] {
+  const row = (label: string, count: number): string[] => [
+    label,
+    grouped(count),
+    `${grouped(pageCount === 0 ? 0 : count / pageCount * 100, 2)} %`,
+    grouped(count * pageSize),
+  ];
+  const { unreferenced, ...others } = PAGE_KINDS;
+  const rows = [
+    ["SQLite pages", "Pages", "Share", "Bytes"],
+    ...Object.entries({ ...others, unreferenced })
+      .filter(([kind]) => pages[kind as PageKind] > 0)
+      .map(([kind, label]) => row(label, pages[kind as PageKind])),
+    row("total", pageCount),
+  ];
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  const lines = rows.map(([label, ...cells]) =>
+    [label!.padEnd(widths[0]!), ...cells.map((cell, at) => cell.padStart(widths[at + 1]!))]
+      .join("   ")
+  );
+  const rule = "-".repeat(lines[0]!.length);
+  return [lines[0]!, rule, ...lines.slice(1, -1), rule, lines.at(-1)!];
+}
+
+function problemList({ problemCount, problems }: SqliteResult): string[] {
+  if (problemCount === 0) return ["No problems found"];
+  const listed = problems.slice(0, LISTED).map((problem) => `  ${problem}`);
+  const rest = problemCount - listed.length;
+  const more = rest > 0 ? [`  and ${grouped(rest)} more`] : [];
+  return [`${counted(problemCount, "problem")} found:`, ...listed, ...more];
+}
+
+/** Lines for rows in paragraphs, with all texts in one column. */
+function labelled(rows: readonly (readonly Row[])[]): string[][] {
+  const width = Math.max(...rows.flat().map(([label]) => label.length)) + 2;
+  return rows.map((rows) => rows.map(([label, text]) => label.padEnd(width) + text));
+}
+
+/** Sets an empty line between paragraphs; those without lines are left out. */
+function paragraphs(paragraphs: readonly (readonly string[])[]): string {
+  return paragraphs
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join("\n") + "\n")
+    .join("\n");
+}
+
+/** A number with a comma at each thousand. */
+function grouped(value: number, digits = 0): string {
+  const fraction = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  return value.toLocaleString("en-US", fraction);
+}
+
+function counted(count: number, noun: string): string {
+  return `${grouped(count)} ${noun}${count === 1 ? "" : "s"}`;
+}
