@@ -6,6 +6,7 @@ import process from "node:process";
 import { after, test } from "node:test";
 import type { ProbeResult } from "../src/cli/probe.ts";
 import { CLI, runCli, runProgram } from "./support/run_cli.ts";
+import { RUNTIME } from "./support/file_script.ts";
 import { kernelName, real } from "./support/real_kernel.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "kaio-cli-"));
@@ -44,11 +45,11 @@ test("--json prints one object with what works", async () => {
   assert.match(result.runtime, /^(Bun|Deno|Node\.js) \d+\.\d+\.\d+/);
   assert.match(result.system, /^\w+ \S+ \w+$/);
   assert.equal(result.limits?.aioMaxNr, real.limits()?.aioMaxNr);
-  assert.deepEqual(Object.keys(result.calls), CALLS);
+  assert.deepEqual(Object.keys(result.calls!), CALLS);
   for (const call of CALLS) {
     // The file system of the temporary folder may not know it
     if (call === "RWF_NOWAIT") continue;
-    assert.deepEqual(result.calls[call], { works: true }, call);
+    assert.deepEqual(result.calls?.[call], { works: true }, call);
   }
   assert.equal(result.file, undefined);
 });
@@ -58,7 +59,7 @@ test("why it is not the kernel of the machine is said", async () => {
   assert.equal(reason === undefined, kernel === "linux");
   if (kernel === "linux") return;
   assert.match(reason!, /KAIO_KERNEL|FFI/);
-  assert.match(calls.RWF_NOWAIT.note!, /not needed/);
+  assert.match(calls!.RWF_NOWAIT.note!, /not needed/);
 });
 
 test("of a file, its size and how it can be read are said", async () => {
@@ -103,25 +104,47 @@ test("the table has a line for each thing, set under each other", async () => {
   assert.ok([...stdout].every((character) => character >= " " || character === "\n"));
 });
 
-test("a kernel that was asked for and is not there ends it", async () => {
+/** The command without FFI, where the runtime has a flag for that. */
+const WITHOUT_FFI = {
+  deno: CLI.toSpliced(1, 2, "run", "--deny-ffi", "-A"),
+  node: CLI.toSpliced(1, 0, "--no-experimental-ffi"),
+  bun: undefined,
+}[RUNTIME];
+
+test("a kernel that was asked for and cannot be used is said, with exit code 1", {
+  skip: WITHOUT_FFI ? false : "no FFI that could be taken away",
+}, async () => {
+  const command = ["env", "KAIO_KERNEL=linux", ...WITHOUT_FFI!, "probe"];
+  const text = await runProgram(command);
+  assert.deepEqual([text.code, text.stderr], [1, ""]);
+  assert.match(text.stdout, /^Kernel +none: .*\nWhy +Cannot use .* KAIO_KERNEL=linux .*FFI.*\n/);
+  assert.doesNotMatch(text.stdout, /io_submit/);
+  const json = await runProgram([...command, "--json"]);
+  assert.equal(json.code, 1);
+  const { kernel, reason, calls } = JSON.parse(json.stdout) as ProbeResult;
+  assert.deepEqual([kernel, calls], [undefined, undefined]);
+  assert.match(reason!, /FFI/);
+});
+
+test("an unknown name of a kernel is an error", async () => {
   const { code, stdout, stderr } = await runProgram(["env", "KAIO_KERNEL=other", ...CLI, "probe"]);
-  assert.deepEqual([code, stdout], [1, ""]);
+  assert.deepEqual([code, stdout], [2, ""]);
   assert.match(stderr, /^kaio: Cannot choose kernel: KAIO_KERNEL .*"linux" or "portable".*\n$/);
 });
 
-test("what is no file is refused, and what is not there", async () => {
+test("what is neither a file nor a block device is refused", async () => {
   const directory = await runCli(["probe", folder]);
-  assert.deepEqual([directory.code, directory.stdout], [1, ""]);
+  assert.deepEqual([directory.code, directory.stdout], [2, ""]);
   assert.match(directory.stderr, /^kaio: Not a regular file or block device: .*\n$/);
   const missing = await runCli(["probe", join(folder, "missing")]);
-  assert.deepEqual([missing.code, missing.stdout], [1, ""]);
+  assert.deepEqual([missing.code, missing.stdout], [2, ""]);
   assert.match(missing.stderr, /^kaio: ENOENT: .*missing.*\n$/);
   if (process.platform !== "linux") return;
   const device = await runCli(["probe", "/dev/null"]);
   assert.match(device.stderr, /^kaio: Not a regular file or block device: "\/dev\/null"\n$/);
 });
 
-test("wrong arguments are told, with exit code 2", async () => {
+test("wrong arguments are named, with exit code 2", async () => {
   for (const args of [["a", "b"], ["--depth", "1"], [""]]) {
     const { code, stdout, stderr } = await runCli(["probe", ...args]);
     assert.deepEqual([code, stdout], [2, ""], args.join(" "));

@@ -34,6 +34,7 @@ function makeHole(name: string, length: number): string {
   return path;
 }
 
+/** The result of a scan that found no problems. */
 async function scanJson(...args: string[]): Promise<ScanResult> {
   const { code, stdout, stderr } = await runCli(["scan", "--json", ...args]);
   assert.equal(stderr, "");
@@ -148,20 +149,19 @@ test(
   },
 );
 
-test(
-  "what is wrong with a database is listed, and the exit code stays 0",
-  withoutSqlite,
-  async () => {
-    const path = join(folder, "cut.db");
-    makeDatabase(path, { size: 1_000_000, pageSize: 1024 });
-    truncateSync(path, 100 * 1024);
-    const { code, stdout } = await runCli(["scan", path]);
-    assert.equal(code, 0);
-    assert.match(stdout, /^[\d,]+ problems found:$/m);
-    assert.match(stdout, /^ {2}The header says \d+ pages, the file has 100$/m);
-    assert.match(stdout, /^ {2}and [\d,]+ more$/m);
-  },
-);
+test("what is wrong with a database is listed, with exit code 1", withoutSqlite, async () => {
+  const path = join(folder, "cut.db");
+  makeDatabase(path, { size: 1_000_000, pageSize: 1024 });
+  truncateSync(path, 100 * 1024);
+  const { code, stdout, stderr } = await runCli(["scan", path]);
+  assert.deepEqual([code, stderr], [1, ""]);
+  assert.match(stdout, /^[\d,]+ problems found:$/m);
+  assert.match(stdout, /^ {2}The header says \d+ pages, the file has 100$/m);
+  assert.match(stdout, /^ {2}and [\d,]+ more$/m);
+  const json = await runCli(["scan", "--json", path]);
+  assert.equal(json.code, 1);
+  assert.ok((JSON.parse(json.stdout) as ScanResult).sqlite!.problemCount > 0);
+});
 
 test(
   "a write-ahead log beside a database is mentioned",
@@ -198,29 +198,29 @@ test(
   },
 );
 
-/** Fails with one line on standard error and nothing on standard output. */
-async function assertFails(args: string[], code: number, line: RegExp): Promise<void> {
+/** Fails with exit code 2, one line on standard error and nothing on standard output. */
+async function assertFails(args: string[], line: RegExp): Promise<void> {
   const result = await runCli(args);
   assert.match(result.stderr, line);
   assert.match(result.stderr, /^kaio: [^\n]+\n$/);
   assert.equal(result.stdout, "");
-  assert.equal(result.code, code);
+  assert.equal(result.code, 2);
 }
 
-test("what cannot be scanned is said in one line, with exit code 1", async () => {
+test("what cannot be scanned is said in one line, with exit code 2", async () => {
   const missing = join(folder, "missing");
-  await assertFails(["scan", missing], 1, /^kaio: ENOENT: .*missing/);
-  await assertFails(["scan", join(makeFile("file", 1), "x")], 1, /^kaio: ENOTDIR: /);
+  await assertFails(["scan", missing], /^kaio: ENOENT: .*missing/);
+  await assertFails(["scan", join(makeFile("file", 1), "x")], /^kaio: ENOTDIR: /);
   mkdirSync(join(folder, "folder"));
   const directory = join(folder, "folder");
-  await assertFails(["scan", directory], 1, /^kaio: Not a regular file: ".*folder"$/m);
-  await assertFails(["scan", "/dev/null"], 1, /^kaio: Not a regular file: "\/dev\/null"$/m);
+  await assertFails(["scan", directory], /^kaio: Not a regular file: ".*folder"$/m);
+  await assertFails(["scan", "/dev/null"], /^kaio: Not a regular file: "\/dev\/null"$/m);
 });
 
 test("a FIFO is refused at once instead of waiting for a writer", async (context) => {
   const path = join(folder, "fifo");
   if (spawnSync("mkfifo", [path]).status !== 0) return context.skip("mkfifo is missing");
-  await assertFails(["scan", path], 1, /^kaio: Not a regular file: /);
+  await assertFails(["scan", path], /^kaio: Not a regular file: /);
 });
 
 test("a call that makes no sense is said in one line, with exit code 2", async () => {
@@ -240,7 +240,7 @@ test("a call that makes no sense is said in one line, with exit code 2", async (
     [["scan", path, "--depth", "4097"], /--depth must be from 1 to 4096/],
     [["scan", path, "--depth", "1.5"], /--depth must be/],
   ];
-  for (const [args, line] of cases) await assertFails(args, 2, line);
+  for (const [args, line] of cases) await assertFails(args, line);
 });
 
 test("--version is that of the packages", async () => {
@@ -268,7 +268,7 @@ test("--help shows the commands, and the options of a command", async () => {
 });
 
 test("behind -- everything is the name of a file", async () => {
-  await assertFails(["scan", "--", "--help"], 1, /^kaio: ENOENT: .*--help/);
+  await assertFails(["scan", "--", "--help"], /^kaio: ENOENT: .*--help/);
 });
 
 test("SIGINT ends a scan, with exit code 130", async () => {
@@ -288,7 +288,7 @@ test("a file that becomes shorter during the scan fails it", async () => {
     truncateSync(path, 5000);
   });
   assert.match(stderr, /^kaio: ENODATA: [^\n]*shrinking[^\n]*\n$/);
-  assert.deepEqual([code, stdout], [1, ""]);
+  assert.deepEqual([code, stdout], [2, ""]);
 });
 
 test("a terminal gets a progress bar that is gone at the end", async (context) => {

@@ -1,10 +1,5 @@
 import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
 
-/** The command was called in a way that makes no sense. */
-export class UsageError extends Error {
-  override name = "UsageError";
-}
-
 /** What `kaio scan` is asked for; `block` is `undefined` if it is left to kaio. */
 export type ScanOptions = ReturnType<typeof parseScanOptions>;
 
@@ -15,7 +10,7 @@ const MAXIMUM_DEPTH = 4096;
 /**
  * Reads the arguments of `kaio scan`, without the name of the command.
  *
- * @throws {UsageError} If an argument is unknown, missing or out of range.
+ * @throws {Error} If an argument is unknown, missing or out of range.
  */
 export function parseScanOptions(args: readonly string[]) {
   const { file, values } = parse("scan", args, {
@@ -23,7 +18,7 @@ export function parseScanOptions(args: readonly string[]) {
     depth: { type: "string", default: "64" },
     "no-direct": { type: "boolean", default: false },
   });
-  if (file === undefined) throw new UsageError("Cannot scan: FILE is missing");
+  if (file === undefined) throw new Error("Cannot scan: FILE is missing");
   const { block, depth, "no-direct": buffered, json } = values;
   return {
     file,
@@ -37,7 +32,7 @@ export function parseScanOptions(args: readonly string[]) {
 /**
  * Reads the arguments of `kaio probe`, without the name of the command.
  *
- * @throws {UsageError} If an argument is unknown, or there are too many.
+ * @throws {Error} If an argument is unknown, or there are too many.
  */
 export function parseProbeOptions(args: readonly string[]) {
   const { file, values: { json } } = parse("probe", args, {});
@@ -50,26 +45,23 @@ function parse<const Options extends ParseArgsOptionsConfig>(
   args: readonly string[],
   options: Options,
 ) {
-  const json = { type: "boolean", default: false } as const;
-  const all = { ...options, json };
-  let parsed;
-  try {
-    parsed = parseArgs({ args: [...args], allowPositionals: true, options: all });
-  } catch (error) {
-    throw new UsageError((error as Error).message);
-  }
-  const [file, ...more] = parsed.positionals;
-  if (file === "") throw new UsageError(`Cannot ${command}: the name of the file is empty`);
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { ...options, json: { type: "boolean", default: false } as const },
+  });
+  const [file, ...more] = positionals;
+  if (file === "") throw new Error(`Cannot ${command}: the name of the file is empty`);
   if (more.length > 0) {
-    throw new UsageError(`Cannot ${command} more than one file: ${JSON.stringify(more[0])}`);
+    throw new Error(`Cannot ${command} more than one file: ${JSON.stringify(more[0])}`);
   }
-  return { file, values: parsed.values };
+  return { file, values };
 }
 
 function parseNumber(name: string, text: string, maximum: number): number {
   const value = /^[0-9]+$/.test(text) ? Number(text) : 0;
   if (value >= 1 && value <= maximum) return value;
-  throw new UsageError(
+  throw new Error(
     `Cannot scan: ${name} must be from 1 to ${maximum}: current value is ${JSON.stringify(text)}`,
   );
 }

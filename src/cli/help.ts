@@ -9,7 +9,8 @@ Options:
   --help         show this text, or that of a command
   --version      show the version
 
-Exit code: 0 done, 1 failed, 2 called wrongly, 130 interrupted
+Exit code: 0 done, 1 the scan found problems or the probe nothing usable, 2 wrong usage or an error,
+130 interrupted
 `;
 
 /** What `kaio scan --help` prints. */
@@ -18,7 +19,7 @@ export const SCAN_HELP = `Usage: kaio scan FILE [options]
 Reads every block of FILE, a regular file, in the order in which the disk delivers them, and says
 how fast that was. If FILE is a SQLite database, it also counts the pages of each kind: it follows
 the tables and indexes from the schema, their overflow pages and the freelist, and reports what is
-not right. Nothing is written.
+not right; the exit code is then 1. Nothing is written.
 
 Options:
   --block BYTES    bytes of a read, 1 to 16777216 (default: the page size of a SQLite database,
@@ -36,7 +37,8 @@ CPU per read is that of the whole process, including the page count.
 export const PROBE_HELP = `Usage: kaio probe [PATH] [options]
 
 Says which kernel kaio uses here, and why; what that can do; and with PATH, a file or a block
-device, how it can be read. Everything is tried on a small temporary file; PATH is only read.
+device, how it can be read. Everything is tried on a small temporary file; PATH is only read. If no
+kernel can be used, the exit code is 1.
 
 Options:
   --json           print one JSON object

@@ -1,11 +1,15 @@
 import process from "node:process";
 import { VERSION } from "../version.ts";
-import { parseProbeOptions, parseScanOptions, UsageError } from "./arguments.ts";
+import { parseProbeOptions, parseScanOptions } from "./arguments.ts";
 import { HELP, PROBE_HELP, SCAN_HELP } from "./help.ts";
 import { probe } from "./probe.ts";
 import { probeReport, scanReport } from "./report.ts";
 import { scan } from "./scan.ts";
 
+/** The exit codes. */
+const DONE = 0;
+const PROBLEMS = 1;
+const FAILED = 2;
 /** The exit code of a program that was ended by SIGINT. */
 const INTERRUPTED = 130;
 
@@ -13,7 +17,7 @@ const INTERRUPTED = 130;
  * Runs the command.
  *
  * @param args The arguments after the name of the program.
- * @returns The exit code: 0 done, 1 failed, 2 called wrongly, 130 interrupted.
+ * @returns The exit code.
  */
 export async function main(args: readonly string[]): Promise<number> {
   const controller = new AbortController();
@@ -21,40 +25,46 @@ export async function main(args: readonly string[]): Promise<number> {
   // Only the first SIGINT is caught, so a second one ends the process at once.
   process.once("SIGINT", interrupt);
   try {
-    process.stdout.write(await run(args, controller.signal));
-    return 0;
+    const { text, code = DONE } = await run(args, controller.signal);
+    process.stdout.write(text);
+    return code;
   } catch (error) {
     if (controller.signal.aborted) return INTERRUPTED;
     process.stderr.write(`kaio: ${explain(error)}\n`);
-    return error instanceof UsageError ? 2 : 1;
+    return FAILED;
   } finally {
     process.off("SIGINT", interrupt);
   }
 }
 
-/** Runs the command and returns what is to be printed. */
-async function run([command, ...args]: readonly string[], signal: AbortSignal): Promise<string> {
+/** Runs the command and returns what is to be printed, and the exit code if it is not 0. */
+async function run(
+  [command, ...args]: readonly string[],
+  signal: AbortSignal,
+): Promise<{ text: string; code?: number }> {
   switch (command) {
     case "scan": {
-      if (asksForHelp(args)) return SCAN_HELP;
+      if (asksForHelp(args)) return { text: SCAN_HELP };
       const options = parseScanOptions(args);
       const result = await scan(options, signal);
-      return options.json ? `${JSON.stringify(result)}\n` : scanReport(result);
+      const text = options.json ? `${JSON.stringify(result)}\n` : scanReport(result);
+      return { text, code: result.sqlite?.problemCount ? PROBLEMS : DONE };
     }
     case "probe": {
-      if (asksForHelp(args)) return PROBE_HELP;
+      if (asksForHelp(args)) return { text: PROBE_HELP };
       const { file, json } = parseProbeOptions(args);
       const result = await probe(file);
-      return json ? `${JSON.stringify(result)}\n` : probeReport(result);
+      const text = json ? `${JSON.stringify(result)}\n` : probeReport(result);
+      return { text, code: result.calls?.io_submit.works ? DONE : PROBLEMS };
     }
     case "--help":
-      return HELP;
+      return { text: HELP };
     case "--version":
-      return `${VERSION}\n`;
+      return { text: `${VERSION}\n` };
     case undefined:
-      throw new UsageError("Command is missing, see kaio --help");
+      throw new Error("Command is missing, see kaio --help");
     default:
-      throw new UsageError(`Unknown command, see kaio --help: ${JSON.stringify(command)}`);
+      throw new Error(`Unknown command, see kaio --help: ${JSON.stringify(command)}`);
   }
 }
 

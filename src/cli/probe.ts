@@ -2,7 +2,7 @@ import { open as openHandle, stat } from "node:fs/promises";
 import { release, type } from "node:os";
 import process from "node:process";
 import { runtimeName } from "../../ffi/runtime_name.ts";
-import { choose, type KernelName } from "../choose_kernel.ts";
+import { type Choice, choose, type KernelName } from "../choose_kernel.ts";
 import type { AioContext } from "../context/aio_context.ts";
 import type { DirectAlignment, Kernel, Limits } from "../kernel.ts";
 import { open } from "../file/open.ts";
@@ -15,14 +15,14 @@ export interface ProbeResult {
   readonly runtime: string;
   /** The operating system, its version and the kind of machine. */
   readonly system: string;
-  /** The kernel that `open` and `AioContext` use here. */
-  readonly kernel: KernelName;
-  /** Why it is not that of the machine. */
+  /** The kernel that `open` and `AioContext` use here; absent if the requested kernel cannot be used. */
+  readonly kernel?: KernelName;
+  /** Why it is not that of the machine, or why there is none. */
   readonly reason?: string;
   /** How much of the kernel's account of requests is used, where that can be read. */
   readonly limits?: Limits;
   /** What that kernel can do. */
-  readonly calls: CallFindings;
+  readonly calls?: CallFindings;
   /** What it can do with the file, if one was named. */
   readonly file?: FileResult;
 }
@@ -45,15 +45,23 @@ export interface FileResult {
  * Finds out what works here.
  *
  * @param path The file to try, if any.
- * @throws {Error} If the environment asks for a kernel that cannot be had, or the file cannot be
- * opened or is neither a regular file nor a block device.
+ * @throws {TypeError} If the environment names an unknown kernel.
+ * @throws {Error} If the file cannot be opened, or is neither a regular file nor a block device.
  */
 export async function probe(path?: string): Promise<ProbeResult> {
-  const { name, kernel, reason } = choose();
+  const system = `${type()} ${release()} ${process.arch}`;
+  const machine = { runtime: runtimeName(), system };
+  let choice: Choice;
+  try {
+    choice = choose();
+  } catch (error) {
+    if (error instanceof TypeError) throw error;
+    return { ...machine, reason: (error as Error).message };
+  }
+  const { name, kernel, reason } = choice;
   const limits = kernel.limits?.();
   return {
-    runtime: runtimeName(),
-    system: `${type()} ${release()} ${process.arch}`,
+    ...machine,
     kernel: name,
     ...reason !== undefined && { reason },
     ...limits && { limits },

@@ -13,6 +13,7 @@ import type { SqliteResult } from "./sqlite/take_census.ts";
 const LISTED = 10;
 
 const KERNELS = {
+  none: "none: kaio cannot be used here",
   linux: "linux: the system calls of this machine",
   portable: "portable: the same in TypeScript, over node:fs",
 };
@@ -44,18 +45,20 @@ export function scanReport(result: ScanResult): string {
 
 /** What a probe found. */
 export function probeReport(result: ProbeResult): string {
-  const { kernel, reason, limits, runtime, system, calls, file } = result;
-  const taken = limits && `${grouped(limits.aioNr)} of ${grouped(limits.aioMaxNr)} taken`;
+  const { kernel = "none", reason, limits, runtime, system, calls, file } = result;
   const why: Row[] = reason === undefined ? [] : [["Why", reason]];
+  const taken = limits === undefined
+    ? "unknown: fs.aio-max-nr cannot be read"
+    : `${grouped(limits.aioNr)} of ${grouped(limits.aioMaxNr)} taken`;
   return paragraphs(labelled([
     [
       ["Kernel", KERNELS[kernel]],
       ...why,
       ["Runtime", runtime],
       ["System", system],
-      ["Requests", taken ?? "unknown: fs.aio-max-nr cannot be read"],
+      ...calls ? [["Requests", taken] as const] : [],
     ],
-    Object.entries(calls).map(([call, finding]) => [LABELS[call] ?? call, verdict(finding)]),
+    Object.entries(calls ?? {}).map(([call, finding]) => [LABELS[call] ?? call, verdict(finding)]),
     file === undefined ? [] : fileRows(file),
   ]));
 }

@@ -2,15 +2,7 @@ import { type DatabaseHeader, HEADER_LENGTH, isPointerMapPage, lockBytePage } fr
 import { LinkStore } from "./link_store.ts";
 import { uint32 } from "./numbers.ts";
 import { PageMap } from "./page_map.ts";
-import { parseTreePage, type TreeKind } from "./tree_page.ts";
-
-/** The kinds of b-tree pages, in the order of their numbers in memory, from 1. */
-const TREE_KINDS: readonly TreeKind[] = [
-  "tableLeaf",
-  "tableInterior",
-  "indexLeaf",
-  "indexInterior",
-];
+import { parseTreePage, TREE_KINDS, type TreeKind } from "./tree_page.ts";
 
 /**
  * Counts the pages of a SQLite database by kind, from its pages in any order.
@@ -27,8 +19,8 @@ export class Census {
   readonly map: PageMap;
   /** The root pages of all tables and indexes, without the schema's own, for `finish`. */
   roots: readonly number[] = [];
-  /** By page: the place in `TREE_KINDS` of its kind as a b-tree page, from 1; else 0. */
-  #treeKinds: Uint8Array;
+  /** By page: its type, if it can be a b-tree page; else 0. */
+  #types: Uint8Array;
   /** By page: the next page, if it is one of an overflow chain. */
   #next: Uint32Array;
   /** By page: where its links are in the store; 0 if it has none. */
@@ -40,7 +32,7 @@ export class Census {
     this.header = header;
     const pageCount = Math.floor(fileSize / header.pageSize);
     this.map = new PageMap(pageCount);
-    this.#treeKinds = new Uint8Array(pageCount + 1);
+    this.#types = new Uint8Array(pageCount + 1);
     this.#next = new Uint32Array(pageCount + 1);
     this.#tickets = new Uint32Array(pageCount + 1);
     this.#checkSize(fileSize);
@@ -68,7 +60,7 @@ export class Census {
     const start = page === 1 ? HEADER_LENGTH : 0;
     const tree = parseTreePage(bytes, start, this.header.usableSize);
     if (tree === undefined) return;
-    this.#treeKinds[page] = TREE_KINDS.indexOf(tree.kind) + 1;
+    this.#types[page] = bytes[start]!;
     if (tree.children.length + tree.chains.length > 0) {
       this.#tickets[page] = this.#links.store(tree);
     }
@@ -124,7 +116,7 @@ export class Census {
   }
 
   #treeKind(page: number): TreeKind | undefined {
-    return TREE_KINDS[(this.#treeKinds[page] ?? 0) - 1];
+    return TREE_KINDS.get(this.#types[page] ?? 0);
   }
 
   #claimTreePage(page: number, role: string, parent: number, isTable = false): boolean {

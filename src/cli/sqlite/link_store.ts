@@ -20,8 +20,7 @@ export class LinkStore {
       larger.set(this.#numbers);
       this.#numbers = larger;
     }
-    this.#numbers[ticket] = children.length;
-    this.#numbers[ticket + 1] = chains.length;
+    this.#numbers.set([children.length, chains.length], ticket);
     this.#numbers.set(children, first);
     this.#numbers.set(chains, first + children.length);
     return ticket;

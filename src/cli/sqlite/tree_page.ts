@@ -1,17 +1,15 @@
 import { uint16, uint32, varint, varintLength } from "./numbers.ts";
 
-/** The kinds of b-tree pages, by the first byte of the page. */
-const TREE_KINDS = [
+/** The kind of a b-tree page. */
+export type TreeKind = "tableLeaf" | "tableInterior" | "indexLeaf" | "indexInterior";
+
+/** The kind of a b-tree page by its type, the first byte of the page's own header. */
+export const TREE_KINDS: ReadonlyMap<number, TreeKind> = new Map([
   [0x02, "indexInterior"],
   [0x05, "tableInterior"],
   [0x0a, "indexLeaf"],
   [0x0d, "tableLeaf"],
-] as const;
-
-const KIND_OF_TYPE = new Map<number, TreeKind>(TREE_KINDS);
-
-/** The kind of a b-tree page. */
-export type TreeKind = typeof TREE_KINDS[number][1];
+]);
 
 /** A page of a b-tree: what it points to. */
 export interface TreePage {
@@ -39,7 +37,7 @@ export function parseTreePage(
   start: number,
   usableSize: number,
 ): TreePage | undefined {
-  const kind = KIND_OF_TYPE.get(bytes[start]!);
+  const kind = TREE_KINDS.get(bytes[start]!);
   if (kind === undefined || bytes.length < usableSize) return undefined;
   const interior = kind === "tableInterior" || kind === "indexInterior";
   const page: TreePage = { kind, children: [], chains: [] };
