@@ -5,9 +5,9 @@ import { join } from "node:path";
 import process from "node:process";
 import { after, test } from "node:test";
 import type { ProbeResult } from "../src/cli/probe.ts";
-import { CLI, runCli, runProgram } from "./support/run_cli.ts";
 import { RUNTIME } from "./support/file_script.ts";
 import { kernelName, real } from "./support/real_kernel.ts";
+import { CLI, runCli, runMain, runProgram } from "./support/run_cli.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "kaio-cli-"));
 after(() => rmSync(folder, { recursive: true }));
@@ -32,7 +32,7 @@ function makeFile(name: string, length: number): string {
 }
 
 async function probeJson(...args: string[]): Promise<ProbeResult> {
-  const { code, stdout, stderr } = await runCli(["probe", "--json", ...args]);
+  const { code, stdout, stderr } = await runMain(["probe", "--json", ...args]);
   assert.equal(stderr, "");
   assert.equal(code, 0);
   assert.match(stdout, /^[^\n]+\n$/);
@@ -133,30 +133,30 @@ test("an unknown name of a kernel is an error", async () => {
 });
 
 test("what is neither a file nor a block device is refused", async () => {
-  const directory = await runCli(["probe", folder]);
+  const directory = await runMain(["probe", folder]);
   assert.deepEqual([directory.code, directory.stdout], [2, ""]);
   assert.match(directory.stderr, /^kaio: Not a regular file or block device: .*\n$/);
-  const missing = await runCli(["probe", join(folder, "missing")]);
+  const missing = await runMain(["probe", join(folder, "missing")]);
   assert.deepEqual([missing.code, missing.stdout], [2, ""]);
   assert.match(missing.stderr, /^kaio: ENOENT: .*missing.*\n$/);
   if (process.platform !== "linux") return;
-  const device = await runCli(["probe", "/dev/null"]);
+  const device = await runMain(["probe", "/dev/null"]);
   assert.match(device.stderr, /^kaio: Not a regular file or block device: "\/dev\/null"\n$/);
 });
 
 test("wrong arguments are named, with exit code 2", async () => {
   for (const args of [["a", "b"], ["--depth", "1"], [""]]) {
-    const { code, stdout, stderr } = await runCli(["probe", ...args]);
+    const { code, stdout, stderr } = await runMain(["probe", ...args]);
     assert.deepEqual([code, stdout], [2, ""], args.join(" "));
     assert.match(stderr, /^kaio: .+\n$/);
   }
 });
 
 test("--help shows what it can do, and where it is found", async () => {
-  const help = await runCli(["probe", "--help"]);
+  const help = await runMain(["probe", "--help"]);
   assert.equal(help.code, 0);
   assert.match(help.stdout, /^Usage: kaio probe \[PATH\] \[options\]\n/);
   assert.match(help.stdout, /KAIO_KERNEL/);
-  const all = await runCli(["--help"]);
+  const all = await runMain(["--help"]);
   assert.match(all.stdout, /^ {2}probe \[PATH\] /m);
 });

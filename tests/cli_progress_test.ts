@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import process from "node:process";
 import { test } from "node:test";
-import { progressLine } from "../src/cli/progress_bar.ts";
+import { ProgressBar, progressLine } from "../src/cli/progress_bar.ts";
 
 const half = { done: 250_000_000, total: 500_000_000, seconds: 2 };
 
@@ -44,4 +45,30 @@ test("the time to go is unknown at first, and has hours if it needs them", () =>
   assert.equal(eta(1, 4, 30), "1:30");
   assert.equal(eta(1, 3, 3723), "2:04:06");
   assert.equal(eta(100, 100, 3), "0:00");
+});
+
+const MEGABYTE = 1_000_000;
+const dumb = { skip: process.env.TERM === "dumb" ? "nothing is drawn on a dumb terminal" : false };
+
+/** What a bar writes for 10 GB, one megabyte each millisecond. */
+function draw(isTTY: boolean): string[] {
+  const written: string[] = [];
+  const terminal = { isTTY, columns: 60, write: (text: string) => written.push(text) };
+  let milliseconds = 0;
+  const bar = new ProgressBar(10_000 * MEGABYTE, terminal, () => milliseconds);
+  for (milliseconds = 1; milliseconds <= 10_000; milliseconds++) bar.advance(MEGABYTE);
+  bar.clear();
+  return written;
+}
+
+test("the bar is drawn ten times a second, and wiped at the end", dumb, () => {
+  const written = draw(true);
+  assert.equal(written.length, 100 + 1);
+  assert.ok(written.every((text) => text.startsWith("\r") && text.length < 60 + 5));
+  assert.match(written[49]!, / 50 % .* 1000\.0 MB\/s {2}ETA 0:05/);
+  assert.equal(written.at(-1), "\r\x1b[K");
+});
+
+test("nothing is drawn where there is no terminal", () => {
+  assert.deepEqual(draw(false), []);
 });

@@ -13,24 +13,31 @@ const FAILED = 2;
 /** The exit code of a program that was ended by SIGINT. */
 const INTERRUPTED = 130;
 
+/** Where the command writes. */
+interface Output {
+  readonly stdout: { write(text: string): unknown };
+  readonly stderr: { write(text: string): unknown };
+}
+
 /**
  * Runs the command.
  *
  * @param args The arguments after the name of the program.
+ * @param output Where it writes, but for the progress bar.
  * @returns The exit code.
  */
-export async function main(args: readonly string[]): Promise<number> {
+export async function main(args: readonly string[], output: Output = process): Promise<number> {
   const controller = new AbortController();
   const interrupt = (): void => controller.abort();
   // Only the first SIGINT is caught, so a second one ends the process at once.
   process.once("SIGINT", interrupt);
   try {
     const { text, code = DONE } = await run(args, controller.signal);
-    process.stdout.write(text);
+    output.stdout.write(text);
     return code;
   } catch (error) {
     if (controller.signal.aborted) return INTERRUPTED;
-    process.stderr.write(`kaio: ${explain(error)}\n`);
+    output.stderr.write(`kaio: ${explain(error)}\n`);
     return FAILED;
   } finally {
     process.off("SIGINT", interrupt);

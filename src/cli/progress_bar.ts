@@ -11,6 +11,9 @@ const MAXIMUM_BAR = 60;
 /** A shorter bar is left out. */
 const MINIMUM_BAR = 8;
 
+/** What the bar is drawn on. */
+type Terminal = Pick<NodeJS.WriteStream, "isTTY" | "columns"> & { write(text: string): unknown };
+
 /**
  * A progress bar on standard error: one line, drawn at most ten times a second. Nothing is drawn
  * where standard error is not a terminal. The cursor stays visible and stays at the beginning of the
@@ -18,17 +21,23 @@ const MINIMUM_BAR = 8;
  */
 export class ProgressBar {
   #total: number;
+  #terminal: Terminal;
+  #now: () => number;
   #done = 0;
   #nextLook: number;
-  #began: number = performance.now();
-  #nextDrawing: number = this.#began + INTERVAL;
+  #began: number;
+  #nextDrawing: number;
   #shown = false;
   #blocks: boolean = showsBlocks();
 
   /** @param total All bytes to come. */
-  constructor(total: number) {
+  constructor(total: number, terminal: Terminal = process.stderr, now = () => performance.now()) {
     this.#total = total;
-    this.#nextLook = process.stderr.isTTY && process.env.TERM !== "dumb" ? STRIDE : Infinity;
+    this.#terminal = terminal;
+    this.#now = now;
+    this.#nextLook = terminal.isTTY && process.env.TERM !== "dumb" ? STRIDE : Infinity;
+    this.#began = now();
+    this.#nextDrawing = this.#began + INTERVAL;
   }
 
   /** Counts more bytes as done, and draws if it is time. */
@@ -36,13 +45,13 @@ export class ProgressBar {
     this.#done += bytes;
     if (this.#done < this.#nextLook) return;
     this.#nextLook = this.#done + STRIDE;
-    const now = performance.now();
+    const now = this.#now();
     if (now >= this.#nextDrawing) this.#draw(now);
   }
 
   /** Takes the bar away. */
   clear(): void {
-    if (this.#shown) process.stderr.write("\r\x1b[K");
+    if (this.#shown) this.#terminal.write("\r\x1b[K");
     this.#shown = false;
   }
 
@@ -52,8 +61,8 @@ export class ProgressBar {
     const seconds = (now - this.#began) / 1000;
     const progress = { done: this.#done, total: this.#total, seconds };
     // A line as wide as the terminal would make some terminals go to the next.
-    const width = (process.stderr.columns || DEFAULT_COLUMNS) - 1;
-    process.stderr.write(`\r${progressLine(progress, width, this.#blocks)}\x1b[K\r`);
+    const width = (this.#terminal.columns || DEFAULT_COLUMNS) - 1;
+    this.#terminal.write(`\r${progressLine(progress, width, this.#blocks)}\x1b[K\r`);
   }
 }
 
