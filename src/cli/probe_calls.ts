@@ -58,7 +58,9 @@ export function probeNowait(kernel: Kernel, fd: number, path: string): Promise<F
       // EAGAIN is how the kernel says that the read would have to wait.
       if (error.errno === -EAGAIN) return;
       if (error.errno !== -EOPNOTSUPP) throw error;
-      if (kernel.files?.blocksFor(fd) === "nothing") throw new Error("not needed, as io_submit never waits here");
+      if (kernel.files?.blocksFor(fd) === "nothing") {
+        throw new Error("not needed, as io_submit never waits here");
+      }
       throw new Error(`not on the file system of ${path}`);
     })
   );
