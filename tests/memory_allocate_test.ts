@@ -73,7 +73,7 @@ bothWays("requests use allocated memory where it lies", async (way) => {
   using file = new TempFile(BYTES, { flags: constants.O_RDWR | O_DIRECT });
   await using aio = new AioContext({ ...way, kernel, entries: 4 });
   const memory = allocate(4 * PAGE);
-  const base = real.addressOf(memory.buffer);
+  const base = real.addressOf(memory.buffer) + memory.byteOffset;
   aio.read(file.fd, memory.subarray(PAGE, 2 * PAGE), { position: 0 });
   aio.write(file.fd, memory.subarray(3 * PAGE), { position: 3 * PAGE });
   aio.read(file.fd, new Uint8Array(PAGE), { position: PAGE });
@@ -97,7 +97,7 @@ bothWays("a vector of allocated memory is used where it lies", async (way) => {
   using file = new TempFile(BYTES, { flags: constants.O_RDONLY | O_DIRECT });
   await using aio = new AioContext({ ...way, kernel, entries: 4 });
   const memory = allocate(4 * PAGE);
-  const base = real.addressOf(memory.buffer);
+  const base = real.addressOf(memory.buffer) + memory.byteOffset;
   aio.readv(file.fd, [memory.subarray(2 * PAGE, 3 * PAGE), memory.subarray(0, PAGE)]);
   assert.equal(aio.wait(1)[0]!.res, 2 * PAGE);
   assert.deepEqual(counts, [base + 2 * PAGE, PAGE, base, PAGE]);

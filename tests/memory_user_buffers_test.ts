@@ -9,6 +9,7 @@ import { SHM, TempFile } from "./support/temp.ts";
 
 const BYTES = pattern(10_000);
 const LENGTH = 1001;
+const PAGE = 4096;
 
 /** Memory of every kind that a program may come with: each has `LENGTH` bytes. */
 function kinds(): Record<string, Uint8Array> {
@@ -30,13 +31,22 @@ function kinds(): Record<string, Uint8Array> {
   };
 }
 
+/** All that may be written around a buffer to see whether a read does so. */
+function surroundings(kind: string, buffer: Uint8Array): Uint8Array {
+  // The pool holds what others made, Node's own buffers among them
+  if (kind.includes("pool")) return buffer;
+  if (!kind.startsWith("allocated")) return new Uint8Array(buffer.buffer);
+  // An arena holds what others made, too, but no page of it
+  const page = buffer.byteOffset - buffer.byteOffset % PAGE;
+  return new Uint8Array(buffer.buffer, page, PAGE);
+}
+
 bothWays("a read fills memory of every kind, and nothing beside it", async (way) => {
   using file = new TempFile(BYTES, { parent: SHM });
   await using aio = new AioContext<string>({ ...way, entries: 16 });
   let position = 1;
   for (const [kind, buffer] of Object.entries(kinds())) {
-    // The pool holds what others made, Node's own buffers among them
-    const whole = kind.includes("pool") ? buffer : new Uint8Array(buffer.buffer);
+    const whole = surroundings(kind, buffer);
     whole.fill(0xee);
     const expected = whole.slice();
     const offset = buffer.byteOffset - whole.byteOffset;

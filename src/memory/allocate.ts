@@ -1,22 +1,37 @@
 /**
- * Memory for users that requests reach without a copy.
+ * Memory that requests use where it lies.
  *
  * @module
  */
 
 const WASM_PAGE_SIZE = 65536;
 const MAXIMUM_BYTE_LENGTH = 65536 * WASM_PAGE_SIZE;
+const PAGE_SIZE = 4096;
 
-/** All memory that {@link allocate} made and that can still be reached. */
-const allocated = new WeakSet<ArrayBufferLike>();
+/**
+ * Sizes of arenas. A WebAssembly.Memory costs 0.2 to 3 ms, and V8 reserves 8 GB of addresses for
+ * each, so there must be few; a program that needs little must not hold much.
+ */
+const SMALLEST_ARENA = 2 ** 20;
+const LARGEST_ARENA = 2 ** 24;
+/** More bytes than these get a memory of their own: the rest of an arena would be wasted on them. */
+const LARGEST_CUT = SMALLEST_ARENA / 4;
+
+/** All buffers that {@link reserve} made and that can still be reached. */
+const reserved = new WeakSet<ArrayBufferLike>();
+
+/** What the next small piece is cut from. Weak, as an arena is given back once no view is left. */
+let arena: WeakRef<ArrayBuffer> | undefined;
+/** Where its unused part begins. */
+let unused = 0;
 
 /**
  * Makes page-aligned, zeroed memory that requests on any context use where it lies.
  *
- * It lives while a view on it can be reached or a request uses it. It never moves and cannot be
- * detached, transferred or resized, so the kernel may write to it whatever the program does
- * meanwhile. Each call reserves address space of its own: for many small buffers take one large
- * piece and `subarray` it.
+ * It never moves and cannot be detached, transferred or resized, so the kernel may write to it
+ * whatever the program does meanwhile. Small pieces are cut from arenas of 1 to 16 MiB: `buffer` is
+ * then the whole arena, which lives while a view on any part of it can be reached or a request uses
+ * one. Post a `slice()` to other threads, as a view takes a copy of its whole buffer along.
  *
  * @example
  * ```ts
@@ -24,10 +39,8 @@ const allocated = new WeakSet<ArrayBufferLike>();
  *
  * await using file = await open("data.bin", "r", { direct: "try" });
  * await using aio = new AioContext({ entries: 4 });
- * const memory = allocate(4 * 4096);
  * for (let block = 0; block < 4; block++) {
- *   const buffer = memory.subarray(block * 4096, (block + 1) * 4096);
- *   aio.read(file.fd, buffer, { position: block * 4096 });
+ *   aio.read(file.fd, allocate(4096), { position: block * 4096 });
  * }
  * for await (const { res, error } of aio) if (error) throw error; else console.log(res);
  * ```
@@ -42,16 +55,31 @@ export function allocate(byteLength: number): Uint8Array<ArrayBuffer> {
       `Cannot allocate memory: \`byteLength\` must be an integer from 1 to ${MAXIMUM_BYTE_LENGTH}: current value is ${byteLength}`,
     );
   }
-  const pages = Math.ceil(byteLength / WASM_PAGE_SIZE);
-  // Memory of WebAssembly is the one kind in JavaScript that is mapped in whole pages, stays where
-  // it is, refuses to be detached, and is unmapped only when nothing can reach it any more. No
-  // one else has the Memory object, so it cannot grow, which would detach the buffer
-  const { buffer } = new WebAssembly.Memory({ initial: pages, maximum: pages });
-  allocated.add(buffer);
-  return new Uint8Array(buffer as ArrayBuffer, 0, byteLength);
+  if (byteLength > LARGEST_CUT) return new Uint8Array(reserve(byteLength), 0, byteLength);
+  let buffer = arena?.deref();
+  if (buffer === undefined || unused + byteLength > buffer.byteLength) {
+    // A program that still has views on the last arena needs much memory, so the next is larger.
+    buffer = reserve(Math.min(2 * (buffer?.byteLength ?? SMALLEST_ARENA / 2), LARGEST_ARENA));
+    arena = new WeakRef(buffer);
+    unused = 0;
+  }
+  const start = unused;
+  unused += Math.ceil(byteLength / PAGE_SIZE) * PAGE_SIZE;
+  return new Uint8Array(buffer, start, byteLength);
 }
 
-/** Whether requests may use this memory where it lies: {@link allocate} made it. */
+/** Whether requests may use this memory where it lies: {@link reserve} made it. */
 export function isAllocated(buffer: ArrayBufferLike): buffer is ArrayBuffer {
-  return allocated.has(buffer);
+  return reserved.has(buffer);
+}
+
+/** Makes a buffer of at least so many bytes, page-aligned and zeroed, that stays where it is. */
+function reserve(byteLength: number): ArrayBuffer {
+  const pages = Math.ceil(byteLength / WASM_PAGE_SIZE);
+  // Memory of WebAssembly is the one kind in JavaScript that is mapped in whole pages, stays where
+  // it is, refuses to be detached, and is unmapped only when nothing can reach it any more. Nobody
+  // else has the Memory object, so it cannot grow, which would detach the buffer.
+  const buffer = new WebAssembly.Memory({ initial: pages, maximum: pages }).buffer as ArrayBuffer;
+  reserved.add(buffer);
+  return buffer;
 }
