@@ -29,10 +29,8 @@ const KEPT_SIZE = 1 << 25;
 export class BufferPool {
   readonly #kernel: Kernel;
   readonly #free: PooledBuffer[][] = [];
-  /** Addresses of memory from `allocate`, and the last one looked up. */
+  /** Addresses of memory from `allocate`. */
   readonly #addresses = new WeakMap<ArrayBufferLike, Address>();
-  #lastBuffer: ArrayBufferLike | undefined = undefined;
-  #lastAddress: Address = 0;
 
   /** @param kernel Whose addresses the pieces have */
   constructor(kernel: Kernel) {
@@ -67,17 +65,15 @@ export class BufferPool {
     return { address: address + last, bytes: new Uint8Array(buffer, last, size) };
   }
 
-  /** Where memory from `allocate` lies; 0 for all other memory. */
+  /** Where memory from `allocate` lies; 0 for all other memory, and where the kernel cannot tell. */
   addressOf(buffer: ArrayBufferLike): Address {
-    if (buffer === this.#lastBuffer) return this.#lastAddress;
+    if (!isAllocated(buffer)) return 0;
     let address = this.#addresses.get(buffer);
     if (address === undefined) {
-      if (this.#kernel.addressOf === undefined || !isAllocated(buffer)) return 0;
-      address = this.#kernel.addressOf(buffer);
+      address = this.#kernel.addressOf?.(buffer) ?? 0;
       this.#addresses.set(buffer, address);
     }
-    this.#lastBuffer = buffer;
-    return this.#lastAddress = address;
+    return address;
   }
 
   #map(byteLength: number): { address: Address; buffer: ArrayBuffer } {
@@ -97,11 +93,11 @@ function orderOf(byteLength: number): number {
   return Math.max(0, bits - SMALLEST_SHIFT);
 }
 
-const slabs = new WeakMap<Kernel, BufferPool>();
+const bufferPools = new WeakMap<Kernel, BufferPool>();
 
-/** The slab that all contexts on this kernel share. */
+/** The buffer pool that all contexts on this kernel share. */
 export function bufferPoolOf(kernel: Kernel): BufferPool {
-  let slab = slabs.get(kernel);
-  if (slab === undefined) slabs.set(kernel, slab = new BufferPool(kernel));
-  return slab;
+  let bufferPool = bufferPools.get(kernel);
+  if (bufferPool === undefined) bufferPools.set(kernel, bufferPool = new BufferPool(kernel));
+  return bufferPool;
 }
