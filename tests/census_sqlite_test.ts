@@ -56,7 +56,7 @@ interface Case extends DatabaseOptions {
 }
 
 const cases: Case[] = [
-  { size: 190_000_000, pageSize: 4096, pagesPerBlock: 1, trunks: 5 },
+  { size: 40_000_000, pageSize: 4096, pagesPerBlock: 1, trunks: 1 },
   { size: 4_000_000, pageSize: 512, pagesPerBlock: 1, trunks: 5 },
   { size: 4_000_000, pageSize: 1024, pagesPerBlock: 7, trunks: 2 },
   { size: 20_000_000, pageSize: 65536, pagesPerBlock: 1, trunks: 1 },
