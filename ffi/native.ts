@@ -99,18 +99,32 @@ function bindSyscall(
   words: number,
 ): LibcCall {
   const call = runtime.bind("syscall", words + 1);
-  const result = (value: number): number => value === -1 ? -errno[0]! : value;
   switch (words) {
     case 1:
-      return (a) => result(call(number, a!));
+      return (a) => {
+        const result = call(number, a!);
+        return result === -1 ? -errno[0]! : result;
+      };
     case 2:
-      return (a, b) => result(call(number, a!, b!));
+      return (a, b) => {
+        const result = call(number, a!, b!);
+        return result === -1 ? -errno[0]! : result;
+      };
     case 3:
-      return (a, b, c) => result(call(number, a!, b!, c!));
+      return (a, b, c) => {
+        const result = call(number, a!, b!, c!);
+        return result === -1 ? -errno[0]! : result;
+      };
     case 5:
-      return (a, b, c, d, e) => result(call(number, a!, b!, c!, d!, e!));
+      return (a, b, c, d, e) => {
+        const result = call(number, a!, b!, c!, d!, e!);
+        return result === -1 ? -errno[0]! : result;
+      };
     case 6:
-      return (a, b, c, d, e, f) => result(call(number, a!, b!, c!, d!, e!, f!));
+      return (a, b, c, d, e, f) => {
+        const result = call(number, a!, b!, c!, d!, e!, f!);
+        return result === -1 ? -errno[0]! : result;
+      };
     default:
       throw new RangeError(`Cannot bind a system call with so many arguments: ${words}`);
   }

@@ -79,37 +79,43 @@ export function node(): Runtime {
  * (the context, the arrays), so each place keeps its last BigInt instead of making a new one.
  */
 function takingNumbers(call: WordsCall, words: number): LibcCall {
-  const numbers = new Float64Array(words);
-  const bigints: bigint[] = Array(words).fill(0n);
-  const word = (place: number, value: number): bigint => {
-    if (numbers[place] === value) return bigints[place]!;
-    // First, as it throws for what is no integer, and that must not be found here the next time
-    const bigint = BigInt(value);
-    numbers[place] = value;
-    return bigints[place] = bigint;
+  const n = new Float64Array(words);
+  const w: bigint[] = Array(words).fill(0n);
+  const set = (place: number, value: number): void => {
+    // First, as it throws for what is no integer, and that must not be found here the next time.
+    w[place] = BigInt(value);
+    n[place] = value;
   };
   const calls: LibcCall[] = [
     () => call() as number,
-    (a) => call(word(0, a!)) as number,
-    (a, b) => call(word(0, a!), word(1, b!)) as number,
-    (a, b, c) => call(word(0, a!), word(1, b!), word(2, c!)) as number,
-    (a, b, c, d) => call(word(0, a!), word(1, b!), word(2, c!), word(3, d!)) as number,
-    (a, b, c, d, e) =>
-      call(word(0, a!), word(1, b!), word(2, c!), word(3, d!), word(4, e!)) as number,
-    (a, b, c, d, e, f) =>
-      call(word(0, a!), word(1, b!), word(2, c!), word(3, d!), word(4, e!), word(5, f!)) as number,
-    (a, b, c, d, e, f, g) =>
-      call(
-        word(0, a!),
-        word(1, b!),
-        word(2, c!),
-        word(3, d!),
-        word(4, e!),
-        word(5, f!),
-        word(6, g!),
-      ) as number,
+    (a) => {
+      if (n[0] !== a) set(0, a!);
+      return call(w[0]!) as number;
+    },
+    (a, b) => {
+      if (n[0] !== a) set(0, a!);
+      if (n[1] !== b) set(1, b!);
+      return call(w[0]!, w[1]!) as number;
+    },
+    (a, b, c) => {
+      if (n[0] !== a) set(0, a!);
+      if (n[1] !== b) set(1, b!);
+      if (n[2] !== c) set(2, c!);
+      return call(w[0]!, w[1]!, w[2]!) as number;
+    },
+    (a, b, c, d) => {
+      if (n[0] !== a) set(0, a!);
+      if (n[1] !== b) set(1, b!);
+      if (n[2] !== c) set(2, c!);
+      if (n[3] !== d) set(3, d!);
+      return call(w[0]!, w[1]!, w[2]!, w[3]!) as number;
+    },
   ];
-  return calls[words]!;
+  // The calls with more words are not made for every few requests.
+  return calls[words] ?? ((...values) => {
+    values.forEach((value, place) => n[place] === value || set(place, value));
+    return call(...w) as number;
+  });
 }
 
 const UV_POLL = 8n;

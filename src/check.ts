@@ -53,3 +53,8 @@ export function checkWord(call: string, name: string, value: number): void {
   if (Number.isSafeInteger(value)) return;
   throw rangeError(`call ${call}`, name, "a safe integer", value);
 }
+
+/** As {@link checkWord}, for all arguments of a call. */
+export function checkWords(call: string, words: Readonly<Record<string, number>>): void {
+  for (const [name, value] of Object.entries(words)) checkWord(call, name, value);
+}

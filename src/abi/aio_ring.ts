@@ -140,7 +140,7 @@ export class AioRing {
 
   /** `head`: the number of the next event to read, read now. 0 once detached. */
   get head(): number {
-    return this.#now(AIO_RING_HEAD_OFFSET);
+    return this.words.length === 0 ? 0 : Atomics.load(this.words, HEAD) >>> 0;
   }
 
   /** `tail`: the number of the event that the kernel writes next, read now. 0 once detached. */
@@ -175,7 +175,7 @@ export class AioRing {
    * tail is out of range. Events can then be had from io_getevents(2) only.
    */
   available(): number {
-    if (!this.usable) return -1;
+    if (!this.#sound || this.words.length === 0) return -1;
     // Plain, as nobody else writes head.
     const head = this.words[HEAD]! >>> 0;
     // At least an acquire: aio_complete writes an event before the tail that covers it, so what is
@@ -204,7 +204,10 @@ export class AioRing {
         `Cannot advance ring: \`count\` must be an integer from 0 to ${available}: current value is ${count}`,
       );
     }
-    this.#release(count);
+    const next = this.words[HEAD]! + count;
+    // At least a release: with this store the places are the kernel's again, which may write to
+    // them at once, so every read of these events comes before it.
+    Atomics.store(this.words, HEAD, next >= this.#nr ? next - this.#nr : next);
   }
 
   /**
@@ -248,7 +251,7 @@ export class AioRing {
       }
     } finally {
       this.#reaping = false;
-      if (this.usable) this.#release(visited);
+      if (this.usable) this.advance(visited);
     }
     return visited;
   }
@@ -268,13 +271,6 @@ export class AioRing {
     // Atomic for the same reason as in `available`: the kernel, or the other owner of head, writes
     // these at any time.
     return this.words.length === 0 ? 0 : Atomics.load(this.words, byteOffset / 4) >>> 0;
-  }
-
-  #release(count: number): void {
-    const next = this.words[HEAD]! + count;
-    // At least a release: with this store the places are the kernel's again, which may write to
-    // them at once, so every read of these events comes before it.
-    Atomics.store(this.words, HEAD, next >= this.#nr ? next - this.#nr : next);
   }
 
   #distrust(action: string): Error {

@@ -31,12 +31,12 @@ export class CopyBudget {
   readonly #submission: Submission;
   #requests = REQUESTS;
   #bytes = BYTES;
-  /** Whether some of it is spent, so that the next turn has to renew it. */
-  #spent = false;
+  /** Whether {@link CopyBudget.renew} is to be called in the next turn. */
+  needsTurn = false;
   /** Operations beyond the budget of this turn. */
   readonly #held = new Fifo<Operation>();
   /** Bytes that the next io_submit copies. */
-  #unsent = 0;
+  unsent = 0;
   /** How many of the last requests were missing, 0 to 1. */
   #missing = 0;
   /** Milliseconds a byte. */
@@ -48,26 +48,17 @@ export class CopyBudget {
     this.#submission = submission;
   }
 
-  /** Whether {@link CopyBudget.renew} is to be called in the next turn. */
-  get needsTurn(): boolean {
-    return this.#spent || this.#held.length > 0;
-  }
-
   /** Queues an operation whose bytes io_submit copies: now, or in a later turn. */
   queue(operation: Operation): void {
-    if (this.#held.length > 0 || !this.#hasRoom()) this.#held.push(operation);
-    else this.#spend(operation);
-  }
-
-  #hasRoom(): boolean {
-    return this.#requests > 0 && this.#bytes > 0;
-  }
-
-  #spend(operation: Operation): void {
+    this.needsTurn = true;
+    // While operations are held, nothing is left of the budget.
+    if (this.#requests <= 0 || this.#bytes <= 0) {
+      this.#held.push(operation);
+      return;
+    }
     this.#requests--;
     this.#bytes -= operation.nbytes;
-    this.#unsent += operation.nbytes;
-    this.#spent = true;
+    this.unsent += operation.nbytes;
     this.#submission.queue(operation);
   }
 
@@ -76,13 +67,15 @@ export class CopyBudget {
     const cost = 1 + this.#missing * COST_OF_MISSING;
     this.#requests = Math.min(REQUESTS, Math.floor(COST / cost));
     this.#bytes = Math.max(FEWEST_BYTES, Math.min(BYTES, MILLISECONDS / this.#cost));
-    this.#spent = false;
-    while (this.#held.length > 0 && this.#hasRoom()) this.#spend(this.#held.shift()!);
+    while (this.#held.length > 0 && this.#requests > 0 && this.#bytes > 0) {
+      this.queue(this.#held.shift()!);
+    }
+    this.needsTurn = this.unsent > 0 || this.#held.length > 0;
   }
 
   /** Sends what is queued, and learns what the copies cost. */
   submit(): void {
-    const bytes = this.#unsent;
+    const bytes = this.unsent;
     // The time of a few bytes is that of their requests.
     if (bytes < FEWEST_BYTES) {
       this.#submission.submit();
@@ -94,7 +87,7 @@ export class CopyBudget {
       this.#cost = Math.min(cost, this.#lastCost);
       this.#lastCost = cost;
     }
-    this.#unsent = 0;
+    this.unsent = 0;
   }
 
   /** A request came back, and its bytes had been missing or not. */

@@ -90,21 +90,16 @@ export class EventLoop {
   poll(): boolean {
     if (this.#over || performance.now() - this.#turnStart > TURN_MILLISECONDS) return false;
     const { submission, reaper, ready } = this.#core;
-    this.budget.submit();
+    (this.budget.unsent > 0 ? this.budget : submission).submit();
     const found = reaper.reap() > 0 || ready.length > 0 || this.#sleep() > 0;
     // Whatever the loop does next, also if it never asks again, the process is to stay alive. And a
     // short read that goes on is queued by its own completion, which nothing else asks for.
-    const unsent = submission.queued > 0 && this.#hasOperationsOfFiles;
-    const more = submission.inFlight > 0 || this.budget.needsTurn || unsent;
+    const { inFlight, queued } = submission;
+    const unsent = queued > 0 && queued + inFlight > ready.expected;
+    const more = inFlight > 0 || this.budget.needsTurn || unsent;
     if (more || this.#waiters.length > 0) this.#turn.ask();
     else this.#relax();
     return found;
-  }
-
-  /** Whether requests are under way that no loop waits for, but the promise of a file. */
-  get #hasOperationsOfFiles(): boolean {
-    const { submission: { queued, inFlight }, ready } = this.#core;
-    return queued + inFlight > ready.expected;
   }
 
   /** Resolves after a turn that brought something, or when nothing is left to wait for. */
@@ -149,7 +144,7 @@ export class EventLoop {
   readonly #flushNow = (): void => {
     if (this.#over) return;
     const { submission, reaper } = this.#core;
-    this.budget.submit();
+    (this.budget.unsent > 0 ? this.budget : submission).submit();
     // What is cached has completed already. But continuations must not starve the event loop.
     if (performance.now() - this.#turnStart <= TURN_MILLISECONDS) reaper.reap();
     // What was taken may be what a loop waits for: the turn wakes it.
@@ -160,8 +155,24 @@ export class EventLoop {
 
   readonly #takeTurn = (): void => {
     if (this.#over) return;
+    const { submission, reaper, ready } = this.#core;
+    this.#turnStart = performance.now();
+    this.#slept = 0;
     try {
-      this.#lookAndSleep();
+      if (this.budget.needsTurn) this.budget.renew();
+      // A loop that waits, or requests that no loop waits for but the promise of a file.
+      const wanted = this.#waiters.length > 0 ||
+        submission.queued + submission.inFlight > ready.expected;
+      if (submission.queued > 0 && (wanted || this.#asked)) {
+        (this.budget.unsent > 0 ? this.budget : submission).submit();
+      }
+      // What was sent once goes on being sent as slots become free.
+      this.#asked &&= submission.queued > 0;
+      let found = reaper.reap();
+      if (found === 0 && wanted) found = this.#sleep();
+      this.#fruitless = found > 0 ? 0 : this.#fruitless + 1;
+      if (this.#waiters.length > 0) this.#notify(found > 0);
+      this.#goOn(found > 0, wanted);
     } catch (error) {
       // What the kernel refuses concerns the code that waits; without any it must not be lost.
       const waiters = this.#waiters;
@@ -170,22 +181,6 @@ export class EventLoop {
       for (const { reject } of waiters) reject(error);
     }
   };
-
-  #lookAndSleep(): void {
-    const { submission, reaper } = this.#core;
-    this.#turnStart = performance.now();
-    this.#slept = 0;
-    if (this.budget.needsTurn) this.budget.renew();
-    const wanted = this.#waiters.length > 0 || this.#hasOperationsOfFiles;
-    if (submission.queued > 0 && (wanted || this.#asked)) this.budget.submit();
-    // What was sent once goes on being sent as slots become free.
-    this.#asked &&= submission.queued > 0;
-    let found = reaper.reap();
-    if (found === 0 && wanted) found = this.#sleep();
-    this.#fruitless = found > 0 ? 0 : this.#fruitless + 1;
-    if (this.#waiters.length > 0) this.#notify(found > 0);
-    this.#goOn(found > 0, wanted);
-  }
 
   /** The second stage. */
   #sleep(): number {
@@ -255,8 +250,8 @@ export class EventLoop {
 
   /** Lets the process end when nothing is in flight. */
   #relax(): void {
-    if (this.#core.submission.inFlight > 0) return;
-    if (this.#timer !== undefined || watching.size > 0) this.#disarm();
+    const disarmed = this.#timer === undefined && !watching.has(this);
+    if (!disarmed && this.#core.submission.inFlight === 0) this.#disarm();
   }
 
   #disarm(): void {

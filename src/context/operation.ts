@@ -64,11 +64,14 @@ export abstract class Operation {
   state: State = NEW;
   /** By which it can be cancelled; tickets are given in the order of the queue. */
   ticket = 0;
+  /** Whether its memory is pinned before it is queued, so that nothing is to be done with a slot. */
+  readonly isPinned: boolean = false;
   /** Which slot it has, from `QUEUED` on. */
   slot = 0;
 
   /**
-   * Called when it gets a slot: takes what the kernel is to borrow.
+   * Called when it gets a slot, unless it {@link Operation.isPinned}: takes what the kernel is to
+   * borrow.
    *
    * @returns 0, or the `-errno` that it completes with
    * @throws {RangeError} If there is no memory for a bounce buffer

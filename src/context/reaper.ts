@@ -42,6 +42,8 @@ export class Reaper {
   readonly #submission: Submission;
   readonly #ready: ReadyQueue;
   #useRing: boolean;
+  /** Places of the ring. */
+  readonly #nr: number;
   /** See {@link FIRST_ANSWER}: how many of the operations of files are completed at once. */
   #most = Infinity;
   /** The same for loops: how many more completions are handed out before the next io_submit. */
@@ -52,6 +54,7 @@ export class Reaper {
     this.#context = context;
     this.#submission = submission;
     this.#ready = ready;
+    this.#nr = context.ring.nr;
     this.#useRing = reap === "ring" && context.ring.usable;
   }
 
@@ -73,24 +76,22 @@ export class Reaper {
       this.#useRing = false;
       return this.#getevents(0, 0);
     }
-    const count = this.#hasOperationsOfFiles ? Math.min(available, this.#most) : available;
-    this.#most++;
     const submission = this.#submission;
-    const { words, nr } = ring;
+    // A loop takes all; the promises of files are resolved in portions.
+    const ofFiles = submission.queued + submission.inFlight > this.#ready.expected;
+    const count = ofFiles ? Math.min(available, this.#most) : available;
+    this.#most++;
+    const { words } = ring;
+    const nr = this.#nr;
     let at = ring.head;
     for (let i = 0; i < count; i++) {
       const event = HEADER_WORDS + EVENT_WORDS * at;
-      submission.arrive(words[event]!, words[event + RES_WORD]!);
+      submission.complete(words[event]!, words[event + RES_WORD]!);
       if (++at === nr) at = 0;
     }
     ring.advance(count);
-    submission.refill();
+    if (submission.backlog.length > 0) submission.refill();
     return count;
-  }
-
-  /** Whether any operation under way has a promise of its own, and not a loop of the context. */
-  get #hasOperationsOfFiles(): boolean {
-    return this.#submission.inFlight + this.#submission.queued > this.#ready.expected;
   }
 
   /** The ring is empty: what comes next is answered in small portions first. */
@@ -122,9 +123,9 @@ export class Reaper {
   #getevents(minimum: number, microseconds: number): number {
     const { kernel, contextId, entries, events, eventsAddress, timeout, timeoutAddress } =
       this.#context;
-    const most = this.#hasOperationsOfFiles
-      ? Math.min(entries, Math.max(minimum, this.#most))
-      : entries;
+    const submission = this.#submission;
+    const ofFiles = submission.queued + submission.inFlight > this.#ready.expected;
+    const most = ofFiles ? Math.min(entries, Math.max(minimum, this.#most)) : entries;
     const until = microseconds === Infinity ? 0 : timeoutAddress;
     if (until !== 0) writeTimespec(timeout, 0, microseconds);
     const count = kernel.io_getevents(contextId, minimum, most, eventsAddress, until);
@@ -140,9 +141,9 @@ export class Reaper {
     this.#most++;
     for (let i = 0; i < count; i++) {
       const event = EVENT_WORDS * i;
-      this.#submission.arrive(events[event]!, events[event + RES_WORD]!);
+      submission.complete(events[event]!, events[event + RES_WORD]!);
     }
-    this.#submission.refill();
+    if (submission.backlog.length > 0) submission.refill();
     return count;
   }
 }

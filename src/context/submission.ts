@@ -30,8 +30,9 @@ export class Submission {
   /** Set when closing begins: a poll is then cancelled at once, as nothing would ever end it. */
   closing = false;
 
+  /** Operations that wait for a slot. */
+  readonly backlog: Backlog = new Backlog();
   readonly #context: KernelContext;
-  readonly #backlog = new Backlog();
   #nextTicket = 1;
   /** By slot; a free one holds `undefined`. */
   readonly #operations: (Operation | undefined)[];
@@ -53,11 +54,6 @@ export class Submission {
     this.#order = new Uint32Array(entries);
   }
 
-  /** Whether an operation that is queued now gets a slot at once. */
-  get hasFreeSlot(): boolean {
-    return this.#freeCount > 0 && this.#backlog.length === 0;
-  }
-
   /**
    * Queues an operation: in a slot, or behind those that wait for one.
    *
@@ -65,12 +61,12 @@ export class Submission {
    */
   queue(operation: Operation): void {
     if (this.closing && operation.opcode === IOCB_CMD_POLL) return operation.complete(-ECANCELED);
-    if (this.#freeCount === 0 || this.#backlog.length > 0) {
+    if (this.#freeCount === 0 || this.backlog.length > 0) {
       operation.ticket = this.#nextTicket++;
       operation.state = WAITING;
-      this.#backlog.push(operation);
+      this.backlog.push(operation);
     } else {
-      const errno = operation.pin();
+      const errno = operation.isPinned ? 0 : operation.pin();
       // After `pin`, which may throw: the tickets of the backlog must follow without a gap.
       operation.ticket = this.#nextTicket++;
       if (errno < 0) return operation.complete(errno);
@@ -124,41 +120,33 @@ export class Submission {
     let total = 0;
     while (this.queued > 0) {
       // A refused operation frees its slot without an event, so refill from the backlog here.
-      if (this.#backlog.length > 0) this.refill();
+      if (this.backlog.length > 0) this.refill();
       const count = this.#last - this.#first;
       if (count === 0) break;
       const accepted = kernel.io_submit(contextId, count, pointersAddress + 8 * this.#first);
       // The kernel lacks room or memory, and has some again when it has completed something.
       if (accepted === -EAGAIN || accepted === -EINTR) break;
       if (accepted > 0) {
-        this.#accept(accepted);
+        for (let i = 0; i < accepted; i++) {
+          this.#operations[this.#order[this.#first++]!]!.state = SUBMITTED;
+        }
+        this.queued -= accepted;
+        this.inFlight += accepted;
         total += accepted;
       } else {
         // The error is that of the first operation alone: those behind it are sent again.
-        this.queued--;
-        this.#release(this.#order[this.#first++]!, accepted);
+        this.complete(this.#order[this.#first++]!, accepted);
       }
     }
     if (this.#first === this.#last) this.#first = this.#last = 0;
     return total;
   }
 
-  #accept(count: number): void {
-    for (let i = 0; i < count; i++) {
-      this.#operations[this.#order[this.#first++]!]!.state = SUBMITTED;
-    }
-    this.queued -= count;
-    this.inFlight += count;
-  }
-
-  /** An event was reaped: frees the slot, and completes the operation. */
-  arrive(slot: number, res: number): void {
-    this.inFlight--;
-    this.#release(slot, res);
-  }
-
-  #release(slot: number, res: number): void {
+  /** An event was reaped, or the kernel never gets it: frees the slot, completes the operation. */
+  complete(slot: number, res: number): void {
     const operation = this.#operations[slot]!;
+    if (operation.state >= SUBMITTED) this.inFlight--;
+    else this.queued--;
     // A cancelled poll says 0, as if it had become ready to nothing.
     if (operation.state === CANCELLED && res === 0) res = -ECANCELED;
     // Freed first: completing may queue the rest of a short read.
@@ -170,8 +158,8 @@ export class Submission {
 
   /** Gives free slots to the operations that wait for one. */
   refill(): void {
-    while (this.#freeCount > 0 && this.#backlog.length > 0) {
-      const operation = this.#backlog.shift();
+    while (this.#freeCount > 0 && this.backlog.length > 0) {
+      const operation = this.backlog.shift();
       const errno = pinLate(operation);
       if (errno === 0) this.#occupy(operation);
       else this.#abandon(operation, errno);
@@ -180,7 +168,7 @@ export class Submission {
 
   /** The operation with this ticket; `undefined` if it is done. */
   find(ticket: number): Operation | undefined {
-    return this.#backlog.find(ticket) ??
+    return this.backlog.find(ticket) ??
       this.#operations.find((operation) => operation?.ticket === ticket);
   }
 
@@ -192,7 +180,7 @@ export class Submission {
   cancel(operation: Operation): boolean {
     switch (operation.state) {
       case WAITING:
-        this.#backlog.remove(operation);
+        this.backlog.remove(operation);
         this.#abandon(operation, -ECANCELED);
         return true;
       case QUEUED:
@@ -217,8 +205,7 @@ export class Submission {
     this.#order.copyWithin(place, place + 1, this.#last);
     this.#context.pointers.copyWithin(2 * place, 2 * place + 2, 2 * this.#last);
     this.#last--;
-    this.queued--;
-    this.#release(slot, -ECANCELED);
+    this.complete(slot, -ECANCELED);
   }
 
   #cancelSubmitted(operation: Operation): boolean {
@@ -232,18 +219,15 @@ export class Submission {
 
   /** Cancels every poll, wherever it is: nothing else would ever end it. */
   cancelPolls(): void {
-    for (const operation of [...this.#backlog.all(), ...this.#operations]) {
+    for (const operation of [...this.backlog.all(), ...this.#operations]) {
       if (operation?.opcode === IOCB_CMD_POLL) this.cancel(operation);
     }
   }
 
   /** Completes as cancelled what was never sent. */
   abandonQueued(): void {
-    for (const operation of this.#backlog.all()) this.cancel(operation);
-    while (this.#first < this.#last) {
-      this.queued--;
-      this.#release(this.#order[this.#first++]!, -ECANCELED);
-    }
+    for (const operation of this.backlog.all()) this.cancel(operation);
+    while (this.#first < this.#last) this.complete(this.#order[this.#first++]!, -ECANCELED);
     this.#first = this.#last = 0;
   }
 }
@@ -251,7 +235,7 @@ export class Submission {
 /** Pins the memory of an operation that had to wait, and has only its completion to fail in. */
 function pinLate(operation: Operation): number {
   try {
-    return operation.pin();
+    return operation.isPinned ? 0 : operation.pin();
   } catch {
     return -ENOMEM;
   }

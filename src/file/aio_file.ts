@@ -13,6 +13,7 @@ import { IOCB_CMD_FDSYNC, IOCB_CMD_FSYNC } from "../abi/opcodes.ts";
 import { checkInteger, checkRange } from "../check.ts";
 import { AioError } from "../errors/aio_error.ts";
 import { unwatch, watch } from "../forgotten.ts";
+import { checkIntact } from "../memory/intrinsics.ts";
 import {
   type DurableOptions,
   flagsOf,
@@ -28,7 +29,6 @@ import {
 import { type Chunks, chunksOf } from "./chunks.ts";
 import { Control } from "./control.ts";
 import { Cursor } from "./cursor.ts";
-import { checkIntact } from "./intact.ts";
 import type { OpenFile } from "./open_file.ts";
 import { LARGEST_READ, readAt, readInto, readLong, type ReadResult } from "./read.ts";
 import {
@@ -354,7 +354,7 @@ export class AioFile implements AsyncDisposable {
     this.#file.check("read");
     const { length, position: at } = vector;
     const bytes = new Uint8Array(length);
-    const range = { buffer: bytes, bytes, offset: 0, length, position: at };
+    const range = { buffer: bytes, bytes, offset: 0, length, position: at, rwFlags: 0 };
     const { bytesRead } = await this.#readParts(range);
     scatterTo(vector, bytes.subarray(0, bytesRead));
     return { bytesRead, buffers };
@@ -382,7 +382,7 @@ export class AioFile implements AsyncDisposable {
     try {
       const range = parseWrite(data, offset, length, position);
       this.#file.check("write");
-      return this.#write(range, range.rwFlags, data);
+      return this.#write(range, data);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -407,8 +407,9 @@ export class AioFile implements AsyncDisposable {
     const rwFlags = flagsOf(options);
     this.#file.check("write");
     const bytes = gatherFrom(vector);
-    const range = { bytes, offset: 0, length: bytes.length, position: vector.position };
-    return { bytesWritten: (await this.#write(range, rwFlags, null)).bytesWritten, buffers };
+    const { length, position: at } = vector;
+    const range = { bytes, offset: 0, length, position: at, rwFlags };
+    return { bytesWritten: (await this.#write(range, null)).bytesWritten, buffers };
   }
 
   /**
@@ -464,8 +465,9 @@ export class AioFile implements AsyncDisposable {
         while (bytes.length > 0) {
           signal?.throwIfAborted();
           file.checkContext("write");
-          const range = { bytes, offset: 0, length: bytes.length, position: undefined };
-          bytes = bytes.subarray((await this.#write(range, 0, null)).bytesWritten);
+          const { length } = bytes;
+          const range = { bytes, offset: 0, length, position: undefined, rwFlags: 0 };
+          bytes = bytes.subarray((await this.#write(range, null)).bytesWritten);
         }
       }
     } finally {
@@ -621,19 +623,18 @@ export class AioFile implements AsyncDisposable {
   }
 
   #write<D>(
-    { bytes, offset, length, position }: Omit<MemoryRange, "buffer">,
-    rwFlags: number,
+    range: Omit<MemoryRange, "buffer">,
     data: D,
   ): Promise<WriteResult<D>> {
     const file = this.#file;
+    const { length, position } = range;
     if (length === 0) return Promise.resolve({ bytesWritten: 0, buffer: data });
-    if (position !== undefined || file.isStream) {
-      return write(file, { bytes, offset, length, position: position ?? 0, rwFlags }, data);
-    }
+    if (position !== undefined) return write(file, { ...range, position }, data);
+    if (file.isStream) return write(file, { ...range, position: 0 }, data);
     // Locked now, as is the turn: what cuts the file comes after all writes begun before it.
     const lengthLock = lockLength(file);
     const move = async (at: number) => {
-      const source = { bytes, offset, length, position: at, rwFlags };
+      const source = { ...range, position: at };
       return (await writeAfter(file, source, data, lengthLock)).bytesWritten;
     };
     // The position goes with an append, as it does in the kernel: to the end of the file.

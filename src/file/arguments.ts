@@ -11,8 +11,14 @@ import { Buffer } from "node:buffer";
 import { RWF_DSYNC } from "../abi/rw_flags.ts";
 import { checkInteger, rangeError, typeError } from "../check.ts";
 import { isDetached } from "../memory/detached.ts";
-import { bufferOf, byteLengthOf, bytesOf, copyBytes, partOf } from "../memory/intrinsics.ts";
-import { checkIntact } from "./intact.ts";
+import {
+  bufferOf,
+  byteLengthOf,
+  bytesOf,
+  checkIntact,
+  copyBytes,
+  partOf,
+} from "../memory/intrinsics.ts";
 
 /** Where in its buffer and in the file a read goes. */
 export interface ReadOptions {
@@ -59,6 +65,8 @@ export interface MemoryRange {
   readonly length: number;
   /** `undefined`: the current position. */
   readonly position: number | undefined;
+  /** RWF_* of a write. */
+  readonly rwFlags: number;
 }
 
 const DEFAULT_SIZE = 16384;
@@ -84,7 +92,7 @@ export function parseRead(
   }
   let first = offset as number | null | undefined;
   if (typeof offset === "object" && offset !== null) ({ offset: first, length, position } = offset);
-  return rangeOf("read", memory, first, length, parsePosition("read", position));
+  return rangeOf("read", memory, first, length, position);
 }
 
 /** See `FileHandle.write`. */
@@ -93,7 +101,7 @@ export function parseWrite(
   offset: number | WriteOptions | null | undefined,
   length: number | string | null | undefined,
   position: number | null | undefined,
-): MemoryRange & { rwFlags: number } {
+): MemoryRange {
   let rwFlags = 0;
   let first = offset as number | null | undefined;
   if (typeof offset === "object" && offset !== null) {
@@ -111,8 +119,7 @@ export function parseWrite(
   if (!ArrayBuffer.isView(data)) {
     throw typeError("write", "buffer", "a string, Buffer, TypedArray or DataView");
   }
-  const at = parsePosition("write", position);
-  return { ...rangeOf("write", data, first, length as number | null | undefined, at), rwFlags };
+  return rangeOf("write", data, first, length as number | null | undefined, position, rwFlags);
 }
 
 /**
@@ -130,27 +137,38 @@ function rangeOf(
   view: ArrayBufferView,
   start: number | null | undefined,
   count: number | null | undefined,
-  position: number | undefined,
+  place: number | bigint | null | undefined,
+  rwFlags = 0,
 ): MemoryRange {
   const bytes = memoryOf(action, view);
   const size = byteLengthOf(bytes);
+  if (size === 0) checkAttached(action, bytes);
   const offset = start ?? 0;
   const length = count ?? size - offset;
-  checkInteger(action, "offset", offset, size);
-  checkInteger(action, "length", length, size - offset);
-  return { buffer: view, bytes, offset, length, position };
+  const fits = Number.isInteger(offset) && Number.isInteger(length) && offset >= 0 &&
+    length >= 0 && offset + length <= size;
+  if (!fits) {
+    checkInteger(action, "offset", offset, size);
+    checkInteger(action, "length", length, size - offset);
+  }
+  const isPlain = Number.isSafeInteger(place) && (place as number) >= 0;
+  const position = isPlain ? place as number : parsePosition(action, place);
+  return { buffer: view, bytes, offset, length, position, rwFlags };
 }
 
 /** The bytes under a view. */
 function memoryOf(action: string, view: ArrayBufferView): Uint8Array {
-  let bytes: Uint8Array | undefined;
   try {
-    bytes = bytesOf(view);
-  } catch { /* Its memory is gone. */ }
-  if (bytes === undefined || (byteLengthOf(bytes) === 0 && isDetached(bufferOf(bytes)))) {
+    return bytesOf(view);
+  } catch {
     throw typeError(action, "buffer", "memory that is not detached");
   }
-  return bytes;
+}
+
+/** Only an empty view can be of a detached buffer, so the look at the buffer is rare. */
+function checkAttached(action: string, bytes: Uint8Array): void {
+  if (!isDetached(bufferOf(bytes))) return;
+  throw typeError(action, "buffer", "memory that is not detached");
 }
 
 /** Like Node's: `null`, `undefined` and -1 mean the current position. */
@@ -188,7 +206,9 @@ export function parseVector(
   const parts = all.map((buffer) => {
     if (!ArrayBuffer.isView(buffer)) throw vectorError(action);
     const bytes = memoryOf(action, buffer);
-    return { bytes, length: byteLengthOf(bytes) };
+    const length = byteLengthOf(bytes);
+    if (length === 0) checkAttached(action, bytes);
+    return { bytes, length };
   });
   return {
     parts,

@@ -3,17 +3,16 @@
  *
  * @module
  */
-import { Transfer } from "../route/transfer.ts";
-import { promiseOf, type Settles } from "./deferred.ts";
+import { promiseOf, type Settles, Transfer } from "../route/transfer.ts";
 import type { OpenFile } from "./open_file.ts";
 
 /** One request, from queueing to completion. The result: 0, or the mask of a poll. */
 export class Control extends Transfer implements Settles<number> {
+  declare protected readonly file: OpenFile;
   resolve!: (res: number) => void;
   reject!: (reason: unknown) => void;
   /** The result. */
-  readonly promise: Promise<number>;
-  readonly #file: OpenFile;
+  readonly promise: Promise<number> = promiseOf(this);
 
   /**
    * Queues it.
@@ -23,25 +22,23 @@ export class Control extends Transfer implements Settles<number> {
    * @param mask Of a poll
    */
   constructor(file: OpenFile, opcode: number, mask = 0) {
-    super(file.router);
-    this.#file = file;
+    super(file);
     this.opcode = opcode;
     // aio_buf of a poll holds the mask.
     this.address = mask;
-    this.promise = promiseOf(this);
     file.enter();
     file.router.begin(this);
     file.loop.flush.ask();
   }
 
   override settle(res: number): void {
-    this.#file.leave();
+    this.file.leave();
     if (res >= 0) this.resolve(res);
-    else this.reject(this.#file.error(res, this.opcode, 0, 0));
+    else this.reject(this.file.error(res, this.opcode, 0, 0));
   }
 
   /** Ends it early, if the kernel can. */
   cancel(): void {
-    this.#file.core.submission.cancel(this);
+    this.file.core.submission.cancel(this);
   }
 }

@@ -92,7 +92,7 @@ export class OpenFile {
   /** Throws what keeps an operation from being started at all. */
   check(syscall: "read" | "write" | "fsync" | "ftruncate" | "fallocate" | "fstat"): void {
     if (this.closed) this.#refuse(EBADF, syscall, "the file is closed");
-    this.checkContext(syscall);
+    if (this.core.submission.closing) this.checkContext(syscall);
     if (syscall === "read" && this.isDirectory) this.#refuse(EISDIR, syscall);
     if (syscall === "read" && !this.readable) {
       this.#refuse(EBADF, syscall, "the file is not open for reading");

@@ -7,10 +7,8 @@ import { ECANCELED } from "../abi/errno.ts";
 import { IOCB_CMD_PREAD } from "../abi/opcodes.ts";
 import { POLLIN } from "../abi/poll.ts";
 import type { PooledBuffer } from "../memory/buffer_pool.ts";
-import { bufferOf, byteOffsetOf, copyBytes } from "../memory/intrinsics.ts";
-import { Transfer } from "../route/transfer.ts";
-import { promiseOf, type Settles } from "./deferred.ts";
-import { checkIntact } from "./intact.ts";
+import { bufferOf, byteOffsetOf, checkIntact, copyBytes } from "../memory/intrinsics.ts";
+import { promiseOf, type Settles, Transfer } from "../route/transfer.ts";
 import type { OpenFile } from "./open_file.ts";
 import { whenReady } from "./stream_turn.ts";
 
@@ -24,7 +22,7 @@ const PARTS = 8;
  * in the user's memory where that can be used as it is.
  */
 export abstract class RangeRead extends Transfer {
-  protected readonly file: OpenFile;
+  declare protected readonly file: OpenFile;
   /** Where the range begins. */
   start = 0;
   /** How many bytes it has. */
@@ -33,11 +31,6 @@ export abstract class RangeRead extends Transfer {
   protected pooled: PooledBuffer | undefined = undefined;
   /** How far the range begins behind the start of the pooled buffer. */
   #skip = 0;
-
-  constructor(file: OpenFile) {
-    super(file.router);
-    this.file = file;
-  }
 
   /** Begins to read into a pooled buffer. */
   protected readPooled(start: number, length: number): void {
@@ -107,14 +100,9 @@ abstract class PromisedRead<R> extends RangeRead implements Settles<R> {
   resolve!: (result: R) => void;
   reject!: (reason: unknown) => void;
   /** The result. */
-  readonly promise: Promise<R>;
+  readonly promise: Promise<R> = promiseOf(this);
   #signal: AbortSignal | undefined = undefined;
   #abort: (() => void) | undefined = undefined;
-
-  constructor(file: OpenFile) {
-    super(file);
-    this.promise = promiseOf(this);
-  }
 
   /** Rejects at once when the signal is aborted. */
   protected listen(signal: AbortSignal): void {
@@ -130,24 +118,20 @@ abstract class PromisedRead<R> extends RangeRead implements Settles<R> {
 
   protected override arrived(count: number): void {
     // After an abort nobody expects the bytes, and the user's memory may have another use.
-    const aborted = this.stopped;
     try {
-      if (!aborted) this.resolve(this.result(count));
+      if (!this.stopped) this.resolve(this.result(count));
     } catch (error) {
       this.reject(error);
     }
-    this.#end();
+    this.release();
+    if (this.#signal !== undefined) this.#unlisten();
   }
 
   protected override failed(errno: number): void {
-    this.#end();
-    if (errno === -ECANCELED && this.#signal?.aborted) return;
-    this.reject(this.file.error(errno, IOCB_CMD_PREAD, this.start, this.length));
-  }
-
-  #end(): void {
     this.release();
     if (this.#signal !== undefined) this.#unlisten();
+    if (errno === -ECANCELED && this.#signal?.aborted) return;
+    this.reject(this.file.error(errno, IOCB_CMD_PREAD, this.start, this.length));
   }
 
   #unlisten(): void {
@@ -211,21 +195,22 @@ class ReadInto<B> extends PromisedRead<ReadResult<B>> {
     this.#target = target;
     this.#offset = offset;
     this.#buffer = buffer;
-    if (isAligned(file, position, length) && this.#useInPlace()) this.readInPlace(position, length);
+    if (this.#useInPlace(position, length)) this.readInPlace(position, length);
     else this.readPooled(position, length);
     if (signal !== undefined) this.listen(signal);
   }
 
   /** Whether the kernel may use the memory where it lies: `allocate` made it, and it is aligned. */
-  #useInPlace(): boolean {
-    const { pool } = this.file.core;
+  #useInPlace(position: number, length: number): boolean {
+    const { core: { pool }, alignment: { memory, readOffset } } = this.file;
+    if (position % readOffset !== 0 || length % readOffset !== 0) return false;
     const base = pool.addressOf(bufferOf(this.#target));
     if (base === 0) return false;
     this.base = base + byteOffsetOf(this.#target);
     this.address = this.base + this.#offset;
     // Memory from `allocate` is no SharedArrayBuffer.
     this.bytes = this.#target as Uint8Array<ArrayBuffer>;
-    return this.address % this.file.alignment.memory === 0;
+    return this.address % memory === 0;
   }
 
   protected override result(count: number): ReadResult<B> {
@@ -235,11 +220,6 @@ class ReadInto<B> extends PromisedRead<ReadResult<B>> {
     }
     return { bytesRead: count, buffer: this.#buffer };
   }
-}
-
-function isAligned(file: OpenFile, position: number, length: number): boolean {
-  const { readOffset } = file.alignment;
-  return position % readOffset === 0 && length % readOffset === 0;
 }
 
 /**

@@ -8,7 +8,7 @@ import type { OpenFile } from "./open_file.ts";
 import type { LockedRange } from "./range_lock.ts";
 import { sizeOf } from "./size_of.ts";
 import { whenReady } from "./stream_turn.ts";
-import { type Source, writeLocked, writeOne, type WriteResult } from "./write_one.ts";
+import { type Source, Write, writeLocked, type WriteResult } from "./write_one.ts";
 import { writeUnaligned } from "./write_unaligned.ts";
 
 /** Writes longer than this are made of several, one after the other: a multiple of all blocks. */
@@ -26,8 +26,10 @@ const APPENDS = -1;
  * that part then reports
  */
 export function write<D>(file: OpenFile, source: Source, data: D): Promise<WriteResult<D>> {
-  return isOneRequest(file, source)
-    ? writeOne(file, source, data, lockBytes(file, source, true))
+  const isOneRequest = !file.isStream && !(file.append && file.direct) && isOnePart(file, source) &&
+    isAligned(file, source);
+  return isOneRequest
+    ? new Write(file, source, data, lockBytes(file, source, true)).promise
     : writeAfter(file, source, data, lockLength(file));
 }
 
@@ -48,23 +50,19 @@ export function writeAfter<D>(
   data: D,
   lengthLock: LockedRange,
 ): Promise<WriteResult<D>> {
-  const isOneMerge = file.direct && !file.append && isOnePart(source) && !isAligned(file, source);
+  const isOneMerge = file.direct && !file.append && isOnePart(file, source) &&
+    !isAligned(file, source);
   return (isOneMerge ? writeUnaligned : writeParts)(file, source, data, lengthLock);
 }
 
-function isOneRequest(file: OpenFile, source: Source): boolean {
-  if (file.isStream) return false;
-  if (file.append) return !file.direct && source.length <= LARGEST_WRITE;
-  return isOnePart(source) && isAligned(file, source);
-}
-
-function isOnePart({ position, length }: Source): boolean {
-  return position % LARGEST_WRITE + length <= LARGEST_WRITE;
+/** Whether a write is no longer than one request may be. */
+function isOnePart({ append }: OpenFile, { position, length }: Source): boolean {
+  return (append ? 0 : position % LARGEST_WRITE) + length <= LARGEST_WRITE;
 }
 
 /** Always true of a file that takes any position and length. */
-function isAligned({ alignment: { offset } }: OpenFile, { position, length }: Source): boolean {
-  return position % offset === 0 && length % offset === 0;
+function isAligned({ alignment }: OpenFile, { position, length }: Source): boolean {
+  return position % alignment.offset === 0 && length % alignment.offset === 0;
 }
 
 /** What a request that writes whole blocks shares with others of its kind. */
@@ -120,6 +118,8 @@ async function writePart(file: OpenFile, part: Source): Promise<WriteResult<null
   if (file.isStream) {
     return await whenReady(file, POLLOUT, undefined, () => writeLocked(file, part));
   }
-  if (isAligned(file, part)) return await writeOne(file, part, null, lockBytes(file, part, false));
+  if (isAligned(file, part)) {
+    return await new Write(file, part, null, lockBytes(file, part, false)).promise;
+  }
   return await writeUnaligned(file, part, null, undefined);
 }

@@ -5,10 +5,8 @@
  */
 import { IOCB_CMD_PWRITE } from "../abi/opcodes.ts";
 import type { PooledBuffer } from "../memory/buffer_pool.ts";
-import { bufferOf, byteOffsetOf, partOf } from "../memory/intrinsics.ts";
-import { Transfer } from "../route/transfer.ts";
-import { promiseOf, type Settles } from "./deferred.ts";
-import { checkIntact } from "./intact.ts";
+import { bufferOf, byteOffsetOf, checkIntact, partOf } from "../memory/intrinsics.ts";
+import { promiseOf, type Settles, Transfer } from "../route/transfer.ts";
 import type { OpenFile } from "./open_file.ts";
 import type { LockedRange } from "./range_lock.ts";
 
@@ -28,25 +26,30 @@ export interface Source {
   readonly rwFlags: number;
 }
 
-/** Waits for its range, and then goes as it is. Holds memory and range until it is over. */
-class Write<D> extends Transfer implements Settles<WriteResult<D>> {
+/**
+ * A write with one request: of whole blocks, if the file was opened with O_DIRECT. It waits for its
+ * range, and holds memory and range until it is over.
+ */
+export class Write<D> extends Transfer implements Settles<WriteResult<D>> {
+  declare protected readonly file: OpenFile;
   resolve!: (result: WriteResult<D>) => void;
   reject!: (reason: unknown) => void;
   /** The result. */
-  readonly promise: Promise<WriteResult<D>>;
-  readonly #file: OpenFile;
+  readonly promise: Promise<WriteResult<D>> = promiseOf(this);
   readonly #source: Source;
   readonly #data: D;
   readonly #range: LockedRange;
   #bounce: PooledBuffer | undefined = undefined;
 
+  /**
+   * @param data What the user gave, for the result
+   * @param range Is waited for, and given back
+   */
   constructor(file: OpenFile, source: Source, data: D, range: LockedRange) {
-    super(file.router);
-    this.#file = file;
+    super(file);
     this.#source = source;
     this.#data = data;
     this.#range = range;
-    this.promise = promiseOf(this);
     file.enter();
     if (range.blockers > 0) range.grant = () => this.#send();
     else this.#send();
@@ -61,17 +64,17 @@ class Write<D> extends Transfer implements Settles<WriteResult<D>> {
       return this.reject(error);
     }
     this.opcode = IOCB_CMD_PWRITE;
-    this.nbytes = length;
+    this.nbytes = this.enough = length;
     this.position = position;
     this.rwFlags = rwFlags;
-    this.#file.router.begin(this);
-    this.#file.loop.flush.ask();
+    this.file.router.begin(this);
+    this.file.loop.flush.ask();
   }
 
   /** Uses the memory where it lies, if the kernel may, or copies it to a bounce buffer. */
   #pinSource(): void {
     const { bytes, offset, length } = this.#source;
-    const { core: { pool }, alignment } = this.#file;
+    const { core: { pool }, alignment } = this.file;
     checkIntact(bytes, offset + length, "write from");
     const base = pool.addressOf(bufferOf(bytes));
     this.base = base + byteOffsetOf(bytes);
@@ -91,32 +94,17 @@ class Write<D> extends Transfer implements Settles<WriteResult<D>> {
     const { position, length } = this.#source;
     this.#end();
     if (res >= 0) this.resolve({ bytesWritten: res, buffer: this.#data });
-    else this.reject(this.#file.error(res, IOCB_CMD_PWRITE, position, length));
+    else this.reject(this.file.error(res, IOCB_CMD_PWRITE, position, length));
   }
 
   #end(): void {
-    this.#range.release();
-    if (this.#bounce !== undefined) this.#file.core.pool.give(this.#bounce);
-    this.#file.leave();
+    this.file.lock.remove(this.#range);
+    if (this.#bounce !== undefined) this.file.core.pool.give(this.#bounce);
+    this.file.leave();
   }
 }
 
-/**
- * Writes with one request: whole blocks if the file was opened with O_DIRECT.
- *
- * @param data What the user gave, for the result
- * @param range Is waited for, and given back
- */
-export function writeOne<D>(
-  file: OpenFile,
-  source: Source,
-  data: D,
-  range: LockedRange,
-): Promise<WriteResult<D>> {
-  return new Write(file, source, data, range).promise;
-}
-
-/** As {@link writeOne}, where the caller has locked what has to be. */
+/** Writes with one request, where the caller has locked what has to be. */
 export function writeLocked(file: OpenFile, source: Source): Promise<WriteResult<null>> {
-  return writeOne(file, source, null, file.lock.take(0, 0, false));
+  return new Write(file, source, null, file.lock.take(0, 0, false)).promise;
 }

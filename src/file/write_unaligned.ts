@@ -5,10 +5,8 @@
  */
 import { IOCB_CMD_PREAD, IOCB_CMD_PWRITE } from "../abi/opcodes.ts";
 import type { PooledBuffer } from "../memory/buffer_pool.ts";
-import { partOf } from "../memory/intrinsics.ts";
-import { Transfer } from "../route/transfer.ts";
-import { promiseOf, type Settles } from "./deferred.ts";
-import { checkIntact } from "./intact.ts";
+import { checkIntact, partOf } from "../memory/intrinsics.ts";
+import { promiseOf, type Settles, Transfer } from "../route/transfer.ts";
 import type { OpenFile } from "./open_file.ts";
 import type { LockedRange } from "./range_lock.ts";
 import { sizeOf } from "./size_of.ts";
@@ -100,11 +98,11 @@ async function writeWhole(file: OpenFile, source: Source): Promise<number> {
 
 /** Reads the blocks at both ends, merges, and writes all. Its blocks are locked by the caller. */
 class MergedWrite extends Transfer implements Settles<number> {
+  declare protected readonly file: OpenFile;
   resolve!: (bytesWritten: number) => void;
   reject!: (reason: unknown) => void;
   /** Bytes of the source that were written. */
-  readonly promise: Promise<number>;
-  readonly #file: OpenFile;
+  readonly promise: Promise<number> = promiseOf(this);
   readonly #source: Source;
   readonly #pooled: PooledBuffer;
   /** The first block. */
@@ -115,11 +113,10 @@ class MergedWrite extends Transfer implements Settles<number> {
   readonly #toRead: number[];
 
   constructor(file: OpenFile, source: Source) {
-    super(file.router);
+    super(file);
     const { offset } = file.alignment;
     const { position, length } = source;
     const end = position + length;
-    this.#file = file;
     this.#source = source;
     this.#start = roundDown(position, offset);
     this.#span = roundUp(end, offset) - this.#start;
@@ -129,14 +126,13 @@ class MergedWrite extends Transfer implements Settles<number> {
     const head = position > this.#start ? [0] : [];
     const tail = end % offset !== 0 ? [this.#span - offset] : [];
     this.#toRead = [...new Set([...tail, ...head])];
-    this.promise = promiseOf(this);
     file.enter();
     this.#next();
   }
 
   /** Reads the next block, or writes all. */
   #next(): void {
-    const { offset } = this.#file.alignment;
+    const { offset } = this.file.alignment;
     const block = this.#toRead.at(-1);
     if (block !== undefined) return this.#send(IOCB_CMD_PREAD, block, offset, 0);
     const { bytes, offset: from, length, position, rwFlags } = this.#source;
@@ -157,26 +153,26 @@ class MergedWrite extends Transfer implements Settles<number> {
     this.position = this.#start + at;
     this.rwFlags = rwFlags;
     this.done = 0;
-    this.#file.router.begin(this);
-    this.#file.loop.flush.ask();
+    this.file.router.begin(this);
+    this.file.loop.flush.ask();
   }
 
   override settle(res: number): void {
     if (res >= 0 && this.opcode === IOCB_CMD_PREAD) {
       const block = this.#toRead.pop()!;
       // Behind the end of the file lie zeros.
-      this.#pooled.bytes.fill(0, block + res, block + this.#file.alignment.offset);
+      this.#pooled.bytes.fill(0, block + res, block + this.file.alignment.offset);
       return this.#next();
     }
     const { position, length } = this.#source;
     this.#end();
-    if (res < 0) this.reject(this.#file.error(res, this.opcode, position, length));
+    if (res < 0) this.reject(this.file.error(res, this.opcode, position, length));
     else this.resolve(Math.max(0, Math.min(position + length, this.#start + res) - position));
   }
 
   #end(): void {
-    this.#file.core.pool.give(this.#pooled);
-    this.#file.leave();
+    this.file.core.pool.give(this.#pooled);
+    this.file.leave();
   }
 }
 

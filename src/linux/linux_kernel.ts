@@ -14,7 +14,7 @@ import {
   SYS_io_setup,
   SYS_io_submit,
 } from "../abi/syscall_numbers.ts";
-import { checkInteger, checkWord, rangeError } from "../check.ts";
+import { checkInteger, checkWord, checkWords, rangeError } from "../check.ts";
 import { AioError } from "../errors/aio_error.ts";
 import type { Address, Allocation, Kernel, Limits, Wakeup } from "../kernel.ts";
 import { readLimits } from "./limits.ts";
@@ -88,17 +88,16 @@ export class LinuxKernel implements Kernel {
 
   /** See {@link Kernel.io_submit}. */
   io_submit(ctx_id: number, nr: number, iocbpp: Address): number {
-    checkWord("io_submit", "ctx_id", ctx_id);
-    checkWord("io_submit", "nr", nr);
-    checkWord("io_submit", "iocbpp", iocbpp);
+    // Checked here and not in a function, as this is called for every few requests.
+    const valid = Number.isSafeInteger(ctx_id) && Number.isSafeInteger(nr) &&
+      Number.isSafeInteger(iocbpp);
+    if (!valid) checkWords("io_submit", { ctx_id, nr, iocbpp });
     return this.#ioSubmit(ctx_id, nr, iocbpp);
   }
 
   /** See {@link Kernel.io_cancel}. */
   io_cancel(ctx_id: number, iocb: Address, result: Address): number {
-    checkWord("io_cancel", "ctx_id", ctx_id);
-    checkWord("io_cancel", "iocb", iocb);
-    checkWord("io_cancel", "result", result);
+    checkWords("io_cancel", { ctx_id, iocb, result });
     return this.#ioCancel(ctx_id, iocb, result);
   }
 
@@ -110,11 +109,9 @@ export class LinuxKernel implements Kernel {
     events: Address,
     timeout: Address | 0,
   ): number {
-    checkWord("io_getevents", "ctx_id", ctx_id);
-    checkWord("io_getevents", "min_nr", min_nr);
-    checkWord("io_getevents", "nr", nr);
-    checkWord("io_getevents", "events", events);
-    checkWord("io_getevents", "timeout", timeout);
+    const valid = Number.isSafeInteger(ctx_id) && Number.isSafeInteger(min_nr) &&
+      Number.isSafeInteger(nr) && Number.isSafeInteger(events) && Number.isSafeInteger(timeout);
+    if (!valid) checkWords("io_getevents", { ctx_id, min_nr, nr, events, timeout });
     return this.#ioGetevents(ctx_id, min_nr, nr, events, timeout);
   }
 
@@ -127,12 +124,7 @@ export class LinuxKernel implements Kernel {
     timeout: Address | 0,
     sigmask: Address | 0,
   ): number {
-    checkWord("io_pgetevents", "ctx_id", ctx_id);
-    checkWord("io_pgetevents", "min_nr", min_nr);
-    checkWord("io_pgetevents", "nr", nr);
-    checkWord("io_pgetevents", "events", events);
-    checkWord("io_pgetevents", "timeout", timeout);
-    checkWord("io_pgetevents", "sigmask", sigmask);
+    checkWords("io_pgetevents", { ctx_id, min_nr, nr, events, timeout, sigmask });
     return this.#ioPgetevents(ctx_id, min_nr, nr, events, timeout, sigmask);
   }
 

@@ -12,9 +12,12 @@ export interface PooledBuffer {
   readonly address: Address;
   /** All of it; at least as long as was asked for. */
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Where it goes when it is given back. */
+  readonly free: PooledBuffer[];
 }
 
 const SMALLEST_SHIFT = 12;
+const SMALLEST = 1 << SMALLEST_SHIFT;
 const ARENA_SIZE = 1 << 20;
 /** Free pieces of one size beyond this many bytes are left to the garbage collector. */
 const KEPT_SIZE = 1 << 25;
@@ -43,16 +46,16 @@ export class BufferPool {
    * @throws {RangeError} If memory is used up
    */
   take(byteLength: number): PooledBuffer {
-    const order = orderOf(byteLength);
+    // Most reads are of one page.
+    const order = byteLength <= SMALLEST ? 0 : orderOf(byteLength);
     const free = this.#free[order] ??= [];
     return free.pop() ?? this.#cut(order, free);
   }
 
   /** Gives a piece back, once the kernel is done with it. */
-  give(piece: PooledBuffer): void {
-    const size = piece.bytes.length;
-    const free = this.#free[orderOf(size)]!;
-    if (size < ARENA_SIZE || free.length * size < KEPT_SIZE) free.push(piece);
+  give(buffer: PooledBuffer): void {
+    const { bytes: { length }, free } = buffer;
+    if (length < ARENA_SIZE || free.length * length < KEPT_SIZE) free.push(buffer);
   }
 
   #cut(order: number, free: PooledBuffer[]): PooledBuffer {
@@ -60,9 +63,9 @@ export class BufferPool {
     const { address, buffer } = this.#map(Math.max(size, ARENA_SIZE));
     const last = Math.max(size, ARENA_SIZE) - size;
     for (let start = 0; start < last; start += size) {
-      free.push({ address: address + start, bytes: new Uint8Array(buffer, start, size) });
+      free.push({ address: address + start, bytes: new Uint8Array(buffer, start, size), free });
     }
-    return { address: address + last, bytes: new Uint8Array(buffer, last, size) };
+    return { address: address + last, bytes: new Uint8Array(buffer, last, size), free };
   }
 
   /** Where memory from `allocate` lies; 0 for all other memory, and where the kernel cannot tell. */

@@ -77,3 +77,18 @@ export function partOf(bytes: Uint8Array, start: number, length: number): Uint8A
 export function copyBytes(target: Uint8Array, source: Uint8Array, start = 0): void {
   set.call(target, source, start);
 }
+
+/**
+ * Throws if memory was lost since an operation on it began: its bytes are no longer the ones that
+ * were meant, and nothing would look like the end of the file.
+ *
+ * @param bytes The memory
+ * @param length How long it is at least to be
+ * @param action For the message: "read into" or "write from"
+ */
+export function checkIntact(bytes: Uint8Array, length: number, action: string): void {
+  if (byteLength.call(bytes) >= length) return;
+  throw new TypeError(
+    `Cannot ${action} buffer: it was detached or resized while the operation was under way`,
+  );
+}

@@ -68,10 +68,16 @@ export class Router {
    * @throws {RangeError} If there is no memory
    */
   begin(transfer: Transfer): void {
+    const { opcode, position, nbytes } = transfer;
+    const cached = position < this.#cachedEnd && position + nbytes > this.#cachedStart;
     transfer.fd = this.fd;
     transfer.tries = 0;
     transfer.missed = false;
-    transfer.route = this.#routeOf(transfer);
+    transfer.route = opcode === IOCB_CMD_PREAD
+      ? cached ? this.#cachedReads : this.#reads
+      : opcode === IOCB_CMD_PWRITE
+      ? this.#writes
+      : "ring";
     switch (transfer.route) {
       case "ring":
         return this.core.submission.queue(transfer);
@@ -82,13 +88,6 @@ export class Router {
       case "threads":
         return this.sendToThreads(transfer);
     }
-  }
-
-  #routeOf({ opcode, position, nbytes }: Transfer): Route {
-    if (opcode === IOCB_CMD_PWRITE) return this.#writes;
-    if (opcode !== IOCB_CMD_PREAD) return "ring";
-    const cached = position < this.#cachedEnd && position + nbytes > this.#cachedStart;
-    return cached ? this.#cachedReads : this.#reads;
   }
 
   /**
@@ -116,11 +115,11 @@ export class Router {
   finished(transfer: Transfer, res: number): void {
     const { opcode } = transfer;
     const reads = opcode === IOCB_CMD_PREAD;
-    const mustWait = transfer.route === "ringNoWait" && this.#mustWait(transfer, res, reads);
-    if (mustWait) return;
+    if (transfer.route === "ringNoWait" && this.#mustWait(transfer, res, reads)) return;
     if (res >= 0 && (reads || opcode === IOCB_CMD_PWRITE)) {
       transfer.advance(res);
-      if (res > 0 && this.#goesOn(transfer, reads)) return;
+      const short = res > 0 && transfer.done < transfer.enough;
+      if (short && this.#goesOn(transfer, reads)) return;
       res = transfer.done;
     }
     transfer.settle(res);
@@ -153,12 +152,12 @@ export class Router {
     if (reads) {
       // A short read that ends inside a block is the end of the file. One that ends on a block
       // boundary may not be: read on.
-      const unsure = transfer.done < transfer.enough && transfer.done % this.#readOffset === 0;
-      if (!unsure || this.#isStream || transfer.stopped) return false;
+      const atBoundary = transfer.done % this.#readOffset === 0;
+      if (!atBoundary || this.#isStream || transfer.stopped) return false;
       this.begin(transfer);
     } else {
       // A short write that was not to wait has come to where it would have had to.
-      if (transfer.nbytes === 0 || transfer.route !== "ringNoWait") return false;
+      if (transfer.route !== "ringNoWait") return false;
       this.sendToThreads(transfer);
     }
     return true;

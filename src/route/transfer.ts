@@ -9,15 +9,22 @@ import type { ThreadTask } from "../threads/quota.ts";
 import type { Route } from "./route.ts";
 import type { Router } from "./router.ts";
 
+/** A file that has a router. */
+export interface TransferredFile {
+  readonly router: Router;
+}
+
 /**
  * An operation of an open file: its {@link Router} decides who does it, and continues it where it
  * comes short. `address`, `nbytes` and `position` are those of what is left to do.
  */
 export abstract class Transfer extends Operation implements ThreadTask {
-  readonly #router: Router;
+  override readonly isPinned = true;
+  /** What it is a transfer of. */
+  protected readonly file: TransferredFile;
   /** Bytes moved so far. */
   done = 0;
-  /** A read that has moved so many bytes is not continued. */
+  /** A transfer that has moved so many bytes is not short. */
   enough = 0;
   /** The memory: referenced until the end, which is what pins it. */
   bytes: Uint8Array<ArrayBuffer> | undefined = undefined;
@@ -32,19 +39,18 @@ export abstract class Transfer extends Operation implements ThreadTask {
   /** Set by an abort: it completes with what it has, and is not continued. */
   stopped = false;
 
-  /** @param router Of its file */
-  constructor(router: Router) {
+  constructor(file: TransferredFile) {
     super();
-    this.#router = router;
+    this.file = file;
   }
 
   override complete(res: number): void {
-    this.#router.finished(this, res);
+    this.file.router.finished(this, res);
   }
 
   /** See {@link ThreadTask}: of a read. */
   begin(): void {
-    this.#router.readOnThread(this);
+    this.file.router.readOnThread(this);
   }
 
   /** Counts bytes that were moved. */
@@ -61,4 +67,29 @@ export abstract class Transfer extends Operation implements ThreadTask {
    * @param res Bytes of the whole transfer, the mask of a poll, or `-errno`
    */
   abstract settle(res: number): void;
+}
+
+/** What settles a promise. */
+export interface Settles<R> {
+  /** Fulfils it. */
+  resolve: (result: R) => void;
+  /** Rejects it. */
+  reject: (reason: unknown) => void;
+}
+
+// A closure for each promise would take its memory, and that of the variables it is made over.
+let settles: Settles<never> | undefined;
+
+function keep(resolve: (result: never) => void, reject: (reason: unknown) => void): void {
+  settles!.resolve = resolve;
+  settles!.reject = reject;
+}
+
+/** Makes a promise, and gives both its ends to `operation`. */
+export function promiseOf<R>(operation: Settles<R>): Promise<R> {
+  settles = operation as unknown as Settles<never>;
+  // The executor is called before the constructor returns.
+  const promise = new Promise<unknown>(keep as unknown as () => void);
+  settles = undefined;
+  return promise as Promise<R>;
 }
