@@ -38,7 +38,7 @@ const MEGABYTE = 2 ** 20;
 const OUTER_MEGABYTES = 2048;
 const INNER_MEGABYTES = { ext4: 192, xfs: 384 };
 /** How long fs.aio-nr may take to come down after a kill. */
-const LINGER_MILLISECONDS = 5000;
+const LINGER_MILLISECONDS = 60_000;
 const SILENCE_SECONDS = 240;
 
 const { values } = parseArgs({

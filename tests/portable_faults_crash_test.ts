@@ -22,6 +22,7 @@ import { pattern, sameBytes } from "./support/bytes.ts";
 import { Fifo } from "./support/fifo.ts";
 import { runScript } from "./support/script.ts";
 import { Bare, Simulation } from "./support/simulation.ts";
+import { within } from "./support/within.ts";
 
 const SECTOR = 512;
 const OLD = pattern(8 * SECTOR);
@@ -359,8 +360,9 @@ test("what streams had in flight at the crash completes for nobody", async () =>
   const ring = new AioRing(simulation.kernel, bare.id);
   const fields = { opcode: IOCB_CMD_PREAD, fildes: fifo.fd };
   assert.equal(bare.submit(0, fields, 1), 1);
-  await sleep(50);
-  assert.equal(ring.tail, 1);
+  await within((async () => {
+    while (ring.tail !== 1) await sleep(1);
+  })());
   fifo.fill();
   assert.equal(bare.submit(0, fields, 1), 1);
   simulation.kernel.crash();

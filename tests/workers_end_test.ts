@@ -61,7 +61,9 @@ for (const end of ["nothing is left", "process.exit", "an error", "terminate"] a
       sameBytes(await opened.readAt(0, LENGTH), BYTES);
     }
     // The last thread may end a little after its worker
-    for (let look = 0; look < 20 && contexts() > before; look++) await sleep(100);
+    await within((async () => {
+      while (contexts() > before) await sleep(10);
+    })());
     assert.equal(contexts(), before);
   });
 }

@@ -10,6 +10,7 @@ import { aioNr } from "../soak/vitals.ts";
 import { pattern, sameBytes } from "../support/bytes.ts";
 import { Random } from "../support/random.ts";
 import { TempFolder } from "../support/temp.ts";
+import { HANG_MILLISECONDS } from "../support/within.ts";
 
 // worker_host.ts COUNT SEED: terminates workers that have requests in flight, and looks whether
 // anybody else's memory or requests suffer
@@ -34,7 +35,7 @@ const before = aioNr();
 for (let round = 1; round <= Number(count); round++) {
   const worker = new Worker(new URL("worker.ts", import.meta.url), { workerData: { path } });
   await new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error("The worker does nothing")), 20_000);
+    const timer = setTimeout(() => reject(new Error("The worker does nothing")), HANG_MILLISECONDS);
     worker.on("error", reject);
     worker.on("message", () => {
       clearTimeout(timer);

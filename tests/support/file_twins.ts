@@ -6,6 +6,7 @@ import { AioFile, open as openAio } from "../../mod.ts";
 import { type Ground, onGrounds } from "./file_grounds.ts";
 import { RUNTIME } from "./file_script.ts";
 import { TempFolder } from "./temp.ts";
+import { within } from "./within.ts";
 
 /** `open` of node:fs/promises, and kaio's seen as one. */
 export type Open = (
@@ -64,9 +65,8 @@ const stuck: FileHandle[] = [];
 
 async function closes(file: FileHandle): Promise<boolean> {
   const closing = (async () => await file.close())().then(() => true, () => false);
-  if (await Promise.race([closing, setTimeout(500, false)])) return true;
-  if (file instanceof AioFile) throw new Error("Cannot close file: it hangs");
-  return false;
+  if (file instanceof AioFile) return await within(closing);
+  return await Promise.race([closing, setTimeout(500, false)]);
 }
 
 async function run(program: Program, open: Open, ground: Ground): Promise<Map<string, string>> {
