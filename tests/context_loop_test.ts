@@ -142,6 +142,7 @@ bothWays("requests queued and sent from elsewhere reach a loop that waits", asyn
   using file = new TempFile(BYTES);
   await using aio = new AioContext<string>({ ...way, entries: 4 });
   aio.poll(fifo.fd, POLLIN, { data: "poll" });
+  assert.equal(aio.submit(), 1);
   setTimeout(() => {
     aio.read(file.fd, new Uint8Array(1), { data: "read" });
     assert.equal(aio.submit(), 1);
