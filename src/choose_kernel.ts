@@ -8,7 +8,8 @@ import { isPermitted } from "../ffi/permission.ts";
 import type { FileHost } from "./file_host.ts";
 import type { Kernel } from "./kernel.ts";
 import { loadLinux } from "./linux/load.ts";
-import { PortableKernel } from "./portable/portable_kernel.ts";
+import { Machine } from "./portable/machine.ts";
+import { ProcessKernel } from "./portable/process_kernel.ts";
 
 /**
  * A kernel by name: `"linux"`, the one of this machine by its system calls; `"portable"`, the same
@@ -28,7 +29,7 @@ export interface Choice {
 
 const VARIABLE = "KAIO_KERNEL";
 
-let portable: PortableKernel | undefined;
+let portable: ProcessKernel | undefined;
 let warned = false;
 
 /**
@@ -87,9 +88,9 @@ export function fileHostOf(kernel: Kernel): FileHost {
 const UNKNOWN_HOST: FileHost = { blocksFor: () => "disk" };
 
 function portableChoice(reason: string, asked: boolean): Choice {
-  portable ??= new PortableKernel({
-    fdinfo: isPermitted({ name: "read", path: "/proc/self/fdinfo" }),
-  });
+  portable ??= new ProcessKernel(
+    new Machine({ fdinfo: isPermitted({ name: "read", path: "/proc/self/fdinfo" }) }),
+  );
   return { name: "portable", kernel: portable, reason, asked };
 }
 

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import type { Address } from "./kernel.ts";
 
 /** The alignments in bytes that a file asks for when it is opened with O_DIRECT. */
 export interface DirectAlignment {
@@ -31,12 +30,12 @@ export interface FileHost {
   /** What statx(2) says of O_DIRECT on this file; `undefined` where the file system is silent. */
   directAlignment?(fd: number): DirectAlignment | undefined;
   /**
-   * Writes on another thread; see pwritev(2). Only available where the asynchronous writes of
+   * Writes on another thread, the iovecs at the address `iov`; see pwritev(2). Only available where the asynchronous writes of
    * `node:fs` block this one. The iovecs and the memory must be kept until the promise settles.
    *
    * @returns The number of bytes; -1, or a rejection, for any error
    */
-  pwritev?(fd: number, iov: Address, iovcnt: number, position: number): Promise<number>;
+  pwritev?(fd: number, iov: number, iovcnt: number, position: number): Promise<number>;
   /**
    * The same bytes, in a form that `node:fs` uses where they lie. Only available where it copies
    * memory from `allocate` of the main module, on this thread. They must be kept while the alias is

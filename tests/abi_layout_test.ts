@@ -40,7 +40,7 @@ function compiler(): string | undefined {
 /** Why the tests below cannot be run here; false where they can. */
 const skip = process.platform !== "linux"
   ? "the headers are Linux's"
-  : abi.machineOf(process.arch) === undefined
+  : abi.architectureOf(process.arch) === undefined
   ? `layout of ${process.arch} is not known`
   : compiler() === undefined
   ? "there is no C compiler on PATH"
@@ -146,10 +146,10 @@ test("every size and offset is the C compiler's", { skip }, () => {
 });
 
 test("the system call numbers are those of this machine", { skip }, () => {
-  const machine = abi.machineOf(process.arch)!;
+  const architecture = abi.architectureOf(process.arch)!;
   const ours: [string, number][] = Object.entries(abi)
     .filter(([name]) => name.startsWith("SYS_"))
-    .map(([name, numbers]) => [name, (numbers as Record<abi.Machine, number>)[machine]]);
+    .map(([name, numbers]) => [name, (numbers as Record<abi.Architecture, number>)[architecture]]);
   assert.equal(ours.length, 13);
   assert.deepEqual(evaluate(ours.map(([name]) => [name, name])), Object.fromEntries(ours));
 });
@@ -161,18 +161,18 @@ test("the system call numbers of aarch64 and riscv64 are those of the generic ta
   for (const [name, numbers] of Object.entries(abi)) {
     if (!name.startsWith("SYS_")) continue;
     const number = new RegExp(`#define __NR(?:3264)?_${name.slice(4)} (\\d+)\n`).exec(table)?.[1];
-    const { aarch64, riscv64 } = numbers as Record<abi.Machine, number>;
+    const { aarch64, riscv64 } = numbers as Record<abi.Architecture, number>;
     assert.equal(aarch64, Number(number), name);
     assert.equal(riscv64, Number(number), name);
   }
 });
 
-test("only the names of known machines lead to a machine", () => {
-  assert.equal(abi.machineOf("x64"), "x86_64");
-  assert.equal(abi.machineOf("arm64"), "aarch64");
-  assert.equal(abi.machineOf("riscv64"), "riscv64");
+test("only the names of known architectures lead to one", () => {
+  assert.equal(abi.architectureOf("x64"), "x86_64");
+  assert.equal(abi.architectureOf("arm64"), "aarch64");
+  assert.equal(abi.architectureOf("riscv64"), "riscv64");
   for (const arch of ["ia32", "arm", "s390x", "x86_64", "", "constructor"]) {
-    assert.equal(abi.machineOf(arch), undefined, arch);
+    assert.equal(abi.architectureOf(arch), undefined, arch);
   }
 });
 

@@ -45,8 +45,10 @@ const RULES: [rule: string, broken: string[], exceptions?: string[]][] = [
     ["src/abi/aio_ring.ts -> src/kernel.ts"],
   ],
   [
-    "src/kernel.ts imports src/abi at most",
-    importsThat(({ from, to }) => from === "src/kernel.ts" && !to.startsWith("src/abi/")),
+    "the seams import nothing but each other",
+    importsThat(({ from, to }) =>
+      from === "src/file_host.ts" || from === "src/kernel.ts" && to !== "src/file_host.ts"
+    ),
   ],
   [
     "ffi imports nothing else",
@@ -55,14 +57,19 @@ const RULES: [rule: string, broken: string[], exceptions?: string[]][] = [
   [
     "only src/linux imports ffi",
     importsThat(({ from, to }) => to.startsWith("ffi/") && !/^(ffi|src\/linux)\//.test(from)),
-    // Asks for permission to read an environment variable.
-    ["src/choose_kernel.ts -> ffi/permission.ts"],
+    [
+      // Asks for permission to read an environment variable.
+      "src/choose_kernel.ts -> ffi/permission.ts",
+      // Print which runtime they run in.
+      "src/cli/probe.ts -> ffi/runtime_name.ts",
+      "src/cli/scan.ts -> ffi/runtime_name.ts",
+    ],
   ],
   [
     "a kernel imports nothing that is built on it",
     importsThat(({ from, to }) =>
       /^src\/(linux|portable)\//.test(from) &&
-      /^(mod|cli)\.ts|^src\/(context|file|open|cli)\b/.test(to)
+      /^(mod|cli)\.ts|^src\/(context|route|file|cli)\//.test(to)
     ),
   ],
   [
@@ -73,10 +80,24 @@ const RULES: [rule: string, broken: string[], exceptions?: string[]][] = [
     ),
   ],
   [
-    "contexts and memory import nothing of files",
+    "memory and errors import nothing of contexts, threads, routes or files",
     importsThat(({ from, to }) =>
-      /^src\/(context|memory)\b/.test(from) && /^(mod|cli)\.ts|^src\/(file|open|cli)\b/.test(to)
+      /^src\/(memory|errors)\//.test(from) && /^src\/(context|threads|route|file)\//.test(to)
     ),
+  ],
+  [
+    "contexts and threads import nothing of routes or files",
+    importsThat(({ from, to }) =>
+      /^src\/(context|threads)\//.test(from) && /^src\/(route|file|portable)\//.test(to)
+    ),
+  ],
+  [
+    "routes import nothing of files",
+    importsThat(({ from, to }) => from.startsWith("src/route/") && to.startsWith("src/file/")),
+  ],
+  [
+    "nothing imports the entry points",
+    importsThat(({ from, to }) => /^(mod|cli)\.ts$/.test(to) && from !== "cli.ts"),
   ],
   [
     "only the command imports the command",
@@ -89,28 +110,18 @@ const RULES: [rule: string, broken: string[], exceptions?: string[]][] = [
     importsThat(({ from, to, typeOnly }) =>
       !typeOnly && loaded.has(from) && !isSimulation(from) && isSimulation(to)
     ),
-    // The kernel makes its simulated disk itself; kaio/portable should give it one.
-    ["src/portable/portable_kernel.ts -> src/portable/simulation/simulated_disk.ts"],
   ],
   [
     "nothing outside ffi names a runtime",
     outsideFfi(
       /\b(Deno|Bun)\b|"bun:|"node:ffi"|\bgetBuiltinModule\b|\bprocess\.(versions?|release)\b|\buserAgent\b/,
     ),
-    [
-      // Prints which runtime it runs in.
-      "src/cli/runtime_name.ts",
-      // Asks for the version of V8, because older ones lose wake-ups.
-      "src/portable/worker_pool.ts",
-    ],
   ],
   [
     "nothing outside ffi names a symbol of libc",
     outsideFfi(
-      /\b(bind\w*|callElsewhere|dlopen|dlsym|getFunction|getSymbol)\(\s*["'`]|\b__errno_location\b|["'`]libc\b/,
+      /\b(bind\w*|callOnThread|dlopen|dlsym|getFunction|getSymbol)\(\s*["'`]|\b__errno_location\b|["'`]libc\b/,
     ),
-    // Names fallocate.
-    ["src/linux/linux_kernel.ts"],
   ],
 ];
 

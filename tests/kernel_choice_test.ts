@@ -8,6 +8,7 @@ import { choose } from "../src/choose_kernel.ts";
 import { internalsOf } from "../src/context/aio_context.ts";
 import { loadLinux } from "../src/linux/load.ts";
 import { PortableKernel } from "../src/portable/mod.ts";
+import { ProcessKernel } from "../src/portable/process_kernel.ts";
 import { type FileScriptOptions, runFileScript, RUNTIME } from "./support/file_script.ts";
 import { TempFile } from "./support/temp.ts";
 import { HANG_MILLISECONDS } from "./support/within.ts";
@@ -148,7 +149,7 @@ test("a context takes the kernel that it is told by name", async () => {
   for (const name of ["portable", ...hasLinux ? ["linux" as const] : []] as KernelName[]) {
     await using aio = new AioContext({ entries: 1, kernel: name });
     const { kernel } = internalsOf(aio).core;
-    assert.equal(kernel instanceof PortableKernel, name === "portable");
+    assert.equal(kernel instanceof ProcessKernel, name === "portable");
     assert.equal(kernel, choose(name).kernel);
   }
   const kernel = new PortableKernel();

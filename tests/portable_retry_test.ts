@@ -3,7 +3,8 @@ import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { EAGAIN, EDEADLK, EINTR, EPIPE } from "../src/abi/errno.ts";
 import { IOCB_CMD_PWRITE } from "../src/abi/opcodes.ts";
-import { EIOCBRETRY, Kiocb } from "../src/portable/kiocb.ts";
+import { EIOCBRETRY } from "../src/portable/file.ts";
+import { Kiocb } from "../src/portable/kiocb.ts";
 import { PortableKernel } from "../src/portable/mod.ts";
 import { RunList } from "../src/portable/run_list.ts";
 import { PortableContext } from "./support/portable_context.ts";
@@ -92,9 +93,9 @@ function scripted(
   list: RunList,
   run: (time: number) => number,
 ): { request: Kiocb; runs: number[] } {
-  const request = new Kiocb(undefined, 0);
+  const owner = { kick_iocb: (request: Kiocb) => list.kick_iocb(request), progressed: () => {} };
+  const request = new Kiocb(owner, undefined, 0);
   const runs: number[] = [];
-  request.onKick = list.kick;
   request.retry = () => {
     runs.push(runs.length);
     return run(runs.length);
@@ -110,35 +111,35 @@ test("one run at a time: a kick during a run is remembered, and the next follows
     depth++;
     request.kick();
     request.kick();
-    list.drain();
+    list.aio_run_iocbs();
     assert.equal(depth--, 1);
     return time < 3 ? -EIOCBRETRY : time;
   });
-  list.run(request);
+  list.aio_run_iocb(request);
   assert.deepEqual([runs.length, results], [1, []]);
-  assert.equal(list.drain(), true);
+  assert.equal(list.aio_run_iocbs(), true);
   assert.equal(runs.length, 2);
-  assert.equal(list.drain(), true);
+  assert.equal(list.aio_run_iocbs(), true);
   assert.deepEqual(results, [3]);
 });
 
 test("a request is on the run list once, however often it is kicked", () => {
   const list = new RunList(() => {});
   const { request, runs } = scripted(list, () => -EIOCBRETRY);
-  list.run(request);
+  list.aio_run_iocb(request);
   for (let time = 0; time < 5; time++) request.kick();
-  assert.equal(list.drain(), true);
+  assert.equal(list.aio_run_iocbs(), true);
   assert.equal(runs.length, 2);
-  assert.equal(list.drain(), false);
+  assert.equal(list.aio_run_iocbs(), false);
 });
 
 test("a run that would be started again is EINTR, and so is one that was cancelled", () => {
   const results: number[] = [];
   const list = new RunList((_, res) => results.push(res));
-  for (const code of [512, 513, 514, 516]) list.run(scripted(list, () => -code).request);
+  for (const code of [512, 513, 514, 516]) list.aio_run_iocb(scripted(list, () => -code).request);
   const { request, runs } = scripted(list, () => 7);
   request.cancelled = true;
-  list.run(request);
+  list.aio_run_iocb(request);
   assert.equal(runs.length, 0);
   assert.deepEqual(results, [-EINTR, -EINTR, -EINTR, -EINTR, -EINTR]);
 });

@@ -4,7 +4,7 @@
  * @module
  */
 
-// The lower half always comes first, as every machine of `Machine` is little-endian. On a
+// The lower half always comes first, as every `Architecture` is little-endian. On a
 // big-endian one more than the halves would move: aio_key and aio_rw_flags change places.
 const LITTLE_ENDIAN = true;
 

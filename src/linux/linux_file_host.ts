@@ -5,7 +5,7 @@
  */
 import type { LibcCall } from "../../ffi/runtime.ts";
 import type { Native } from "../../ffi/native.ts";
-import { type Machine, SYS_fcntl } from "../abi/syscall_numbers.ts";
+import { type Architecture, SYS_fcntl } from "../abi/syscall_numbers.ts";
 import { checkWord } from "../check.ts";
 import type { Blocking, DirectAlignment, FileHost } from "../file_host.ts";
 import type { Allocation } from "../kernel.ts";
@@ -27,13 +27,13 @@ export class LinuxFileHost implements FileHost {
 
   /**
    * @param native The runtime's FFI
-   * @param machine Whose system call numbers are used
+   * @param architecture Whose system call numbers are used
    * @param allocate Gives a page of memory
    */
-  constructor(native: Native, machine: Machine, allocate: () => Allocation) {
+  constructor(native: Native, architecture: Architecture, allocate: () => Allocation) {
     this.#native = native;
-    this.#statx = new Statx(native, machine, allocate);
-    this.#fcntl = native.syscall(SYS_fcntl[machine], 3);
+    this.#statx = new Statx(native, architecture, allocate);
+    this.#fcntl = native.syscall(SYS_fcntl[architecture], 3);
     if (native.pwritev !== undefined) this.pwritev = native.pwritev;
     if (native.fsCopies) this.alias = aliasesOf(native);
   }

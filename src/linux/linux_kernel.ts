@@ -6,7 +6,7 @@
 import type { LibcCall } from "../../ffi/runtime.ts";
 import type { Native } from "../../ffi/native.ts";
 import {
-  type Machine,
+  type Architecture,
   SYS_io_cancel,
   SYS_io_destroy,
   SYS_io_getevents,
@@ -44,22 +44,22 @@ export class LinuxKernel implements Kernel {
 
   /**
    * @param native The runtime's FFI
-   * @param machine Whose system call numbers are used
+   * @param architecture Whose system call numbers are used
    */
-  constructor(native: Native, machine: Machine) {
+  constructor(native: Native, architecture: Architecture) {
     this.#native = native;
     this.#views = new Views(native);
-    this.#orphans = new Orphans(native, machine, (ctx_id) => this.io_destroy(ctx_id));
+    this.#orphans = new Orphans(native, architecture, (ctx_id) => this.io_destroy(ctx_id));
     const scratch = this.allocate(CONTEXT_ID_SIZE);
     this.#contextId = new BigUint64Array(scratch.buffer);
     this.#contextIdAddress = scratch.address;
-    this.#ioSetup = native.syscall(SYS_io_setup[machine], 2);
-    this.#ioDestroy = native.syscall(SYS_io_destroy[machine], 1);
-    this.#ioSubmit = native.syscall(SYS_io_submit[machine], 3);
-    this.#ioCancel = native.syscall(SYS_io_cancel[machine], 3);
-    this.#ioGetevents = native.syscall(SYS_io_getevents[machine], 5);
-    this.#ioPgetevents = native.syscall(SYS_io_pgetevents[machine], 6);
-    this.files = new LinuxFileHost(native, machine, () => this.allocate(4096));
+    this.#ioSetup = native.syscall(SYS_io_setup[architecture], 2);
+    this.#ioDestroy = native.syscall(SYS_io_destroy[architecture], 1);
+    this.#ioSubmit = native.syscall(SYS_io_submit[architecture], 3);
+    this.#ioCancel = native.syscall(SYS_io_cancel[architecture], 3);
+    this.#ioGetevents = native.syscall(SYS_io_getevents[architecture], 5);
+    this.#ioPgetevents = native.syscall(SYS_io_pgetevents[architecture], 6);
+    this.files = new LinuxFileHost(native, architecture, () => this.allocate(4096));
   }
 
   /** See {@link Kernel.io_setup}. */

@@ -6,7 +6,7 @@
 import process from "node:process";
 import { loadNative } from "../../ffi/native.ts";
 import { EINVAL } from "../abi/errno.ts";
-import { machineOf } from "../abi/syscall_numbers.ts";
+import { architectureOf } from "../abi/syscall_numbers.ts";
 import { AioError } from "../errors/aio_error.ts";
 import type { Kernel } from "../kernel.ts";
 import { LinuxKernel } from "./linux_kernel.ts";
@@ -24,13 +24,13 @@ export function loadLinux(): Kernel | Error {
 
 function tryLoad(): Kernel | Error {
   try {
-    const machine = machineOf(process.arch);
-    if (machine === undefined) {
+    const architecture = architectureOf(process.arch);
+    if (architecture === undefined) {
       return new Error(
         `Cannot make the system calls of Linux AIO: their numbers are not known on ${process.arch}`,
       );
     }
-    const kernel = new LinuxKernel(loadNative(), machine);
+    const kernel = new LinuxKernel(loadNative(), architecture);
     // No context has the id 0: a kernel that has the call answers EINVAL
     const errno = kernel.io_destroy(0);
     if (errno === -EINVAL) return kernel;

@@ -15,7 +15,7 @@ import { isMainThread, type Worker } from "node:worker_threads";
 import type { Native } from "../../ffi/native.ts";
 import { isPermitted } from "../../ffi/permission.ts";
 import {
-  type Machine,
+  type Architecture,
   SYS_close,
   SYS_ftruncate,
   SYS_memfd_create,
@@ -68,7 +68,7 @@ class Page {
 /** The contexts of this thread, for the time after its end; and those that others have left. */
 export class Orphans {
   readonly #native: Native;
-  readonly #machine: Machine;
+  readonly #architecture: Architecture;
   readonly #destroy: (ctx_id: number) => number;
   readonly #own = new Set<number>();
   #page: Page | undefined;
@@ -76,12 +76,12 @@ export class Orphans {
 
   /**
    * @param native The runtime's FFI
-   * @param machine Whose system call numbers are used
+   * @param architecture Whose system call numbers are used
    * @param destroy Calls io_destroy
    */
-  constructor(native: Native, machine: Machine, destroy: (ctx_id: number) => number) {
+  constructor(native: Native, architecture: Architecture, destroy: (ctx_id: number) => number) {
     this.#native = native;
-    this.#machine = machine;
+    this.#architecture = architecture;
     this.#destroy = destroy;
   }
 
@@ -177,7 +177,7 @@ export class Orphans {
   /** Maps a page under the name, if the kernel lets us. */
   #map(): void {
     const call = (numbers: typeof SYS_close, ...words: number[]) =>
-      this.#native.syscall(numbers[this.#machine], words.length)(...words);
+      this.#native.syscall(numbers[this.#architecture], words.length)(...words);
     const address: Address = this.#native.map(PAGE_SIZE);
     if (address < 0) return;
     const name = new Uint8Array(this.#native.view(address, PAGE_SIZE));

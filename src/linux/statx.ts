@@ -5,7 +5,7 @@
  */
 import type { Native } from "../../ffi/native.ts";
 import type { LibcCall } from "../../ffi/runtime.ts";
-import { type Machine, SYS_statx } from "../abi/syscall_numbers.ts";
+import { type Architecture, SYS_statx } from "../abi/syscall_numbers.ts";
 import type { DirectAlignment } from "../file_host.ts";
 import type { Allocation } from "../kernel.ts";
 
@@ -31,11 +31,11 @@ export class Statx {
 
   /**
    * @param native The runtime's FFI
-   * @param machine Whose system call number is used
+   * @param architecture Whose system call number is used
    * @param allocate Gives the memory for the result, at the first use
    */
-  constructor(native: Native, machine: Machine, allocate: () => Allocation) {
-    this.#call = native.syscall(SYS_statx[machine], 5);
+  constructor(native: Native, architecture: Architecture, allocate: () => Allocation) {
+    this.#call = native.syscall(SYS_statx[architecture], 5);
     this.#allocate = allocate;
   }
 

@@ -30,13 +30,13 @@ const KEPT_SIZE = 1 << 25;
  * detach it.
  */
 export class BufferPool {
-  readonly #kernel: Kernel;
+  readonly #kernel: Pick<Kernel, "allocate" | "addressOf">;
   readonly #free: PooledBuffer[][] = [];
   /** Addresses of memory from `allocate`. */
   readonly #addresses = new WeakMap<ArrayBufferLike, Address>();
 
   /** @param kernel Whose addresses the pieces have */
-  constructor(kernel: Kernel) {
+  constructor(kernel: Pick<Kernel, "allocate" | "addressOf">) {
     this.#kernel = kernel;
   }
 

@@ -9,7 +9,7 @@ import type { Address, Allocation } from "../kernel.ts";
 /** Bytes of a page; what addresses of memory are multiples of. */
 export const PAGE_SIZE = 4096;
 
-/** Where user space ends: memory at or above gives EFAULT at once. */
+/** The end of user space: memory from here on is EFAULT at once. */
 export const USER_END: number = 2 ** 47 - PAGE_SIZE;
 
 const LOW_START = 0x10000;
@@ -24,12 +24,18 @@ interface Region {
   memory(): ArrayBuffer | undefined;
 }
 
+/** A region with its memory, which has a length while it is available. */
+interface Hit {
+  readonly region: Region;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
 /**
- * A part of memory. There are as many bytes as {@link lengthOf} says: the memory may have been
- * freed, or have become shorter.
+ * A part of memory. {@link lengthOf} says how long it is now: the memory may have been freed, or
+ * have become shorter.
  */
 export interface Span {
-  /** All of the buffer: to make a view of each part would cost as much as all the rest. */
+  /** All of the buffer: making a view of each part would cost as much as all the rest. */
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Where the part begins in `bytes`. */
   readonly offset: number;
@@ -37,25 +43,23 @@ export interface Span {
   readonly length: number;
 }
 
-/** How many bytes of a part are there still: all or none. */
+/** How many bytes of a part are still available: all or none. */
 export function lengthOf({ bytes, offset, length }: Span): number {
   return offset + length <= bytes.length ? length : 0;
 }
 
 /**
- * Addresses are given out upwards and never again, with a free page between any two pieces, so
- * that an access beyond the end of one is a fault and not a hit of another.
+ * The memory of one process. Addresses are given out upwards and never again, with a free page
+ * between any two buffers, so that an access beyond the end of a buffer is a fault.
  */
 export class AddressSpace {
   /** By address. */
   readonly #regions: Region[] = [];
   #nextLow = LOW_START;
   #nextHigh = HIGH_START;
-  /** What the last access of each kind hit; its memory is known to be there while it has a length. */
-  #located: Region | undefined;
-  #locatedBytes = new Uint8Array(0);
-  #spanned: Region | undefined;
-  #spannedBytes = new Uint8Array(0);
+  /** What the last access of each kind has hit. */
+  #located: Hit | undefined;
+  #spanned: Hit | undefined;
   readonly #registered = new WeakMap<ArrayBuffer, Address>();
   readonly #collected = new FinalizationRegistry<Region>((region) => this.#remove(region));
   /** Where {@link AddressSpace.locate} found the memory. */
@@ -87,7 +91,7 @@ export class AddressSpace {
     return { address: region.start, buffer, free };
   }
 
-  /** The address of a buffer, which it gets at the first call; its memory stays its owner's. */
+  /** The address of a buffer, which it gets at the first call. Its memory remains its owner's. */
   addressOf(buffer: ArrayBuffer): Address {
     const known = this.#registered.get(buffer);
     if (known !== undefined) return known;
@@ -102,7 +106,7 @@ export class AddressSpace {
   /**
    * The memory at an address, as the ArrayBuffer that it is.
    *
-   * @throws {RangeError} Unless `address` is where memory begins, and there are as many bytes
+   * @throws {RangeError} Unless a buffer of at least `byteLength` bytes begins at `address`
    */
   buffer(address: Address, byteLength: number): ArrayBuffer {
     const region = this.#find(address);
@@ -110,7 +114,7 @@ export class AddressSpace {
     if (region === undefined || buffer === undefined || buffer.byteLength < byteLength) {
       throw new RangeError(`Cannot view memory: ${byteLength} bytes at ${address} are not mapped`);
     }
-    // JavaScript has no buffer that is a part of another
+    // JavaScript has no buffer that is a part of another.
     if (region.start !== address) {
       throw new RangeError(
         `Cannot view memory: the portable kernel has views on whole allocations only, and ${address} is inside one that begins at ${region.start}`,
@@ -122,53 +126,52 @@ export class AddressSpace {
   /**
    * Looks memory up for a short access.
    *
-   * @returns Whether all of it is there; then {@link AddressSpace.view} and `offset` lead to it
+   * @returns Whether all of it is available; then {@link AddressSpace.view} and `offset` lead to it
    */
   locate(address: Address, byteLength: number): boolean {
-    let region = this.#located;
-    if (
-      region === undefined || address < region.start || address >= region.end ||
-      this.#locatedBytes.length === 0 || this.words.length !== this.#locatedBytes.length >>> 2
-    ) {
-      region = this.#find(address);
-      const buffer = region?.memory();
-      if (region === undefined || buffer === undefined) return false;
-      this.#located = region;
-      this.#locatedBytes = new Uint8Array(buffer);
-      this.view = new DataView(buffer);
-      this.words = new Uint32Array(buffer, 0, buffer.byteLength >>> 2);
+    let hit = this.#located;
+    // The words of a resizable buffer have the length that it had.
+    const same = hit !== undefined && this.words.length === hit.bytes.length >>> 2;
+    if (hit === undefined || !same || !isIn(hit, address)) {
+      hit = this.#located = this.#hit(address);
+      if (hit === undefined) return false;
+      this.view = new DataView(hit.bytes.buffer);
+      this.words = new Uint32Array(hit.bytes.buffer, 0, hit.bytes.length >>> 2);
     }
-    this.offset = address - region.start;
-    return this.offset + byteLength <= this.#locatedBytes.length;
+    this.offset = address - hit.region.start;
+    return this.offset + byteLength <= hit.bytes.length;
   }
 
-  /** The 64-bit word at an address, as a number that may be rounded; -1 where there is none. */
-  uint64(address: Address): number {
-    if (!this.locate(address, 8)) return -1;
+  /** An entry of an array of pointers; -1 if its memory is missing. */
+  pointer(array: Address, index: number, compat: boolean): number {
+    const size = compat ? 4 : 8;
+    if (!this.locate(array + size * index, size)) return -1;
     const { offset, words } = this;
+    if (compat) return this.view.getUint32(offset, true);
     if (offset % 4 !== 0) return readUint64(this.view, offset);
-    // A fraction of the cost of a DataView in one of the runtimes
+    // In one of the runtimes this costs a fraction of a DataView.
     return words[offset / 4 + 1]! * 2 ** 32 + words[offset / 4]!;
+  }
+
+  /** Copies words to an address; `false` if the memory is missing. */
+  copyOut(address: Address, words: Int32Array, first: number, count: number): boolean {
+    if (!this.locate(address, 4 * count)) return false;
+    for (let word = 0; word < count; word++) {
+      this.view.setInt32(this.offset + 4 * word, words[first + word]!, true);
+    }
+    return true;
   }
 
   /**
    * The bytes from an address on.
    *
-   * @returns At most `byteLength` of them, fewer where the memory ends; `undefined` for none
+   * @returns At most `byteLength` bytes, fewer if the memory ends before; `undefined` for none
    */
   span(address: Address, byteLength: number): Span | undefined {
-    let region = this.#spanned;
-    if (
-      region === undefined || address < region.start || address >= region.end ||
-      this.#spannedBytes.length === 0
-    ) {
-      region = this.#find(address);
-      const buffer = region?.memory();
-      if (region === undefined || buffer === undefined) return undefined;
-      this.#spanned = region;
-      this.#spannedBytes = new Uint8Array(buffer);
-    }
-    const bytes = this.#spannedBytes;
+    let hit = this.#spanned;
+    if (hit === undefined || !isIn(hit, address)) hit = this.#spanned = this.#hit(address);
+    if (hit === undefined) return undefined;
+    const { bytes, region } = hit;
     const offset = address - region.start;
     if (offset >= bytes.length) return undefined;
     return { bytes, offset, length: Math.min(byteLength, bytes.length - offset) };
@@ -190,8 +193,15 @@ export class AddressSpace {
   #remove(region: Region): void {
     const place = this.#place(region.start);
     if (this.#regions[place] === region) this.#regions.splice(place, 1);
-    if (this.#located === region) this.#located = undefined;
-    if (this.#spanned === region) this.#spanned = undefined;
+    if (this.#located?.region === region) this.#located = undefined;
+    if (this.#spanned?.region === region) this.#spanned = undefined;
+  }
+
+  #hit(address: Address): Hit | undefined {
+    const region = this.#find(address);
+    const buffer = region?.memory();
+    if (region === undefined || buffer === undefined) return undefined;
+    return { region, bytes: new Uint8Array(buffer) };
   }
 
   #find(address: Address): Region | undefined {
@@ -215,12 +225,17 @@ export class AddressSpace {
   }
 }
 
-/** The buffer, if it is there and was not detached. */
+/** Whether an access hits the same region again, and its memory is still available. */
+function isIn({ region, bytes }: Hit, address: Address): boolean {
+  return address >= region.start && address < region.end && bytes.length > 0;
+}
+
+/** The buffer, unless it was collected or detached. */
 function present(buffer: ArrayBuffer | undefined): ArrayBuffer | undefined {
   return buffer === undefined || buffer.byteLength === 0 ? undefined : buffer;
 }
 
-/** Empties every view of a buffer, unless it is one that cannot be detached. */
+/** Empties every view of a buffer, unless it cannot be detached. */
 function detach(buffer: ArrayBuffer): void {
   if (buffer.byteLength > 0) structuredClone(buffer, { transfer: [buffer] });
 }

@@ -1,11 +1,11 @@
 /**
- * Things to be done at a time.
+ * Actions at a time.
  *
  * @module
  */
 import { clearTimeout, setTimeout } from "node:timers";
 
-/** A timer of the event loop takes no more milliseconds. */
+/** The event loop has no longer timers. */
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 interface Alarm {
@@ -13,18 +13,18 @@ interface Alarm {
   readonly action: () => void;
 }
 
-/** By the clock of the machine, from the event loop or by a thread that waits. */
+/** By the clock of the real machine, from the event loop or by a thread that waits. */
 export class Alarms {
   /** By time. */
   #alarms: Alarm[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** When the next one is due; Infinity for none. */
+  /** When the next alarm is due; Infinity for none. */
   get next(): number {
     return this.#alarms[0]?.time ?? Infinity;
   }
 
-  /** Adds one. */
+  /** Sets an alarm. */
   add(time: number, action: () => void): void {
     this.#alarms.push({ time, action });
     this.#alarms.sort((a, b) => a.time - b.time);
@@ -32,9 +32,9 @@ export class Alarms {
   }
 
   /**
-   * Does what its time has come for.
+   * Does what is due.
    *
-   * @returns Whether there was anything
+   * @returns Whether anything was
    */
   ring(): boolean {
     if (this.next > performance.now()) return false;

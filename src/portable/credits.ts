@@ -1,6 +1,6 @@
 /**
- * Room for completions. A request takes a place of the ring before it begins, and gives it back
- * when its event was read, so a completion never finds the ring full.
+ * Room for completions. A request takes a place of the ring before it begins, and the place is free
+ * again once its event was read, so a completion never finds the ring full.
  *
  * @module
  */
@@ -9,24 +9,24 @@ import type { Ring } from "./ring.ts";
 /** The places of one ring. */
 export interface Credits {
   /** An io_submit of `count` requests begins. */
-  begin(count: number): void;
+  begin?(count: number): void;
   /** Takes a place; `false` if there is none: EAGAIN. */
   take(): boolean;
-  /** Gives back the place of a request that was refused after all, or that ends without event. */
+  /** Gives back the place of a request that was refused after all, or that ends without an event. */
   giveBack(): void;
-  /** The io_submit ends: gives back what was taken ahead and not used. */
-  end(): void;
+  /** The io_submit ends: gives back the places that were taken ahead and not used. */
+  end?(): void;
   /** The event of a request is in the ring. */
   completed(): void;
 }
 
-/** How many requests are made ready at once. See kiocb_batch_refill of Linux 3.4. */
+/** How many places are taken at once: KIOCB_BATCH_SIZE. */
 const BATCH_SIZE = 32;
 
-/** Linux 3.4: against the room that the ring has, in batches of {@link BATCH_SIZE}. */
+/** Linux 3.4: by the room that the ring has, in batches of {@link BATCH_SIZE}. */
 export class RingCredits implements Credits {
   readonly #ring: Ring;
-  /** In flight, those taken ahead included. */
+  /** Counterpart of `reqs_active`: in flight, and taken ahead. */
   #active = 0;
   #ahead = 0;
   #left = 0;
@@ -35,10 +35,12 @@ export class RingCredits implements Credits {
     this.#ring = ring;
   }
 
+  /** Counterpart of `kiocb_batch_init`. */
   begin(count: number): void {
     this.#left = count;
   }
 
+  /** Counterpart of `aio_get_req`, with `kiocb_batch_refill` and `__aio_get_req`. */
   take(): boolean {
     if (this.#ahead === 0) {
       const room = this.#ring.nr - 1 - this.#ring.unread - this.#active;
@@ -51,10 +53,12 @@ export class RingCredits implements Credits {
     return true;
   }
 
+  /** Counterpart of `really_put_req`. */
   giveBack(): void {
     this.#active--;
   }
 
+  /** Counterpart of `kiocb_batch_free`. */
   end(): void {
     this.#active -= this.#ahead;
     this.#ahead = 0;
@@ -66,8 +70,8 @@ export class RingCredits implements Credits {
 }
 
 /**
- * Linux 6.18: places move between the context and the CPU in batches. There is one CPU here, as
- * there is one thread. See get_reqs_available and refill_reqs_available.
+ * Linux 6.18: places move between the context and the CPU in batches. There is one thread, and so
+ * one CPU. See get_reqs_available and refill_reqs_available.
  */
 export class CpuCredits implements Credits {
   readonly #ring: Ring;
@@ -84,11 +88,9 @@ export class CpuCredits implements Credits {
     this.#batch = Math.max(1, Math.floor(this.#available / (4 * cpus)));
   }
 
-  begin(): void {}
-
   take(): boolean {
     if (this.#takeParked()) return true;
-    // What the program has read since is seen only now
+    // Only now is it noticed what the program has read since.
     this.#refill();
     return this.#takeParked();
   }
@@ -114,8 +116,6 @@ export class CpuCredits implements Credits {
       this.#available += this.#batch;
     }
   }
-
-  end(): void {}
 
   completed(): void {
     this.#completed++;

@@ -6,9 +6,9 @@
 import { EAGAIN, EINVAL } from "../abi/errno.ts";
 import { POLLIN, POLLOUT } from "../abi/poll.ts";
 import { type PortableFile, retryAfter, type Waiter, WaitQueue } from "./file.ts";
-import { EIOCBRETRY, type Kiocb } from "./kiocb.ts";
+import type { Kiocb } from "./kiocb.ts";
 
-/** As far as a number counts; the kernel's own counter sticks at 2 ** 64 - 2. */
+/** A number counts no further; the kernel's own counter sticks at 2 ** 64 - 2. */
 const MOST = Number.MAX_SAFE_INTEGER;
 const SIZE = 8;
 
@@ -19,10 +19,7 @@ const SIZE = 8;
 export class Eventfd implements PortableFile {
   readonly readable = true;
   readonly writable = true;
-  readonly positional = false;
   readonly resumesReads = true;
-  readonly writesWhole = false;
-  readonly syncs = false;
   readonly #waiting = new WaitQueue();
   readonly #blocking: boolean;
   readonly #semaphore: boolean;
@@ -34,18 +31,18 @@ export class Eventfd implements PortableFile {
     this.#semaphore = semaphore;
   }
 
-  /** What it stands at. */
+  /** The counter. */
   get count(): number {
     return this.#count;
   }
 
-  /** Adds to it. */
+  /** Adds to the counter. */
   signal(count: number = 1): void {
     this.#count = Math.min(MOST, this.#count + count);
     this.#waiting.wake(POLLIN);
   }
 
-  /** Takes the count, or one of it for a semaphore; 0 where there is nothing. */
+  /** Takes the count, or 1 of it for a semaphore; 0 if the counter is 0. */
   take(): number {
     const taken = this.#semaphore ? Math.min(1, this.#count) : this.#count;
     this.#count -= taken;
@@ -54,14 +51,11 @@ export class Eventfd implements PortableFile {
 
   read(request: Kiocb): number {
     if (request.length < SIZE) return -EINVAL;
-    if (this.#count === 0) {
-      if (!this.#blocking) return -EAGAIN;
-      return retryAfter(request, (waiter) => this.wait(waiter), -EIOCBRETRY);
+    if (this.#count > 0) {
+      request.scatter(new Uint8Array(BigUint64Array.of(BigInt(this.take())).buffer));
+      return SIZE;
     }
-    const bytes = new Uint8Array(SIZE);
-    new DataView(bytes.buffer).setBigUint64(0, BigInt(this.take()), true);
-    request.scatter(bytes);
-    return SIZE;
+    return this.#blocking ? retryAfter(request, (waiter) => this.wait(waiter)) : -EAGAIN;
   }
 
   poll(): number {

@@ -5,7 +5,14 @@
  */
 import type { Kiocb } from "./kiocb.ts";
 
-/** One who is told when a file may have become ready, and for what: a mask, or 0 for anything. */
+// Results of a run that the program never sees; numbers as in include/linux/errno.h.
+
+/** The request was handed on and completes later. */
+export const EIOCBQUEUED = 529;
+/** Nothing could be done yet, and {@link Kiocb.kick} will cause the next run. */
+export const EIOCBRETRY = 530;
+
+/** Receives what a file may have become ready for: a mask, or 0 for anything. */
 export type Waiter = (mask: number) => void;
 
 /** An open file, as struct file with its operations. */
@@ -15,13 +22,13 @@ export interface PortableFile {
   /** Whether it was opened for writing. */
   readonly writable: boolean;
   /** Whether it has positions. */
-  readonly positional: boolean;
-  /** Whether a short read is followed by another, where requests are retried: no pipe or socket. */
-  readonly resumesReads: boolean;
-  /** Whether a write goes on until all is written, whatever the release: a blocking pipe. */
-  readonly writesWhole: boolean;
+  readonly positional?: boolean;
+  /** Whether a short read is continued, where requests are retried: not of a pipe or socket. */
+  readonly resumesReads?: boolean;
+  /** Whether a short write is continued, whatever the release: of a blocking pipe. */
+  readonly writesWhole?: boolean;
   /** Whether fsync means anything. */
-  readonly syncs: boolean;
+  readonly syncs?: boolean;
   /** Starts or does a read: bytes, `-errno`, -EIOCBQUEUED or -EIOCBRETRY; none: EINVAL. */
   read?(request: Kiocb): number;
   /** Starts or does a write; as `read`. */
@@ -30,40 +37,36 @@ export interface PortableFile {
   sync?(request: Kiocb): number;
   /** The mask of what it is ready for; none: it cannot be polled. */
   poll?(): number;
-  /** Adds one who is told of every change of readiness, until the returned function is called. */
+  /** Adds a waiter for changes of readiness; the result removes it. */
   wait?(waiter: Waiter): () => void;
 }
 
-/** Those who wait for a change of a file. */
+/** The waiters for a change of a file. */
 export class WaitQueue {
   readonly #waiters = new Set<Waiter>();
 
-  /** Adds one; the result takes it away again. */
+  /** Adds a waiter; the result removes it. */
   add(waiter: Waiter): () => void {
-    // An object of its own, so that one waiter may wait twice
+    // An object of its own, so that the same waiter can be added twice.
     const entry: Waiter = (mask) => waiter(mask);
     this.#waiters.add(entry);
     return () => this.#waiters.delete(entry);
   }
 
-  /** Tells all what it is ready for now; 0: they must look. */
+  /** Calls all waiters with what the file is ready for now; 0: each must look. */
   wake(mask: number = 0): void {
-    // Nobody comes back while it is told: a request runs again in its turn
+    // No waiter is added meanwhile: a request runs again in its turn.
     for (const waiter of this.#waiters) waiter(mask);
   }
 }
 
-/** Waits for a change and says EIOCBRETRY: the request runs again then. */
-export function retryAfter(
-  request: Kiocb,
-  wait: (waiter: Waiter) => () => void,
-  code: number,
-): number {
+/** Has a request run again after a change of a file, and returns the result of this run. */
+export function retryAfter(request: Kiocb, wait: (waiter: Waiter) => () => void): number {
   const leave = wait(() => {
     leave();
     request.cancel = undefined;
     request.kick();
   });
   request.cancel = leave;
-  return code;
+  return -EIOCBRETRY;
 }

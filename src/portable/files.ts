@@ -7,51 +7,25 @@ import { constants, fstatSync, readFileSync, readvSync, type Stats, writevSync }
 import { isatty } from "node:tty";
 import { POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from "../abi/poll.ts";
 import type { Disk } from "./disk.ts";
-import { type PortableFile, retryAfter, WaitQueue } from "./file.ts";
-import { EIOCBQUEUED, EIOCBRETRY, type Kiocb } from "./kiocb.ts";
+import { EIOCBQUEUED, type PortableFile, retryAfter, WaitQueue } from "./file.ts";
+import type { Kiocb } from "./kiocb.ts";
 
 const { O_RDONLY } = constants;
 
-/** No descriptor of a system is as high. */
+/** No descriptor of an operating system is as high. */
 const FIRST_OWN = 0x40000000;
 const NOTHING: readonly Uint8Array[] = [new Uint8Array(0)];
 const O_ACCMODE = 3;
-/** What is always ready; see DEFAULT_POLLMASK. */
+/** What a file without a wait queue is ready for; see DEFAULT_POLLMASK. */
 const READY = POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
 
 type Kind = "file" | "device" | "stream" | "directory";
 
-/**
- * The right to write at the end of a file, which has to be found first: two at a time would find
- * the same. One for all files, as `RWF_APPEND` is rare.
- */
-class AppendTurn {
-  readonly #waiting = new WaitQueue();
-  #holder: Kiocb | undefined;
-
-  /** 0 if `request` may write; else it runs again when it may. */
-  take(request: Kiocb): number {
-    if (this.#holder !== undefined && this.#holder !== request) {
-      return retryAfter(request, (waiter) => this.#waiting.add(waiter), -EIOCBRETRY);
-    }
-    this.#holder = request;
-    return 0;
-  }
-
-  /** `request` is over. */
-  give(request: Kiocb): void {
-    if (this.#holder !== request) return;
-    this.#holder = undefined;
-    this.#waiting.wake();
-  }
-}
-
-/** A file of `node:fs`. Its work is done by the disk. */
+/** A file of `node:fs`, whose work the disk does. */
 class SystemFile implements PortableFile {
   readonly readable: boolean;
   readonly positional: boolean;
   readonly resumesReads: boolean;
-  readonly writesWhole = false;
   readonly syncs: boolean;
   readonly read?: (request: Kiocb) => number;
   readonly write?: (request: Kiocb) => number;
@@ -59,50 +33,40 @@ class SystemFile implements PortableFile {
   readonly poll?: () => number;
   /** Requests in flight. */
   users = 0;
-  /** Asked when the first write wants to know: to find out takes long, and most only read. */
   readonly #isWritable: () => boolean;
   #writable: boolean | undefined;
 
-  constructor(
-    kind: Kind,
-    readable: boolean,
-    writable: () => boolean,
-    disk: Disk,
-    appendTurn: AppendTurn,
-  ) {
-    const queue = (request: Kiocb) => {
-      const errno = request.append ? appendTurn.take(request) : 0;
-      if (errno !== 0) return errno;
-      disk.queue(request);
-      return -EIOCBQUEUED;
-    };
+  /** @param queue Hands a request to the disk */
+  constructor(kind: Kind, readable: boolean, writable: () => boolean, queue: SystemFile["read"]) {
     this.readable = readable;
     this.#isWritable = writable;
     this.positional = this.resumesReads = kind === "file" || kind === "device";
     this.syncs = kind === "file" || kind === "directory";
-    if (kind !== "directory") this.read = this.write = queue;
-    if (this.syncs) this.sync = queue;
-    // What never makes one wait is always ready. Of a stream node:fs cannot tell
+    if (kind !== "directory") this.read = this.write = queue!;
+    if (this.syncs) this.sync = queue!;
+    // A file that never blocks is always ready. Of a stream node:fs cannot tell.
     if (kind !== "stream") this.poll = () => READY;
   }
 
-  /** See {@link PortableFile.writable}. */
+  /** Found out for the first write only: it takes long, and most files are only read. */
   get writable(): boolean {
     return this.#writable ??= this.#isWritable();
   }
 }
 
-/** Finds the file of a descriptor. */
+/** The table of open files. */
 export class Files {
   readonly #disk: Disk;
-  readonly #appendTurn = new AppendTurn();
   readonly #fdinfo: boolean;
   readonly #own = new Map<number, PortableFile>();
   #nextOwn = FIRST_OWN;
-  /** What was found out in the io_submit that is under way. */
+  /** What this io_submit has found out. */
   readonly #found = new Map<number, PortableFile | undefined>();
-  /** Descriptors with requests in flight: they stay what they are until these are over. */
+  /** Descriptors with requests in flight, which the program may not close. */
   readonly #inUse = new Map<number, SystemFile>();
+  /** The write that finds and moves the end of its file; of all files, as RWF_APPEND is rare. */
+  #appending: Kiocb | undefined;
+  readonly #appendQueue = new WaitQueue();
 
   /** @param fdinfo Whether /proc may be read to find out how a descriptor was opened */
   constructor(disk: Disk, fdinfo: boolean) {
@@ -110,7 +74,19 @@ export class Files {
     this.#fdinfo = fdinfo;
   }
 
-  /** Gives a file of the kernel's own a descriptor. */
+  /** Hands a request to the disk. Two writes at a time would find the same end of a file. */
+  readonly #queue = (request: Kiocb): number => {
+    if (request.append) {
+      if (this.#appending !== undefined && this.#appending !== request) {
+        return retryAfter(request, (waiter) => this.#appendQueue.add(waiter));
+      }
+      this.#appending = request;
+    }
+    this.#disk.queue(request);
+    return -EIOCBQUEUED;
+  };
+
+  /** Gives a descriptor to a file of the kernel's own. */
   add(file: PortableFile): number {
     this.#own.set(this.#nextOwn, file);
     return this.#nextOwn++;
@@ -126,20 +102,22 @@ export class Files {
     if (this.#found.size > 0) this.#found.clear();
   }
 
-  /** A request begins: nobody may close its descriptor before it is over. */
+  /** A request begins, during which its descriptor may not be closed. */
   hold({ fd, file }: Kiocb): void {
     if (file instanceof SystemFile && file.users++ === 0) this.#inUse.set(fd, file);
   }
 
-  /** The request is over. */
+  /** The request has completed. */
   release(request: Kiocb): void {
     const { fd, file } = request;
     if (!(file instanceof SystemFile)) return;
     if (--file.users === 0) this.#inUse.delete(fd);
-    if (request.append) this.#appendTurn.give(request);
+    if (this.#appending !== request) return;
+    this.#appending = undefined;
+    this.#appendQueue.wake();
   }
 
-  /** The file of a descriptor; `undefined` if there is none: EBADF. */
+  /** The file of a descriptor; `undefined` is EBADF. */
   get(fd: number): PortableFile | undefined {
     const known = this.#inUse.get(fd) ?? this.#own.get(fd);
     if (known !== undefined) return known;
@@ -158,11 +136,11 @@ export class Files {
       return undefined;
     }
     const readable = attempt(() => readvSync(fd, NOTHING)) !== "EBADF";
-    // A directory never is, and what the runtimes say of a write to one differs
+    // A directory never is writable, and the runtimes differ in the error of a write to it.
     const writable = () => !stats.isDirectory() && isWritable(fd, this.#fdinfo);
-    // O_PATH: a place in the tree, and no file
+    // Opened with O_PATH: a place in the tree, and no file.
     if (!readable && !writable()) return undefined;
-    return new SystemFile(kindOf(fd, stats), readable, writable, this.#disk, this.#appendTurn);
+    return new SystemFile(kindOf(fd, stats), readable, writable, this.#queue);
   }
 }
 
@@ -174,8 +152,8 @@ function kindOf(fd: number, stats: Stats): Kind {
 }
 
 /**
- * Whether the runtime was seen to ask the system for a write of nothing, which an open file refused.
- * Some return before.
+ * Whether the runtime has passed an empty write to the system, which refused it. Some runtimes
+ * return before.
  */
 let passesEmptyWrites = false;
 
@@ -189,7 +167,7 @@ function isWritable(fd: number, fdinfo: boolean): boolean {
     const flags = /^flags:\s*0?([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"));
     return flags === null || (parseInt(flags[1]!, 8) & O_ACCMODE) !== O_RDONLY;
   } catch {
-    // Then the write itself will tell, as the result of its request
+    // The write itself will fail then, in the result of its request.
     return true;
   }
 }

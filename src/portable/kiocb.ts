@@ -3,39 +3,45 @@
  *
  * @module
  */
-import {
-  IOCB_CMD_FDSYNC,
-  IOCB_CMD_FSYNC,
-  IOCB_CMD_PWRITE,
-  IOCB_CMD_PWRITEV,
-} from "../abi/opcodes.ts";
-import { RWF_APPEND, RWF_DSYNC, RWF_SYNC } from "../abi/rw_flags.ts";
+import { RWF_DSYNC, RWF_SYNC } from "../abi/rw_flags.ts";
 import type { Address } from "../kernel.ts";
+import type { OperationKind } from "../threads/file_operation.ts";
 import { lengthOf, type Span } from "./address_space.ts";
-import type { Operation, OperationKind } from "./disk.ts";
+import type { DiskOperation } from "./disk.ts";
 import type { Eventfd } from "./eventfd.ts";
 import type { PortableFile } from "./file.ts";
 import type { Kioctx } from "./kioctx.ts";
 
-/** Results of a run that are none for the program; numbers as in include/linux/errno.h. */
-export const EIOCBQUEUED = 529;
-/** The run got nowhere, and {@link Kiocb.kick} will bring the next. */
-export const EIOCBRETRY = 530;
-
 /** No part of memory. */
 export const NO_MEMORY: readonly Span[] = [];
 
-/** See struct kiocb. Its life: taken, run once or more, completed. */
-export class Kiocb implements Operation {
-  /** Whose ring gets the event; none: the synchronous path. */
+/** Keeps a request moving. */
+export interface KiocbOwner {
+  /** What the request waited for has happened: it is to run again. */
+  kick_iocb(request: Kiocb): void;
+  /** The disk has done what it was asked for: bytes or `-errno`. */
+  progressed(request: Kiocb, res: number): void;
+}
+
+/** See struct kiocb. Its life: made ready, run once or more, completed. */
+export class Kiocb implements DiskOperation {
+  readonly #owner: KiocbOwner;
+  /** Its ring gets the event; none: the synchronous path. */
   context: Kioctx | undefined;
-  /** Where the program's iocb lies: what it is known by. */
+  /** Where the program's iocb lies, which identifies the request. */
   iocb: Address;
   /** The lower half of `aio_data`. */
   dataLow = 0;
   /** The upper half of `aio_data`. */
   dataHigh = 0;
   opcode = 0;
+  kind: OperationKind = "read";
+  /** Whether bytes go to the file. */
+  writes = false;
+  /** Whether bytes go to the end of the file. */
+  append = false;
+  /** Whether a transfer that came short is continued. */
+  continues = false;
   fd = 0;
   file!: PortableFile;
   /** Where the transfer began. */
@@ -53,9 +59,9 @@ export class Kiocb implements Operation {
   eventfd: Eventfd | undefined;
   /** Does a part of the work: bytes, `-errno`, -EIOCBQUEUED or -EIOCBRETRY. */
   retry!: (request: Kiocb) => number;
-  /** Takes the request from where it waits; `undefined` while it cannot be cancelled. */
+  /** Removes the request from where it waits; `undefined` while it cannot be cancelled. */
   cancel: (() => void) | undefined;
-  /** A kick that no run has answered yet. */
+  /** It was kicked, and has not run since. */
   kicked = false;
   /** A run is under way. */
   running = false;
@@ -64,21 +70,20 @@ export class Kiocb implements Operation {
   cancelled = false;
   /** What the synchronous path waits for. */
   result: number | undefined;
-  /** Told when the disk has done what it was asked. */
-  progressed!: (request: Kiocb, res: number) => void;
 
-  constructor(context: Kioctx | undefined, iocb: Address) {
+  constructor(owner: KiocbOwner, context: Kioctx | undefined, iocb: Address) {
+    this.#owner = owner;
     this.context = context;
     this.iocb = iocb;
   }
 
-  /** It is over: what belongs to the program may be collected. */
+  /** It has completed: what belongs to the program may be collected. */
   release(): void {
     this.context = this.eventfd = undefined;
     this.vector = NO_MEMORY;
   }
 
-  /** Makes one that was released, and that nobody knows any more, as good as new. */
+  /** Makes a released request as good as new. */
   renew(context: Kioctx, iocb: Address): this {
     this.context = context;
     this.iocb = iocb;
@@ -87,19 +92,8 @@ export class Kiocb implements Operation {
       this.total =
       this.moved =
         0;
+    this.append = this.continues = false;
     return this;
-  }
-
-  /** See {@link Operation.kind}. */
-  get kind(): OperationKind {
-    if (this.opcode === IOCB_CMD_FSYNC) return "fsync";
-    if (this.opcode === IOCB_CMD_FDSYNC) return "fdatasync";
-    return this.writes ? "write" : "read";
-  }
-
-  /** Whether bytes go to the file. */
-  get writes(): boolean {
-    return this.opcode === IOCB_CMD_PWRITE || this.opcode === IOCB_CMD_PWRITEV;
   }
 
   /** Bytes that are left to move. */
@@ -107,37 +101,32 @@ export class Kiocb implements Operation {
     return this.total - this.moved;
   }
 
-  /** See {@link Operation.position}. */
+  /** See {@link DiskOperation.position}. */
   get position(): number | null {
     if (!this.file.positional) return null;
-    // That of the end counts, and this one may be none that a disk could take
+    // A write that appends goes to the end; a disk might not take the position that it has.
     return this.append ? 0 : this.start + this.moved;
   }
 
-  /** See {@link Operation.append}. */
-  get append(): boolean {
-    return this.writes && (this.rwFlags & RWF_APPEND) !== 0;
-  }
-
-  /** See {@link Operation.durable}. */
+  /** See {@link DiskOperation.durable}. */
   get durable(): "fsync" | "fdatasync" | undefined {
     if (!this.writes || !this.file.syncs) return undefined;
     if ((this.rwFlags & RWF_SYNC) !== 0) return "fsync";
     return (this.rwFlags & RWF_DSYNC) !== 0 ? "fdatasync" : undefined;
   }
 
-  /** See {@link Operation.gather}. */
+  /** See {@link DiskOperation.gather}. */
   gather(target: Uint8Array, from: number = 0): boolean {
-    return this.#each(target, from, copyFrom);
+    return this.#copy(target, from, false);
   }
 
-  /** See {@link Operation.scatter}. */
+  /** See {@link DiskOperation.scatter}. */
   scatter(source: Uint8Array, from: number = 0): boolean {
-    return this.#each(source, from, copyTo);
+    return this.#copy(source, from, true);
   }
 
-  /** Pairs the memory that is left with as much of `other`. */
-  #each(other: Uint8Array, from: number, copy: Copy): boolean {
+  /** Copies between `other` and as much of the memory that is left. */
+  #copy(other: Uint8Array, from: number, scatters: boolean): boolean {
     const whole = other.length;
     let skip = this.moved + from;
     let at = 0;
@@ -148,9 +137,11 @@ export class Kiocb implements Operation {
         continue;
       }
       const count = Math.min(length - skip, whole - at);
-      // Memory that was freed meanwhile
+      // The program has freed this memory meanwhile.
       if (lengthOf(span) === 0 && count > 0) return false;
-      copy(bytes, offset + skip, count === whole ? other : other.subarray(at, at + count), count);
+      const part = count === whole ? other : other.subarray(at, at + count);
+      if (scatters) bytes.set(part, offset + skip);
+      else part.set(bytes.subarray(offset + skip, offset + skip + count));
       at += count;
       skip = 0;
       if (at === whole) return true;
@@ -158,27 +149,13 @@ export class Kiocb implements Operation {
     return at === whole;
   }
 
-  /** See {@link Operation.done}. */
+  /** See {@link DiskOperation.done}. */
   done(res: number): void {
-    this.progressed(this, res);
+    this.#owner.progressed(this, res);
   }
 
-  /** What it waited for has happened: from a wait queue, at any time. See kick_iocb. */
+  /** What it waited for has happened: from a wait queue, at any time. */
   kick(): void {
-    this.onKick(this);
+    this.#owner.kick_iocb(this);
   }
-
-  /** Who runs it again. */
-  onKick!: (request: Kiocb) => void;
-}
-
-/** Copies between all of `part` and the memory from an offset on. */
-type Copy = (memory: Uint8Array, offset: number, part: Uint8Array, count: number) => void;
-
-function copyFrom(memory: Uint8Array, offset: number, part: Uint8Array, count: number): void {
-  part.set(memory.subarray(offset, offset + count));
-}
-
-function copyTo(memory: Uint8Array, offset: number, part: Uint8Array): void {
-  memory.set(part, offset);
 }

@@ -33,20 +33,20 @@
  * | taken | in batches for each CPU | up to 32 at once, against the room that the ring has |
  * | `ring.id` | an index, by which the context is found | the context id |
  * | FSYNC, FDSYNC | work | EINVAL |
- * | POLL, `aio_rw_flags`, priorities, io_pgetevents | are there | EINVAL, EINVAL, ignored, ENOSYS |
- * | a transfer that came short | is the result | goes on: writes always, reads unless of a pipe or socket; an error after a part was written is hidden |
+ * | POLL, `aio_rw_flags`, priorities, io_pgetevents | exist | EINVAL, EINVAL, ignored, ENOSYS |
+ * | a transfer that came short | is the result | is continued: writes always, reads unless of a pipe or socket; an error after a part was written is hidden |
  * | io_cancel | EINPROGRESS, and an event with 0 in the ring; polls only | 0, and the event goes to the caller; EAGAIN for what cannot be cancelled |
  * | share of aio_nr | given back when io_destroy begins | when the last request is over |
  * | io_submit looks first | for a place in the ring | for the file |
  * | io_getevents reads the timeout | at once | when there is something to wait for |
  * | an event that cannot be copied out | stays | is lost |
  *
- * **Who does the work.** `node:fs`: threads of its own pool, or worker threads that call its
- * synchronous functions over shared memory; a thread that waits in io_getevents does what nobody
- * has begun itself, as the kernel of 3.4 does with its run list, and sleeps until the workers are
- * done with the rest. Where a runtime keeps the descriptors of threads apart, or permits no
- * threads, only the pool is left, whose results come through the event loop: a wait for a write
- * that it has already is then -EDEADLK, and nothing is lost.
+ * **Which threads do the work.** Those of `node:fs`, or workers that call its synchronous functions
+ * over shared memory. A thread that waits in io_getevents does itself what was not begun yet, as the
+ * kernel of 3.4 does with its run list, and sleeps until the workers have done the rest. In a
+ * runtime that gives each thread descriptors of its own, or permits no threads, only the threads of
+ * `node:fs` are left, whose results arrive through the event loop: a wait for a write that they have
+ * already is then -EDEADLK, and nothing is lost.
  *
  * **Memory** is at addresses of the kernel's own, from `allocate` and `addressOf`. `view` gives the
  * buffer of a whole allocation.
@@ -56,17 +56,14 @@
  *
  * @module
  */
-export {
-  type OwnFileOptions,
-  type PortableEventfd,
-  PortableKernel,
-  type PortableKernelOptions,
-  type PortablePipe,
-} from "./portable_kernel.ts";
+export { PortableKernel, type PortableKernelOptions } from "./portable_kernel.ts";
 export type { CompatCalls } from "./compat.ts";
+export type { MachineOptions } from "./machine.ts";
+export type { EventfdOptions, OwnFileOptions, PortableEventfd, PortablePipe } from "./own_files.ts";
+export type { ProcessKernel } from "./process_kernel.ts";
 export type { KernelRelease } from "./release.ts";
-export type { OperationKind } from "./disk.ts";
 export type { Faults } from "./simulation/faults.ts";
-export { formatLog, type Happening, type LogEntry } from "./simulation/log.ts";
+export { type EventKind, formatLog, type LogEntry } from "./simulation/log.ts";
+export type { OperationKind } from "../threads/file_operation.ts";
 export type { Address, Allocation, Kernel, Limits, Wakeup } from "../kernel.ts";
 export type { Blocking, DirectAlignment, FileHost } from "../file_host.ts";

@@ -6,7 +6,7 @@
 import { EAGAIN, EPIPE } from "../abi/errno.ts";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from "../abi/poll.ts";
 import { type PortableFile, retryAfter, type Waiter, WaitQueue } from "./file.ts";
-import { EIOCBRETRY, type Kiocb } from "./kiocb.ts";
+import type { Kiocb } from "./kiocb.ts";
 
 /** How much a pipe holds. See pipe(7). */
 const CAPACITY = 65536;
@@ -15,15 +15,15 @@ const PIPE_BUF = 4096;
 
 /** The bytes between the two ends. */
 export class Pipe {
-  /** Those who wait for bytes. */
+  /** Waiters for bytes. */
   readonly readersWaiting: WaitQueue = new WaitQueue();
-  /** Those who wait for room. */
+  /** Waiters for room. */
   readonly writersWaiting: WaitQueue = new WaitQueue();
   readonly blocking: boolean;
   #bytes = new Uint8Array(0);
-  /** Whether there is one who reads. */
+  /** Whether the end to read from is open. */
   readers = true;
-  /** Whether there is one who writes. */
+  /** Whether the end to write to is open. */
   writers = true;
 
   constructor(blocking: boolean) {
@@ -47,7 +47,7 @@ export class Pipe {
     if (bytes.length > 0) this.readersWaiting.wake(POLLIN | POLLRDNORM);
   }
 
-  /** The oldest bytes, at most `count`. */
+  /** Takes the oldest bytes, at most `count`. */
   take(count: number): Uint8Array {
     const taken = this.#bytes.slice(0, count);
     this.#bytes = this.#bytes.slice(taken.length);
@@ -55,21 +55,17 @@ export class Pipe {
     return taken;
   }
 
-  /** One end was closed. */
+  /** An end was closed. */
   hungUp(): void {
     this.readersWaiting.wake(0);
     this.writersWaiting.wake(0);
   }
 }
 
-/** The end that is read from. */
+/** The end to read from. */
 export class PipeReader implements PortableFile {
   readonly readable = true;
   readonly writable = false;
-  readonly positional = false;
-  readonly resumesReads = false;
-  readonly writesWhole = false;
-  readonly syncs = false;
   readonly #pipe: Pipe;
 
   constructor(pipe: Pipe) {
@@ -85,8 +81,7 @@ export class PipeReader implements PortableFile {
       return bytes.length;
     }
     if (!pipe.writers) return 0;
-    if (!pipe.blocking) return -EAGAIN;
-    return retryAfter(request, (waiter) => this.wait(waiter), -EIOCBRETRY);
+    return pipe.blocking ? retryAfter(request, (waiter) => this.wait(waiter)) : -EAGAIN;
   }
 
   poll(): number {
@@ -99,14 +94,11 @@ export class PipeReader implements PortableFile {
   }
 }
 
-/** The end that is written to. */
+/** The end to write to. */
 export class PipeWriter implements PortableFile {
   readonly readable = false;
   readonly writable = true;
-  readonly positional = false;
-  readonly resumesReads = false;
   readonly writesWhole: boolean;
-  readonly syncs = false;
   readonly #pipe: Pipe;
 
   constructor(pipe: Pipe) {
@@ -120,8 +112,7 @@ export class PipeWriter implements PortableFile {
     if (!pipe.readers) return -EPIPE;
     const least = request.total <= PIPE_BUF ? request.length : 1;
     if (pipe.room < least) {
-      if (!pipe.blocking) return -EAGAIN;
-      return retryAfter(request, (waiter) => this.wait(waiter), -EIOCBRETRY);
+      return pipe.blocking ? retryAfter(request, (waiter) => this.wait(waiter)) : -EAGAIN;
     }
     const bytes = new Uint8Array(Math.min(pipe.room, request.length));
     request.gather(bytes);

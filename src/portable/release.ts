@@ -17,7 +17,7 @@ export interface Behaviour {
   readonly sync: boolean;
   /** POLL, `aio_rw_flags`, I/O priorities and io_pgetevents exist. */
   readonly pollAndFlags: boolean;
-  /** Transfers that came short go on until all is done. */
+  /** A transfer that came short is continued until all is done. */
   readonly retriesShort: boolean;
   /** io_cancel gives the event to the caller, and none goes to the ring. */
   readonly cancelReturnsEvent: boolean;
@@ -31,42 +31,28 @@ export interface Behaviour {
   readonly keepsUncopied: boolean;
 }
 
-const BEHAVIOURS: Readonly<Record<KernelRelease, Behaviour>> = {
-  "6.18": {
-    cpuBatches: true,
-    indexedRings: true,
-    sync: true,
-    pollAndFlags: true,
-    retriesShort: false,
-    cancelReturnsEvent: false,
-    earlyAccount: true,
-    fileFirst: false,
-    timeoutFirst: true,
-    keepsUncopied: true,
-  },
-  "3.4": {
-    cpuBatches: false,
-    indexedRings: false,
-    sync: false,
-    pollAndFlags: false,
-    retriesShort: true,
-    cancelReturnsEvent: true,
-    earlyAccount: false,
-    fileFirst: true,
-    timeoutFirst: false,
-    keepsUncopied: false,
-  },
-};
-
 /**
  * How a release behaves.
  *
  * @throws {RangeError} If it is none of {@link KernelRelease}
  */
 export function behaviourOf(release: KernelRelease): Behaviour {
-  const behaviour = BEHAVIOURS[release];
-  if (behaviour !== undefined) return behaviour;
-  throw new RangeError(
-    `Cannot make kernel: \`release\` must be "6.18" or "3.4": current value is "${release}"`,
-  );
+  const today = release === "6.18";
+  if (!today && release !== "3.4") {
+    throw new RangeError(
+      `Cannot make kernel: \`release\` must be "6.18" or "3.4": current value is "${release}"`,
+    );
+  }
+  return {
+    cpuBatches: today,
+    indexedRings: today,
+    sync: today,
+    pollAndFlags: today,
+    retriesShort: !today,
+    cancelReturnsEvent: !today,
+    earlyAccount: today,
+    fileFirst: !today,
+    timeoutFirst: today,
+    keepsUncopied: today,
+  };
 }

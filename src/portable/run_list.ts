@@ -1,6 +1,5 @@
 /**
- * The retry machine: requests whose run got nowhere, and that were kicked since. See aio_run_iocb,
- * kick_iocb and aio_kick_handler of Linux 3.4.
+ * The retry machine: requests whose run got nowhere, and that were kicked since.
  *
  * A request has one run at a time. A kick while it runs is remembered, and the next run follows
  * the one under way; a kick while it is on the list changes nothing.
@@ -9,52 +8,57 @@
  */
 import { setImmediate } from "node:timers";
 import { EINTR } from "../abi/errno.ts";
-import { EIOCBQUEUED, EIOCBRETRY, type Kiocb } from "./kiocb.ts";
+import { Once } from "../once.ts";
+import { EIOCBQUEUED, EIOCBRETRY } from "./file.ts";
+import type { Kiocb } from "./kiocb.ts";
 
-/** ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK: for nobody outside. */
+/** ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK: for the kernel alone. */
 const RESTARTS: ReadonlySet<number> = new Set([-512, -513, -514, -516]);
 
 /** The run list of a process, and the work queue that takes it over. */
 export class RunList {
   readonly #complete: (request: Kiocb, res: number) => void;
   #list: Kiocb[] = [];
-  #scheduled = false;
+  /** Counterpart of `aio_queue_work`. */
+  readonly #work = new Once(setImmediate, () => this.#aio_kick_handler());
 
-  /** @param complete Told of requests that have their result */
+  /** @param complete Receives the result of a request: `aio_complete` */
   constructor(complete: (request: Kiocb, res: number) => void) {
     this.#complete = complete;
   }
 
   /** Runs a request once. */
-  run(request: Kiocb): void {
+  aio_run_iocb(request: Kiocb): void {
     request.kicked = false;
     request.running = true;
     const res = request.cancelled ? -EINTR : request.retry(request);
     request.running = false;
     if (res === -EIOCBQUEUED) return;
     if (res === -EIOCBRETRY) {
-      if (request.kicked) this.#add(request);
+      if (request.kicked) this.#queue_kicked_iocb(request);
       return;
     }
-    // There is no system call that could be started again: other requests are under way already
+    // The system call cannot be started again: other requests are in flight already.
     this.#complete(request, RESTARTS.has(res) ? -EINTR : res);
   }
 
-  /** Has a request run again; by the next who waits, or by the work queue. */
-  readonly kick = (request: Kiocb): void => {
+  /** Has a request run again: by a thread that waits, or by the work queue. */
+  kick_iocb(request: Kiocb): void {
+    // Counterpart of `try_queue_kicked_iocb`.
     if (request.kicked) return;
     request.kicked = true;
-    if (!request.running) this.#add(request);
-  };
+    if (!request.running) this.#queue_kicked_iocb(request);
+  }
 
-  #add(request: Kiocb): void {
+  /** Counterpart of `__queue_kicked_iocb`. */
+  #queue_kicked_iocb(request: Kiocb): void {
     if (request.listed) return;
     request.listed = true;
     this.#list.push(request);
-    this.#schedule();
+    this.#work.ask();
   }
 
-  /** Takes a request off that needs no further run. */
+  /** Takes a request that has completed off the list. */
   remove(request: Kiocb): void {
     if (!request.listed) return;
     request.listed = false;
@@ -62,29 +66,25 @@ export class RunList {
   }
 
   /**
-   * Runs all that were on the list.
+   * Runs the requests that are on the list, but not those that these runs add. Counterpart of
+   * `__aio_run_iocbs`; a caller that waits calls it again, as `aio_run_all_iocbs` does.
    *
    * @returns Whether there were any
    */
-  drain(): boolean {
+  aio_run_iocbs(): boolean {
     const list = this.#list;
     if (list.length === 0) return false;
     this.#list = [];
     for (const request of list) {
       request.listed = false;
-      this.run(request);
+      this.aio_run_iocb(request);
     }
     return true;
   }
 
-  /** The work queue: goes on until the list stays empty. */
-  #schedule(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      this.drain();
-      if (this.#list.length > 0) this.#schedule();
-    });
+  /** The work queue: runs again until the list stays empty. */
+  #aio_kick_handler(): void {
+    this.aio_run_iocbs();
+    if (this.#list.length > 0) this.#work.ask();
   }
 }

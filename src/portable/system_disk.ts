@@ -1,126 +1,97 @@
 /**
- * The disk that is there: the files of `node:fs`.
+ * The disk of the machine: the files of `node:fs`.
  *
- * An operation is handed to other threads when the code that submitted it is done. Until then it
- * is this thread's to do: one that waits in io_getevents does it itself, as the kernel of the seed
- * does with its run list.
+ * An operation is handed to other threads once the code that submitted it has returned. Until then
+ * it is this thread's to do: a thread that waits in io_getevents does it itself, as the kernel of
+ * the seed does with its run list.
  *
- * Who the others are: worker threads over shared memory, as soon as there is enough work to start
- * them for; they can be waited for. Until they are there, and where a runtime or its permissions
- * refuse them, the pool of `node:fs`. Streams are always the pool's: a read that waits for the
- * other end would hold a worker for ever.
+ * The other threads are workers over shared memory, started as soon as there is enough work for
+ * them; this thread can wait for their results. Until they have started, and where the runtime or
+ * its permissions refuse them, they are the threads of `node:fs`. Streams always go to the latter,
+ * as a read that waits for the other end would block a worker for ever.
  *
  * @module
  */
 import { fdatasyncSync, fstatSync, fsyncSync, readSync, writeSync } from "node:fs";
 import { EFAULT } from "../abi/errno.ts";
-import type { Kernel } from "../kernel.ts";
-import { BufferPool } from "../memory/buffer_pool.ts";
+import { resultOf } from "../errors/errno_of.ts";
+import { Fifo } from "../fifo.ts";
+import { Once } from "../once.ts";
+import type { FileOperation } from "../threads/file_operation.ts";
+import { workers } from "../threads/worker_pool.ts";
 import { Alarms } from "./alarms.ts";
 import { Aligned, trivialResult } from "./aligned.ts";
-import type { Disk, Operation } from "./disk.ts";
-import { resultOf } from "../errors/errno_of.ts";
+import type { Disk } from "./disk.ts";
 import { ThreadPool } from "./thread_pool.ts";
-import { workers } from "./worker_pool.ts";
 
-/** So many reads are given to the pool of `node:fs` before threads are started for more. */
+/** So many reads go to the threads of `node:fs` before workers are started for more. */
 const FEW = 64;
 
 /** See {@link Disk}. */
 export class SystemDisk implements Disk {
-  readonly #slab: BufferPool;
-  readonly #pool: ThreadPool;
+  readonly #pool = new ThreadPool();
   readonly #alarms = new Alarms();
-  /** This thread's, from `#first` on. */
-  #pending: Operation[] = [];
-  #first = 0;
-  #scheduled = false;
+  /** Not handed to other threads yet. */
+  readonly #pending = new Fifo<FileOperation>();
+  readonly #launching = new Once(queueMicrotask, () => this.#launchAll());
   #launched = 0;
 
-  /** @param kernel Whose memory it works on */
-  constructor(kernel: Kernel) {
-    this.#slab = new BufferPool(kernel);
-    this.#pool = new ThreadPool(this.#slab);
-  }
-
-  queue(operation: Operation): void {
+  readonly queue = (operation: FileOperation): void => {
     this.#pending.push(operation);
-    if (this.#scheduled) return;
-    this.#scheduled = true;
-    queueMicrotask(this.#launchAll);
-  }
-
-  readonly #launchAll = (): void => {
-    this.#scheduled = false;
-    const pending = this.#pending;
-    const first = this.#first;
-    this.#pending = [];
-    this.#first = 0;
-    for (let index = first; index < pending.length; index++) this.#launch(pending[index]!);
-    workers().flush();
+    this.#launching.ask();
   };
 
-  #launch(operation: Operation): void {
+  #launchAll(): void {
+    // What an operation queues when it completes here is launched in a microtask of its own.
+    for (const operation of this.#pending.takeAll()) this.#launch(operation);
+    workers().flush();
+  }
+
+  #launch(operation: FileOperation): void {
     const res = trivialResult(operation);
     this.#launched++;
     if (res !== undefined) operation.done(res);
-    else if (this.#suitsWorkers(operation)) workers().launch(operation, this.#refused);
+    else if (this.#suitsWorkers(operation)) workers().launch(operation, this.queue);
     else this.#pool.launch(operation);
   }
 
-  readonly #refused = (operation: Operation): void => {
-    this.queue(operation);
-  };
-
-  #suitsWorkers({ kind, fd, position }: Operation): boolean {
+  #suitsWorkers({ kind, fd, position }: FileOperation): boolean {
     if (position === null && (kind === "read" || kind === "write")) return false;
-    // What may not be done twice has to be where it can be waited for, whatever it costs
+    // A write may not be done twice, so it has to be where a thread can wait for it.
     const patient = kind === "write";
     return (patient || this.#launched > FEW) && workers().ready(fd, patient);
   }
 
-  // For a thread that waits
+  // For a thread that waits.
 
   advance(until: number): boolean {
     if (this.#alarms.ring() || workers().harvest()) return true;
-    const operation = this.#next() ?? this.#pool.takeBack();
+    const operation = this.#pending.shift() ?? this.#pool.takeBack();
     if (operation !== undefined) {
       operation.done(trivialResult(operation) ?? this.#perform(operation));
       return true;
     }
-    if (workers().busy === 0) {
-      const { next } = this.#alarms;
-      if (next === Infinity || next > until) return false;
-      // What happens then may be what the thread waits for
-      this.sleep(next);
-      return true;
-    }
-    workers().sleep(Math.min(until, this.#alarms.next) - this.now());
+    const { next } = this.#alarms;
+    if (workers().busy > 0) workers().sleep(Math.min(until, next) - this.now());
+    // What the alarm does may be what the thread waits for.
+    else if (next < Infinity && next <= until) this.sleep(next);
+    else return false;
     return true;
   }
 
-  #next(): Operation | undefined {
-    if (this.#first === this.#pending.length) return undefined;
-    const operation = this.#pending[this.#first++];
-    if (this.#first === this.#pending.length) this.#pending.length = this.#first = 0;
-    return operation;
-  }
-
-  #perform(operation: Operation): number {
+  #perform(operation: FileOperation): number {
     const { kind, fd } = operation;
     try {
       if (kind === "read" || kind === "write") return this.#transfer(operation);
-      if (kind === "fsync") fsyncSync(fd);
-      else fdatasyncSync(fd);
-      return 0;
+      return sync(kind, fd);
     } catch (error) {
       return resultOf(error);
     }
   }
 
-  #transfer(operation: Operation): number {
+  #transfer(operation: FileOperation): number {
     const { kind, fd, position, append, durable } = operation;
-    const memory = new Aligned(this.#slab, operation);
+    const memory = new Aligned(operation);
     const { bytes } = memory;
     try {
       if (kind === "read") {
@@ -129,15 +100,14 @@ export class SystemDisk implements Disk {
       if (!operation.gather(bytes)) return -EFAULT;
       const end = append && position !== null ? fstatSync(fd).size : position;
       const count = writeSync(fd, bytes, 0, bytes.length, end);
-      if (durable === "fsync") fsyncSync(fd);
-      if (durable === "fdatasync") fdatasyncSync(fd);
+      if (durable !== undefined) sync(durable, fd);
       return count;
     } finally {
       memory.free();
     }
   }
 
-  // The clock
+  // The clock.
 
   now(): number {
     return performance.now();
@@ -152,14 +122,10 @@ export class SystemDisk implements Disk {
   at(time: number, action: () => void): void {
     this.#alarms.add(time, action);
   }
+}
 
-  // A disk that is there has faults of its own
-
-  submitFault(): number {
-    return 0;
-  }
-
-  waitFault(): boolean {
-    return false;
-  }
+function sync(kind: "fsync" | "fdatasync", fd: number): number {
+  if (kind === "fsync") fsyncSync(fd);
+  else fdatasyncSync(fd);
+  return 0;
 }

@@ -5,9 +5,11 @@
  */
 import { clearInterval, setImmediate, setInterval } from "node:timers";
 import type { Wakeup } from "../kernel.ts";
-import type { Eventfd } from "./eventfd.ts";
+import { Once } from "../once.ts";
+import { Eventfd } from "./eventfd.ts";
+import type { Process } from "./process.ts";
 
-/** Longer than any process runs between two of its own events. */
+/** Longer than any process runs between two events of its own. */
 const KEEP_ALIVE_MILLISECONDS = 2 ** 30;
 
 /** See {@link Wakeup}. */
@@ -15,29 +17,35 @@ export class LoopWakeup implements Wakeup {
   readonly fd: number;
   /** The work is done by this event loop, so a sleep in io_getevents would only delay it. */
   readonly prompt = true;
-  readonly #eventfd: Eventfd;
-  readonly #wake: () => void;
+  readonly #process: Process;
+  readonly #eventfd = new Eventfd(0, false, false);
   readonly #leave: () => void;
-  readonly #closed: () => void;
   #armed = false;
-  #scheduled = false;
-  /** A request that waits for ever holds nothing of the event loop; this does. */
+  /** One call for all completions of a turn. */
+  readonly #waking: Once;
+  /** A request that waits for ever does not keep the process alive; this timer does. */
   readonly #alive = setInterval(() => {}, KEEP_ALIVE_MILLISECONDS);
 
-  constructor(eventfd: Eventfd, fd: number, wake: () => void, closed: () => void) {
-    this.fd = fd;
-    this.#eventfd = eventfd;
-    this.#wake = wake;
-    this.#closed = closed;
+  constructor(process: Process, wake: () => void) {
+    this.#process = process;
+    this.fd = process.machine.files.add(this.#eventfd);
+    process.wakeups.add(this);
     this.#alive.unref();
-    this.#leave = eventfd.wait(() => this.#signalled());
+    this.#waking = new Once(setImmediate, () => {
+      if (!this.#armed) return;
+      this.#armed = false;
+      wake();
+    });
+    this.#leave = this.#eventfd.wait(() => {
+      if (this.#armed) this.#waking.ask();
+    });
   }
 
   arm(): void {
     if (this.#armed) return;
     this.#armed = true;
     this.#alive.ref();
-    if (this.#eventfd.count > 0) this.#signalled();
+    if (this.#eventfd.count > 0) this.#waking.ask();
   }
 
   disarm(): void {
@@ -53,18 +61,7 @@ export class LoopWakeup implements Wakeup {
     this.disarm();
     clearInterval(this.#alive);
     this.#leave();
-    this.#closed();
-  }
-
-  /** One call for all completions of a turn. */
-  #signalled(): void {
-    if (!this.#armed || this.#scheduled) return;
-    this.#scheduled = true;
-    setImmediate(() => {
-      this.#scheduled = false;
-      if (!this.#armed) return;
-      this.#armed = false;
-      this.#wake();
-    });
+    this.#process.machine.files.close(this.fd);
+    this.#process.wakeups.delete(this);
   }
 }

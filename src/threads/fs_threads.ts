@@ -25,11 +25,7 @@ export function readOnThread(
   position: number | null,
   settle: Settle,
 ): void {
-  try {
-    read(fd, memory, start, length, position, callbackOf(settle));
-  } catch (error) {
-    settleRejected(error, settle);
-  }
+  begin(settle, (callback) => read(fd, memory, start, length, position, callback));
 }
 
 /** Writes from `memory` from `start` on; `position` is `null` for a stream. */
@@ -41,11 +37,7 @@ export function writeOnThread(
   position: number | null,
   settle: Settle,
 ): void {
-  try {
-    write(fd, memory, start, length, position, callbackOf(settle));
-  } catch (error) {
-    settleRejected(error, settle);
-  }
+  begin(settle, (callback) => write(fd, memory, start, length, position, callback));
 }
 
 /** Writes several pieces of memory, one behind the other. */
@@ -55,28 +47,20 @@ export function writevOnThread(
   position: number,
   settle: Settle,
 ): void {
-  try {
-    writev(fd, memories, position, callbackOf(settle));
-  } catch (error) {
-    settleRejected(error, settle);
-  }
+  begin(settle, (callback) => writev(fd, memories, position, callback));
 }
 
 /** Flushes the written data of a file, and its metadata too unless `kind` is `"fdatasync"`. */
 export function syncOnThread(kind: "fsync" | "fdatasync", fd: number, settle: Settle): void {
   const sync = kind === "fsync" ? fsync : fdatasync;
+  begin(settle, (callback) => sync(fd, callback));
+}
+
+function begin(settle: Settle, call: (callback: Callback) => void): void {
   try {
-    sync(fd, callbackOf(settle));
+    call((error, count = 0) => settle(error ? resultOf(error) : count));
   } catch (error) {
-    settleRejected(error, settle);
+    // The runtime rejects some arguments before a thread has seen them: a result like any other.
+    queueMicrotask(() => settle(resultOf(error)));
   }
-}
-
-function callbackOf(settle: Settle): Callback {
-  return (error, count = 0) => settle(error ? resultOf(error) : count);
-}
-
-/** The runtime rejects some arguments before a thread has seen them: a result like any other. */
-function settleRejected(error: unknown, settle: Settle): void {
-  queueMicrotask(() => settle(resultOf(error)));
 }

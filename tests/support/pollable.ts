@@ -1,4 +1,4 @@
-import { PortableKernel } from "../../src/portable/mod.ts";
+import { ProcessKernel } from "../../src/portable/process_kernel.ts";
 import { Fifo } from "./fifo.ts";
 import { real } from "./real_kernel.ts";
 
@@ -9,7 +9,7 @@ type Ends = Pick<Fifo, "fd" | "writeFd" | "fill" | "empty" | "hangUp"> & Disposa
  * kernel has pipes of its own, one of those.
  */
 export class Pollable implements Disposable {
-  readonly #ends: Ends = real instanceof PortableKernel ? portablePipe(real) : new Fifo();
+  readonly #ends: Ends = real instanceof ProcessKernel ? portablePipe(real) : new Fifo();
 
   /** The end to read from. */
   readonly fd: number = this.#ends.fd;
@@ -36,7 +36,7 @@ export class Pollable implements Disposable {
   }
 }
 
-function portablePipe(kernel: PortableKernel): Ends {
+function portablePipe(kernel: ProcessKernel): Ends {
   const pipe = kernel.pipe();
   let hungUp = false;
   return {

@@ -83,19 +83,19 @@ const DEFAULTS: Required<Faults> = {
   tornWrite: 0.5,
 };
 
-/** More would not be exact in microseconds. */
+/** A longer delay would not be exact in microseconds. */
 const LONGEST_DELAY = 2 ** 31;
 
 /**
- * Fills up what was left out.
+ * Adds the faults that were left out.
  *
- * @throws {RangeError} If one is out of range
- * @throws {TypeError} If one is no number, or there is no such fault
+ * @throws {RangeError} If a probability is out of range
+ * @throws {TypeError} If it is no number, or there is no such fault
  */
 export function allFaults(faults: Faults): Required<Faults> {
   const all = { ...DEFAULTS };
   for (const [name, value] of Object.entries(faults)) {
-    // A fault that is spelt wrong would never happen, and a test with it never fail
+    // A fault with a misspelt name would never happen, and a test that uses it never fail.
     if (!Object.hasOwn(DEFAULTS, name)) {
       throw new TypeError(`Cannot make kernel: there is no fault named "${name}"`);
     }

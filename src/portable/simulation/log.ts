@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { OperationKind } from "../disk.ts";
+import type { OperationKind } from "../../threads/file_operation.ts";
 
 /**
  * What became of an operation.
@@ -12,11 +12,11 @@ import type { OperationKind } from "../disk.ts";
  * - `short`: fewer bytes than were asked for, and than there are
  * - `rotten`: all of it was read, or a part, and one bit is wrong
  * - `EIO`, `ENOSPC`, `EAGAIN`, `EINTR`: it failed on purpose
- * - `failed`: it failed for a reason of its own, which {@link LogEntry.res} tells
- * - `crashed`: the power failed; what follows is what that left of the writes that no sync covers
- * - `kept`, `lost`, `torn`: such a write is there, is not, or some of its sectors are
+ * - `failed`: it failed for a reason of its own, which {@link LogEntry.res} has
+ * - `crashed`: the power failed; what follows is the fate of the writes that no sync covers
+ * - `kept`, `lost`, `torn`: all of such a write was stored, nothing, or some of its sectors
  */
-export type Happening =
+export type EventKind =
   | "completed"
   | "short"
   | "rotten"
@@ -30,7 +30,7 @@ export type Happening =
   | "lost"
   | "torn";
 
-/** One thing that happened. */
+/** An event on a simulated disk. */
 export interface LogEntry {
   /** When, in milliseconds of the virtual clock. */
   readonly time: number;
@@ -44,15 +44,15 @@ export interface LogEntry {
   readonly fd: number;
   /** Where in the file, in bytes. */
   readonly position: number;
-  /** How many bytes it was about. */
+  /** How many bytes were asked for. */
   readonly length: number;
   /** What became of it. */
-  readonly what: Happening;
-  /** Its result: bytes or `-errno`; of a write that was torn, the bytes that are there. */
+  readonly what: EventKind;
+  /** The result: bytes or `-errno`; of a write that was torn, the bytes that were stored. */
   readonly res: number;
   /** `rotten`: which bit of the file is wrong, from its beginning. */
   readonly bit?: number;
-  /** `torn`: for each sector of the write whether it is there. */
+  /** `torn`: for each sector of the write whether it was stored. */
   readonly sectors?: readonly boolean[];
 }
 
@@ -70,11 +70,11 @@ function formatEntry(entry: LogEntry): string {
   if (file > 0) parts.push(`file ${file}`);
   if (operation === "read" || operation === "write") parts.push(`${position}+${length}`);
   parts.push(what);
-  const told = what === "short" || what === "rotten" || what === "failed";
-  // A read at the end of the file
-  if (told || (what === "completed" && res !== length)) parts.push(String(res));
+  const partial = what === "short" || what === "rotten" || what === "failed";
+  // A read at the end of the file.
+  if (partial || (what === "completed" && res !== length)) parts.push(String(res));
   if (bit !== undefined) parts.push(`bit ${bit}`);
-  if (sectors !== undefined) parts.push(sectors.map((there) => there ? "x" : ".").join(""));
+  if (sectors !== undefined) parts.push(sectors.map((stored) => stored ? "x" : ".").join(""));
   return parts.join(" ").trimEnd();
 }
 

@@ -1,55 +1,56 @@
 /**
- * Virtual time: a clock that jumps from one thing that happens to the next.
+ * Virtual time: a clock that jumps from one event to the next.
  *
- * A thread that waits has the next thing happen at once. Otherwise the event loop has it, and only
- * when the program had its turn to answer the last: that is what makes a run repeatable, however
- * long the program takes for its answers. There is never more than one completion to answer.
+ * A thread that waits makes the next event happen at once. Otherwise the event loop does, once the
+ * program has had its turn to answer the last one. So a run is repeatable, however long the program
+ * takes for its answers: there is never more than one completion to answer.
  *
  * @module
  */
 import { setImmediate, setTimeout } from "node:timers";
+import { Once } from "../../once.ts";
 
 /**
- * Turns of the event loop without any call, after which the program has nothing more to say.
+ * Turns of the event loop without any call, after which the program is taken to wait.
  *
- * A context is woken in the turn after a completion, and sends what that leads to in the same turn,
- * or in the next where it has used up the time that it allows itself. Two more are for programs
+ * A context is woken in the turn after a completion. It submits what that leads to in the same turn,
+ * or in the next if it has used up the time that it allows itself. Two more turns are for programs
  * that let the loop turn themselves.
  */
 const QUIET_TURNS = 4;
 
 /**
- * Milliseconds of the real clock in which a context that was refused tries again: it has a timer
- * of 1 ms for that, as nothing would tell it. See {@link Pump}.
+ * Milliseconds of the real clock in which a context that was refused tries again: it sets a timer
+ * of 1 ms for that, as no completion would wake it.
  */
 const RETRY_MILLISECONDS = 3;
 
-/** A call takes time as well: who asks without waiting gets to the next completion some day. */
+/** A call takes time as well, so a program that asks without waiting gets its completions, too. */
 const CALL_MICROSECONDS = 1;
 
-/** Something that the program asked for. */
+/** A request of the program, which arrives at the disk. */
 interface Arrival {
   readonly rank: number;
   readonly arrive: () => void;
 }
 
-/** Something that will happen. */
-export interface Coming {
+/** An event that is to come. */
+export interface ScheduledEvent {
   /** In microseconds. */
   readonly time: number;
   readonly happen: () => void;
 }
 
-/** What will happen, and the clock. */
+/** The events that are to come, and the clock. */
 export class Schedule {
   /** Microseconds: whole numbers, so that sums are the same everywhere. */
   #now = 0;
-  /** Soonest first; those of the same time in the order in which they were added. */
-  readonly #coming: Coming[] = [];
+  /** Soonest first; events of the same time in the order in which they were added. */
+  readonly #events: ScheduledEvent[] = [];
   #arrivals: Arrival[] = [];
   #quiet = 0;
-  #turning = false;
-  /** The next thing is to wait for timers of the program. */
+  readonly #turning = new Once(setImmediate, () => this.#turned());
+  /** Timers of the program come before the next event. */
   #patient = false;
   #waiting = false;
 
@@ -58,35 +59,35 @@ export class Schedule {
     return this.#now / 1000;
   }
 
-  /** Has something happen after so many microseconds. */
-  after(microseconds: number, happen: () => void): Coming {
+  /** Adds an event in so many microseconds. */
+  after(microseconds: number, happen: () => void): ScheduledEvent {
     const time = this.#now + microseconds;
-    const coming = { time, happen };
-    let place = this.#coming.length;
-    while (place > 0 && this.#coming[place - 1]!.time > time) place--;
-    this.#coming.splice(place, 0, coming);
+    const event = { time, happen };
+    let place = this.#events.length;
+    while (place > 0 && this.#events[place - 1]!.time > time) place--;
+    this.#events.splice(place, 0, event);
     this.touch();
-    return coming;
+    return event;
   }
 
-  /** Has something happen at a time in milliseconds. */
+  /** Adds an event at a time in milliseconds. */
   at(time: number, happen: () => void): void {
     this.after(Math.max(0, microseconds(time) - this.#now), happen);
   }
 
   /**
-   * Takes note of what the program asks for, until it has asked for all that it wants now. Which of
-   * several contexts sends first may depend on the real clock, so that their ranks decide.
+   * Takes note of a request, until the program has made all that it makes now. Which of several
+   * contexts submits first may depend on the real clock, so their ranks decide.
    *
    * @param rank Of the context
-   * @param arrive What follows from it
+   * @param arrive What the request leads to
    */
   ask(rank: number, arrive: () => void): void {
     this.#arrivals.push({ rank, arrive });
     this.touch();
   }
 
-  /** The program has asked for all that it wants now. */
+  /** The program has made all requests that it makes now. */
   settle(): void {
     const arrivals = this.#arrivals;
     if (arrivals.length === 0) return;
@@ -95,21 +96,22 @@ export class Schedule {
     for (const { arrive } of arrivals) arrive();
   }
 
-  /** Has something not happen after all. */
-  remove(coming: Coming): void {
-    const place = this.#coming.indexOf(coming);
-    if (place >= 0) this.#coming.splice(place, 1);
+  /** Removes an event. */
+  remove(event: ScheduledEvent): void {
+    const place = this.#events.indexOf(event);
+    if (place >= 0) this.#events.splice(place, 1);
   }
 
-  /** The program does something: it is to have its turn again. */
+  /** The program has made a call, so it has another turn. */
   touch(): void {
     this.#quiet = 0;
     this.#turn();
   }
 
   /**
-   * Lets contexts that were refused try again before the next thing happens. Their timers are set
-   * when the program is quiet, so one that is set then comes after them, however slow it was.
+   * Lets contexts that were refused try again before the next event. Their timers are set by the
+   * time that the program is quiet, so a timer that is set then fires after them, however slow it
+   * was.
    */
   hold(): void {
     this.#patient = true;
@@ -117,15 +119,15 @@ export class Schedule {
   }
 
   /**
-   * Has the next thing happen, for a thread that waits.
+   * Makes the next event happen, for a thread that waits.
    *
    * @param until In milliseconds
-   * @returns `false`: nothing happens until then
+   * @returns `false` if there is none until then
    */
   advance(until: number): boolean {
     this.settle();
     const limit = Math.max(microseconds(until), this.#now + CALL_MICROSECONDS);
-    const next = this.#coming[0];
+    const next = this.#events[0];
     if (next !== undefined && next.time <= limit) {
       this.#quiet = 0;
       this.#step();
@@ -135,30 +137,27 @@ export class Schedule {
     return false;
   }
 
-  /** Moves the clock; there is nothing before `until`, in milliseconds. */
+  /** Moves the clock to `until`, in milliseconds; there is no event before. */
   sleep(until: number): void {
     this.#now = Math.max(this.#now, microseconds(until));
   }
 
   #step(): void {
-    const next = this.#coming.shift();
+    const next = this.#events.shift();
     if (next === undefined) return;
     this.#now = Math.max(this.#now, next.time);
     next.happen();
   }
 
   get #idle(): boolean {
-    return this.#coming.length === 0 && this.#arrivals.length === 0;
+    return this.#events.length === 0 && this.#arrivals.length === 0;
   }
 
   #turn(): void {
-    if (this.#turning || this.#waiting || this.#idle) return;
-    this.#turning = true;
-    setImmediate(this.#turned);
+    if (!this.#waiting && !this.#idle) this.#turning.ask();
   }
 
-  readonly #turned = (): void => {
-    this.#turning = false;
+  #turned(): void {
     if (this.#waiting || this.#idle) return;
     if (++this.#quiet >= QUIET_TURNS) {
       this.#quiet = 0;
@@ -167,7 +166,7 @@ export class Schedule {
       this.#step();
     }
     this.#turn();
-  };
+  }
 
   #wait(): void {
     this.#patient = false;
@@ -179,7 +178,7 @@ export class Schedule {
   }
 }
 
-/** Never less than was asked for, or who waits until then would wait again and again. */
+/** Never less than was asked for, or a thread that waits until then would never stop waiting. */
 function microseconds(milliseconds: number): number {
   const rounded = Math.ceil(milliseconds * 1000);
   return rounded / 1000 < milliseconds ? rounded + 1 : rounded;

@@ -18,28 +18,24 @@ export function sectorEnd(position: number): number {
   return Math.ceil(position / SECTOR_SIZE) * SECTOR_SIZE;
 }
 
-/** What a transfer moves in one piece: O_DIRECT knows whole sectors only. */
-function unitOf(position: number, length: number): number {
-  return position % SECTOR_SIZE === 0 && length % SECTOR_SIZE === 0 ? SECTOR_SIZE : 1;
-}
-
 /**
  * Cuts a transfer.
  *
  * @param position Where it begins
- * @param length What was asked for, which tells where it may be cut
- * @param there How many bytes there are to move
+ * @param length What was asked for, which decides where it may be cut
+ * @param available How many bytes there are to move
  * @param least How many units are moved at least
- * @returns Fewer bytes than there are, but for a transfer that cannot be cut
+ * @returns Fewer bytes than are available, unless the transfer cannot be cut
  */
 export function cut(
   position: number,
   length: number,
-  there: number,
+  available: number,
   least: 0 | 1,
   random: Random,
 ): number {
-  const unit = unitOf(position, length);
-  const most = Math.ceil(there / unit) - 1;
-  return most < least ? there : unit * (least + random.below(most - least + 1));
+  // O_DIRECT moves whole sectors only.
+  const unit = position % SECTOR_SIZE === 0 && length % SECTOR_SIZE === 0 ? SECTOR_SIZE : 1;
+  const most = Math.ceil(available / unit) - 1;
+  return most < least ? available : unit * (least + random.below(most - least + 1));
 }

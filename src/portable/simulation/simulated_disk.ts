@@ -1,89 +1,79 @@
 /**
  * A disk that fails, on purpose and repeatably.
  *
- * All that is by chance comes from one seed. What a request meets is drawn when it is queued, from
- * a generator of its own: faults that are added, or a wait that is interrupted, do not change what
- * the others meet.
+ * All chance comes from one seed. What a request meets is drawn when it is queued, from a generator
+ * of its own: a fault more, or a wait that is interrupted, does not change what others meet.
  *
  * @module
  */
 import { readSync } from "node:fs";
 import { EAGAIN, EBADF, EFAULT, EINTR, EIO, ENOSPC } from "../../abi/errno.ts";
-import type { BufferPool } from "../../memory/buffer_pool.ts";
-import { Aligned, trivialResult } from "../aligned.ts";
-import type { Disk, Operation } from "../disk.ts";
+import { checkInteger } from "../../check.ts";
 import { resultOf } from "../../errors/errno_of.ts";
+import { Aligned, trivialResult } from "../aligned.ts";
+import type { Disk, DiskOperation } from "../disk.ts";
+import { SystemDisk } from "../system_disk.ts";
 import { allFaults, type Faults } from "./faults.ts";
-import type { Happening, LogEntry } from "./log.ts";
+import type { EventKind, LogEntry } from "./log.ts";
 import { Random } from "./random.ts";
-import { type Coming, Schedule } from "./schedule.ts";
+import { Schedule, type ScheduledEvent } from "./schedule.ts";
 import { cut } from "./sectors.ts";
-import { decide, type Remains, type StoredFile, type StoredWrite } from "./stored_file.ts";
+import { type CrashFate, decide, type StoredFile, type StoredWrite } from "./stored_file.ts";
 import { keyOf, StoredFiles } from "./stored_files.ts";
 
-/** How often a context asks in vain: who only asks again would do so for ever. */
+/** How often a context asks in vain: a program that only asks again would do so for ever. */
 const MOST_REFUSALS = 100;
 
-/** What a {@link SimulatedDisk} is made of. */
-export interface SimulationState {
-  readonly seed: number;
-  readonly faults: Faults;
-  /** Memory to work on. */
-  readonly slab: BufferPool;
-  /** Where pipes, sockets and terminals are read and written, which are not simulated. */
-  readonly streams: Disk;
-}
-
-/** A request under way. */
+/** A request in flight. */
 interface InFlight {
   readonly number: number;
-  readonly operation: Operation;
+  readonly operation: DiskOperation;
   readonly file: StoredFile | undefined;
   readonly random: Random;
   /** What a sync covers. */
   readonly covers: readonly StoredWrite[];
-  coming: Coming | undefined;
 }
 
 /** What belongs to a context. */
 interface Sender {
-  /** Which one, in the order in which they were first used. */
+  /** By the order in which contexts were first used. */
   readonly rank: number;
-  /** Its requests meet the same, whatever other contexts do. */
+  /** For its requests, which meet the same whatever other contexts do. */
   readonly requests: Random;
   readonly submits: Random;
-  refusal: Refusal | undefined;
+  enomem: Enomem | undefined;
 }
 
-/** No memory for a context. */
-interface Refusal {
-  /** Whether there is some again. */
+/** There is no memory for the requests of a context. */
+interface Enomem {
   over: boolean;
   /** How often the context has asked. */
   asked: number;
 }
 
-/** What came of an operation. */
+/** The result of an operation. */
 interface Outcome {
   readonly res: number;
-  readonly what: Happening;
-  /** Where the bytes went, if not where they were to. */
+  readonly what: EventKind;
+  /** Where the bytes went, if not to the position of the operation. */
   readonly position?: number;
   readonly bit?: number;
 }
 
 /** See {@link Disk}. */
 export class SimulatedDisk implements Disk {
+  /** All chance comes from it. */
+  readonly seed: number;
   /** What happened. */
   readonly log: LogEntry[] = [];
   readonly #faults: Required<Faults>;
-  readonly #slab: BufferPool;
-  readonly #streams: Disk;
+  /** Does the work of pipes, sockets and terminals, which are not simulated. */
+  readonly #streams = new SystemDisk();
   /** A stream was used. */
   #streaming = false;
   readonly #schedule: Schedule = new Schedule();
   readonly #files: StoredFiles = new StoredFiles();
-  readonly #inFlight = new Set<InFlight>();
+  readonly #inFlight = new Map<InFlight, ScheduledEvent>();
   #requests = 0;
   readonly #senders = new WeakMap<object, Sender>();
   #ranks = 0;
@@ -92,25 +82,28 @@ export class SimulatedDisk implements Disk {
   readonly #crashesRandom: Random;
   #interrupted = false;
 
-  /** @throws {RangeError | TypeError} What {@link allFaults} throws */
-  constructor({ seed, faults, slab, streams }: SimulationState) {
+  /**
+   * @throws {RangeError} If `seed` is out of range
+   * @throws {RangeError | TypeError} What {@link allFaults} throws
+   */
+  constructor(seed: number, faults: Faults) {
+    checkInteger("make kernel", "seed", seed, 0xffffffff);
+    this.seed = seed;
     this.#faults = allFaults(faults);
-    this.#slab = slab;
-    this.#streams = streams;
     const random = new Random(seed);
     this.#sendersRandom = random.fork();
     this.#waitsRandom = random.fork();
     this.#crashesRandom = random.fork();
   }
 
-  queue(operation: Operation): void {
+  queue(operation: DiskOperation): void {
     const { kind, fd, position } = operation;
     const transfers = kind === "read" || kind === "write";
     if (transfers && position === null) {
       this.#streaming = true;
       return this.#streams.queue(operation);
     }
-    // Now, as the program may close the descriptor
+    // Looked up now, as the program may close the descriptor.
     const key = keyOf(fd);
     const { rank, requests } = this.#sender(operation.context ?? this);
     const random = requests.fork();
@@ -122,24 +115,18 @@ export class SimulatedDisk implements Disk {
     if (sender === undefined) {
       const random = this.#sendersRandom;
       const [requests, submits] = [random.fork(), random.fork()];
-      sender = { rank: this.#ranks++, requests, submits, refusal: undefined };
+      sender = { rank: this.#ranks++, requests, submits, enomem: undefined };
       this.#senders.set(context, sender);
     }
     return sender;
   }
 
-  #begin(operation: Operation, file: StoredFile | undefined, random: Random): void {
+  #begin(operation: DiskOperation, file: StoredFile | undefined, random: Random): void {
     const { kind } = operation;
-    const request: InFlight = {
-      number: ++this.#requests,
-      operation,
-      file,
-      random,
-      covers: kind === "read" || kind === "write" ? [] : file?.atRisk() ?? [],
-      coming: undefined,
-    };
-    this.#inFlight.add(request);
-    request.coming = this.#schedule.after(this.#delay(random), () => this.#finish(request));
+    const covers = kind === "read" || kind === "write" ? [] : file?.atRisk() ?? [];
+    const request = { number: ++this.#requests, operation, file, random, covers };
+    const event = this.#schedule.after(this.#delay(random), () => this.#finish(request));
+    this.#inFlight.set(request, event);
   }
 
   /** Microseconds. */
@@ -148,46 +135,33 @@ export class SimulatedDisk implements Disk {
   }
 
   #finish(request: InFlight): void {
-    const { operation } = request;
+    const { operation, number, file } = request;
+    const { kind, fd, length } = operation;
     this.#inFlight.delete(request);
-    const { what, res, ...rest } = this.#perform(request);
-    this.#tell(request, what, res, rest);
-    operation.done(res);
+    const outcome = this.#perform(request);
+    const position = operation.position ?? 0;
+    const of = { request: number, operation: kind, file: file?.number ?? 0, fd, position, length };
+    this.#record({ ...of, ...outcome });
+    operation.done(outcome.res);
   }
 
-  #tell(
-    { number, operation, file }: InFlight,
-    what: Happening,
-    res: number,
-    { position = operation.position ?? 0, bit }: Pick<Outcome, "position" | "bit">,
-  ): void {
-    const { kind, fd, length } = operation;
-    this.log.push({
-      time: this.now(),
-      request: number,
-      operation: kind,
-      file: file?.number ?? 0,
-      fd,
-      position,
-      length,
-      what,
-      res,
-      ...(bit === undefined ? {} : { bit }),
-    });
+  #record(entry: Partial<LogEntry> & Pick<LogEntry, "operation" | "what">): void {
+    this.log.push({ ...NO_REQUEST, time: this.now(), ...entry });
   }
 
   #perform(request: InFlight): Outcome {
     const { operation, file } = request;
+    const { kind } = operation;
     const trivial = trivialResult(operation);
     if (trivial !== undefined) return outcomeOf(trivial);
-    // The program has closed it meanwhile, and may have opened another
+    // The program has closed the descriptor meanwhile, and may have opened another file.
     if (file === undefined || !this.#files.isOf(operation.fd, file)) return outcomeOf(-EBADF);
-    if (operation.kind !== "read" && operation.kind !== "write") {
-      return this.#sync(file, request.covers, request.random) ?? { res: 0, what: "completed" };
+    if (kind !== "read" && kind !== "write") {
+      return this.#sync(file, request.covers, request.random) ?? outcomeOf(0);
     }
-    const memory = new Aligned(this.#slab, operation);
+    const memory = new Aligned(operation);
     try {
-      if (operation.kind === "read") return this.#read(request, memory);
+      if (kind === "read") return this.#read(request, memory);
       if (!operation.gather(memory.bytes)) return outcomeOf(-EFAULT);
       return this.#write(request, file, memory.bytes);
     } catch (error) {
@@ -197,12 +171,8 @@ export class SimulatedDisk implements Disk {
     }
   }
 
-  /** Nothing is synced for real: what a sync promises is what counts. */
-  #sync(
-    file: StoredFile,
-    covers: readonly StoredWrite[],
-    random: Random,
-  ): Outcome | undefined {
+  /** Nothing is really synced: only what a sync promises matters. The result is a failure. */
+  #sync(file: StoredFile, covers: readonly StoredWrite[], random: Random): Outcome | undefined {
     if (random.chance(this.#faults.syncError)) {
       file.forsake(covers);
       return { res: -EIO, what: "EIO" };
@@ -216,9 +186,9 @@ export class SimulatedDisk implements Disk {
     const { fd, length } = operation;
     const position = operation.position!;
     if (random.chance(readError)) return { res: -EIO, what: "EIO" };
-    const there = readSync(fd, memory.bytes, 0, length, position);
+    const available = readSync(fd, memory.bytes, 0, length, position);
     const short = random.chance(shortRead);
-    const count = short ? cut(position, length, there, 1, random) : there;
+    const count = short ? cut(position, length, available, 1, random) : available;
     let bit: number | undefined;
     if (random.chance(bitRot) && count > 0) {
       const at = random.below(count);
@@ -229,15 +199,14 @@ export class SimulatedDisk implements Disk {
     const res = memory.scatter(operation, count);
     if (res < 0) return outcomeOf(res);
     if (bit !== undefined) return { res, what: "rotten", bit };
-    return { res, what: count < there ? "short" : "completed" };
+    return { res, what: count < available ? "short" : "completed" };
   }
 
   #write(request: InFlight, file: StoredFile, bytes: Uint8Array): Outcome {
     const { writeError, fullDisk, shortWrite } = this.#faults;
     const { operation, random } = request;
     const { length, durable } = operation;
-    const position = operation.position!;
-    // All are drawn, so that one fault does not decide on another
+    // All are drawn, so that no fault decides on another.
     const fails = random.chance(writeError);
     const fills = random.chance(fullDisk);
     const short = random.chance(shortWrite);
@@ -246,17 +215,15 @@ export class SimulatedDisk implements Disk {
       return { res: -ENOSPC, what: "ENOSPC" };
     }
     const least = fails || fills ? 0 : 1;
-    const most = fails || fills || short ? cut(position, length, length, least, random) : length;
+    const cuts = fails || fills || short;
+    const most = cuts ? cut(operation.position!, length, length, least, random) : length;
     file.full = fills && !fails && most > 0;
     if (most === 0 && !fails) return { res: -ENOSPC, what: "ENOSPC" };
-    const stored = this.#store(request, file, bytes.subarray(0, most));
-    if (fails) return { res: -EIO, what: "EIO", position: stored.position };
-    const failure = durable === undefined
-      ? undefined
-      : this.#sync(file, file.lastWritten(), random);
-    if (failure !== undefined) return { ...failure, position: stored.position };
-    const what = stored.count < length ? "short" : "completed";
-    return { res: stored.count, what, position: stored.position };
+    const { position, count } = this.#store(request, file, bytes.subarray(0, most));
+    if (fails) return { res: -EIO, what: "EIO", position };
+    const failure = durable && this.#sync(file, file.lastWritten(), random);
+    if (failure !== undefined) return { ...failure, position };
+    return { res: count, what: count < length ? "short" : "completed", position };
   }
 
   #store({ operation, number }: InFlight, file: StoredFile, bytes: Uint8Array) {
@@ -264,63 +231,53 @@ export class SimulatedDisk implements Disk {
     return file.write(operation.fd, bytes, position, number);
   }
 
-  // The power
+  // The power.
 
   /**
-   * The power fails: what is under way never ends, and of what no sync covers some is lost. The
-   * files are then as they will be found.
+   * The power fails: what is in flight never completes, and some writes that no sync covers are
+   * lost. The files are then as they will be found.
    */
   crash(): void {
     this.#schedule.settle();
     const random = this.#crashesRandom.fork();
-    this.log.push({ ...NO_REQUEST, time: this.now(), operation: "crash", what: "crashed" });
-    for (const request of this.#inFlight) {
-      this.#schedule.remove(request.coming!);
+    this.#record({ operation: "crash", what: "crashed" });
+    for (const [request, event] of this.#inFlight) {
+      this.#schedule.remove(event);
       if (request.operation.kind === "write") this.#storeInFlight(request);
     }
     this.#inFlight.clear();
     const { lostWrite, tornWrite } = this.#faults;
     for (const file of this.#files.all()) {
       file.full = false;
-      const remains = file.crash((sectors) => decide(sectors, lostWrite, tornWrite, random));
-      for (const remain of remains) this.#tellRemains(file, remain);
+      const fates = file.crash((sectors) => decide(sectors, lostWrite, tornWrite, random));
+      for (const fate of fates) this.#recordFate(file, fate);
     }
   }
 
-  /** Some of it may be there already, as of any write that no sync covers. */
+  /** Some of it may be stored already, as of any write that no sync covers. */
   #storeInFlight(request: InFlight): void {
     const { operation, file } = request;
     if (trivialResult(operation) !== undefined) return;
     if (file === undefined || !this.#files.isOf(operation.fd, file)) return;
-    const memory = new Aligned(this.#slab, operation);
+    const memory = new Aligned(operation);
     try {
       if (operation.gather(memory.bytes)) this.#store(request, file, memory.bytes);
     } catch {
-      /* it would have failed */
+      /* It would have failed. */
     } finally {
       memory.free();
     }
   }
 
-  #tellRemains(file: StoredFile, { write, sectors, bytes }: Remains): void {
+  #recordFate({ number }: StoredFile, { write, sectors, bytes }: CrashFate): void {
     const { request, fd, position, length } = write;
-    const all = sectors.every((there) => there);
-    const what = all ? "kept" : sectors.includes(true) ? "torn" : "lost";
-    this.log.push({
-      time: this.now(),
-      request,
-      operation: "write",
-      file: file.number,
-      fd,
-      position,
-      length,
-      what,
-      res: bytes,
-      ...(what === "torn" ? { sectors } : {}),
-    });
+    const of = { request, operation: "write", file: number, fd, position, length } as const;
+    if (!sectors.includes(false)) this.#record({ ...of, what: "kept", res: bytes });
+    else if (sectors.includes(true)) this.#record({ ...of, what: "torn", res: bytes, sectors });
+    else this.#record({ ...of, what: "lost", res: bytes });
   }
 
-  // Time
+  // Time.
 
   advance(until: number): boolean {
     if (this.#schedule.advance(until)) return true;
@@ -339,30 +296,30 @@ export class SimulatedDisk implements Disk {
     if (time < Infinity) this.#schedule.at(time, action);
   }
 
-  // Faults of the calls
+  // Faults of the calls.
 
   submitFault(context: object): number {
     this.#schedule.touch();
     const sender = this.#sender(context);
-    const { refusal } = sender;
-    if (refusal !== undefined) {
-      if (!refusal.over && ++refusal.asked < MOST_REFUSALS) return -EAGAIN;
-      sender.refusal = undefined;
+    const { enomem } = sender;
+    if (enomem !== undefined) {
+      if (!enomem.over && ++enomem.asked < MOST_REFUSALS) return -EAGAIN;
+      sender.enomem = undefined;
       return 0;
     }
     const random = sender.submits.fork();
     if (!random.chance(this.#faults.refusedSubmit)) return 0;
-    // Timers that are set by now, and by the refusal, must not depend on what comes first
+    // No timer that is set by now, or by the refusal, may depend on which comes first.
     this.#schedule.hold();
-    const begun = sender.refusal = { over: false, asked: 1 };
+    const begun = sender.enomem = { over: false, asked: 1 };
     this.#schedule.ask(sender.rank, () => this.#refuse(begun, this.#delay(random)));
     return -EAGAIN;
   }
 
-  #refuse(refusal: Refusal, microseconds: number): void {
-    this.#tellCall("submit", "EAGAIN", -EAGAIN);
+  #refuse(enomem: Enomem, microseconds: number): void {
+    this.#record({ operation: "submit", what: "EAGAIN", res: -EAGAIN });
     this.#schedule.after(microseconds, () => {
-      refusal.over = true;
+      enomem.over = true;
       this.#schedule.hold();
     });
   }
@@ -371,18 +328,14 @@ export class SimulatedDisk implements Disk {
     this.#schedule.settle();
     const drawn = this.#waitsRandom.chance(this.#faults.interruptedWait);
     this.#interrupted = drawn && !this.#interrupted;
-    if (this.#interrupted) this.#tellCall("wait", "EINTR", -EINTR);
+    if (this.#interrupted) this.#record({ operation: "wait", what: "EINTR", res: -EINTR });
     return this.#interrupted;
-  }
-
-  #tellCall(operation: "submit" | "wait", what: Happening, res: number): void {
-    this.log.push({ ...NO_REQUEST, time: this.now(), operation, what, res });
   }
 }
 
 const NO_REQUEST = { request: 0, file: 0, fd: -1, position: 0, length: 0, res: 0 };
 
-/** Of what the simulation had no hand in. */
+/** Of an operation that no fault concerns. */
 function outcomeOf(res: number): Outcome {
   return { res, what: res < 0 ? "failed" : "completed" };
 }

@@ -1,8 +1,8 @@
 /**
- * One file of a simulated disk: what of it a crash may take back.
+ * One file of a simulated disk, and what of it a crash may undo.
  *
- * The real file always has what was written last, as a page cache has. Beside it lies what each
- * write overwrote, until a sync covers the write.
+ * The real file always holds what was written last, as a page cache does. What each write overwrote
+ * is kept until a sync covers the write.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } fr
 import type { Random } from "./random.ts";
 import { SECTOR_SIZE, sectorEnd, sectorStart } from "./sectors.ts";
 
-/** A write that is on the file, and perhaps not on the disk. */
+/** A write that the file holds, and the disk perhaps does not. */
 export interface StoredWrite {
   readonly request: number;
   readonly fd: number;
@@ -20,37 +20,37 @@ export interface StoredWrite {
   before: Uint8Array;
   /** How long the file was before. */
   oldSize: number;
-  /** How long it was then. */
+  /** How long the file was after. */
   size: number;
-  /** How it stands with syncs: `forsaken` are those that one failed for. */
+  /** Whether a sync covers it; `forsaken`: that sync failed. */
   state: "unsynced" | "forsaken" | "durable";
 }
 
 /** What a crash made of a write. */
-export interface Remains {
+export interface CrashFate {
   readonly write: Readonly<Pick<StoredWrite, "request" | "fd" | "position" | "length">>;
-  /** For each of its sectors whether it is there. */
+  /** For each of its sectors whether it was stored. */
   readonly sectors: readonly boolean[];
-  /** How many of its bytes are. */
+  /** How many of its bytes were stored. */
   readonly bytes: number;
 }
 
-/** Descriptors of files that nobody will use again. */
+/** Closes the descriptors of files that cannot be reached any more. */
 const forgotten = new FinalizationRegistry<number>((fd) => closeSync(fd));
 
-/** See above. */
+/** A file, identified by `dev` and `ino`. */
 export class StoredFile {
   /** Which file, in the order in which they were first used, from 1. */
   readonly number: number;
-  /** What `dev` and `ino` of the file are. */
+  /** `dev` and `ino`. */
   readonly key: string;
   /** The next write has no room. */
   full = false;
-  /** Ours, as the program may have closed its own when the power fails. */
+  /** A descriptor of our own, as the program may have closed its own when the power fails. */
   #fd: number | undefined;
   /** In the order in which they were done; the first is not durable. */
   #writes: StoredWrite[] = [];
-  /** How long it was after the last of them. */
+  /** How long the file was after the last write. */
   #size = 0;
 
   constructor(number: number, key: string) {
@@ -59,11 +59,11 @@ export class StoredFile {
   }
 
   /**
-   * Writes.
+   * Writes to the file.
    *
    * @param fd The descriptor of the program
-   * @param position Where to; `undefined`: to the end
-   * @param request Of which request
+   * @param position Where the bytes go; `undefined`: to the end
+   * @param request The number of the request
    * @returns Where the bytes went, and how many
    */
   write(
@@ -81,7 +81,7 @@ export class StoredFile {
     const before = read(own, at, bytes.length);
     const count = write(fd, bytes, at);
     const { size } = fstatSync(fd);
-    // A descriptor that was opened to append does so, wherever one writes to
+    // A descriptor that was opened to append does so, whatever the position.
     const appended = size === oldSize + count && at + count !== size;
     const start = appended ? oldSize : at;
     this.#size = size;
@@ -103,20 +103,20 @@ export class StoredFile {
     return this.#writes.slice();
   }
 
-  /** What the last write wrote, as what a sync of that alone covers. */
+  /** What a sync of the last write alone covers. */
   lastWritten(): readonly StoredWrite[] {
     return this.#writes.slice(-1);
   }
 
-  /** A sync is over: what it covers is on the disk. */
+  /** A sync has completed: what it covers is on the disk. */
   synced(covered: readonly StoredWrite[]): void {
     this.#settle(covered, "durable");
-    // Writes behind one that is not durable are kept, as they were done upon it
+    // A write after one that is not durable is kept, as it was done upon it.
     const first = this.#writes.findIndex(({ state }) => state !== "durable");
     this.#writes.splice(0, first < 0 ? this.#writes.length : first);
   }
 
-  /** A sync has failed: what it was to cover is covered by no later one either. */
+  /** A sync has failed: no later sync covers what this one was to cover. */
   forsake(covered: readonly StoredWrite[]): void {
     this.#settle(covered, "forsaken");
   }
@@ -130,18 +130,18 @@ export class StoredFile {
 
   /**
    * The power fails. Each sector gets what it held after one of the writes that were not lost, or
-   * at the last sync: all that was written to it before comes with it.
+   * at the last sync, with all that was written to it before.
    *
-   * @param decide Draws which sectors of a write of so many are there
+   * @param decide Draws which sectors of a write of so many are stored
    * @returns What became of the writes that no sync covered
    */
-  crash(decide: (sectors: number) => boolean[]): Remains[] {
+  crash(decide: (sectors: number) => boolean[]): CrashFate[] {
     const fd = this.#fd;
     if (fd === undefined) return [];
     this.#noticeCut(fstatSync(fd).size);
     const sectors = new Map<number, Uint8Array>();
     const after = this.#undo(fd, sectors);
-    const { size, remains } = this.#redo(sectors, after, decide);
+    const { size, fates } = this.#redo(sectors, after, decide);
     const grown = fstatSync(fd).size > this.#size ? fstatSync(fd).size : 0;
     const end = Math.max(size, grown);
     if (this.#writes.length > 0) ftruncateSync(fd, end);
@@ -150,10 +150,10 @@ export class StoredFile {
     }
     this.#writes = [];
     this.#close();
-    return remains;
+    return fates;
   }
 
-  /** Takes the sectors back to the last sync; the result is what each write had made of its own. */
+  /** Undoes all since the last sync; the result is what each write had made of its sectors. */
   #undo(fd: number, sectors: Map<number, Uint8Array>): Uint8Array[][] {
     const after: Uint8Array[][] = [];
     for (let index = this.#writes.length - 1; index >= 0; index--) {
@@ -168,37 +168,37 @@ export class StoredFile {
     return after;
   }
 
-  /** Brings those sectors forward again that are there. */
+  /** Redoes the sectors that were stored. */
   #redo(
     sectors: Map<number, Uint8Array>,
     after: readonly Uint8Array[][],
     decide: (sectors: number) => boolean[],
-  ): { size: number; remains: Remains[] } {
-    const remains: Remains[] = [];
+  ): { size: number; fates: CrashFate[] } {
+    const fates: CrashFate[] = [];
     let size = this.#writes[0]?.oldSize ?? 0;
     let expected = size;
     for (const [index, write] of this.#writes.entries()) {
       const { position, length, state, oldSize } = write;
-      // What lengthened the file in between went past the simulation, and stays
+      // What lengthened the file in between bypassed the simulation, and stays.
       if (oldSize > expected) size = Math.max(size, oldSize);
       expected = write.size;
       const then = after[index]!;
-      const there = state === "durable" ? then.map(() => true) : decide(then.length);
+      const stored = state === "durable" ? then.map(() => true) : decide(then.length);
       let bytes = 0;
       for (const [place, sector] of then.entries()) {
-        if (!there[place]) continue;
+        if (!stored[place]) continue;
         const start = sectorStart(position) + place * SECTOR_SIZE;
         const end = Math.min(position + length, start + SECTOR_SIZE);
         sectors.set(start, sector);
         size = Math.max(size, end);
         bytes += end - Math.max(position, start);
       }
-      if (state !== "durable") remains.push({ write, sectors: there, bytes });
+      if (state !== "durable") fates.push({ write, sectors: stored, bytes });
     }
-    return { size, remains };
+    return { size, fates };
   }
 
-  /** A truncate goes past the simulation, and is on the disk at once. */
+  /** A truncate bypasses the simulation, and is on the disk at once. */
   #noticeCut(size: number): void {
     if (size >= this.#size) return;
     this.#size = size;
@@ -211,7 +211,7 @@ export class StoredFile {
     }
   }
 
-  /** Opens the file again, to read also where the program may only write. */
+  /** Opens the file again, to read also what the program may only write. */
   #open(fd: number): number | undefined {
     if (this.#fd !== undefined) return this.#fd;
     for (const path of [`/proc/self/fd/${fd}`, `/dev/fd/${fd}`]) {
@@ -219,7 +219,7 @@ export class StoredFile {
         this.#fd = openSync(path, "r+");
         forgotten.register(this, this.#fd, this);
         return this.#fd;
-      } catch { /* there may be another way, or else its writes are durable at once */ }
+      } catch { /* Try the other path. If there is none, its writes are durable at once. */ }
     }
     return undefined;
   }
@@ -248,7 +248,7 @@ function write(fd: number, bytes: Uint8Array, position: number): number {
   return bytes.length === 0 ? 0 : writeSync(fd, bytes, 0, bytes.length, position);
 }
 
-/** A sector; beyond the end of the file are zeros. */
+/** A whole sector, with zeros beyond the end of the file. */
 function padded(bytes: Uint8Array): Uint8Array {
   if (bytes.length === SECTOR_SIZE) return bytes;
   const sector = new Uint8Array(SECTOR_SIZE);
@@ -256,7 +256,7 @@ function padded(bytes: Uint8Array): Uint8Array {
   return sector;
 }
 
-/** Which sectors of a write are there after a crash, by the probabilities of {@link Faults}. */
+/** Draws which sectors of a write survive a crash, by the probabilities of {@link Faults}. */
 export function decide(
   sectors: number,
   lostWrite: number,
@@ -266,10 +266,10 @@ export function decide(
   const lost = random.chance(lostWrite);
   const torn = random.chance(tornWrite);
   const one = random.below(Math.max(1, sectors));
-  const there = Array.from({ length: sectors }, () => random.chance(0.5));
-  if (lost) return there.fill(false);
-  if (!torn) return there.fill(true);
-  // Not all of it, and not nothing
-  if (sectors > 1 && there.every((sector) => sector === there[0])) there[one] = !there[one];
-  return there;
+  const stored = Array.from({ length: sectors }, () => random.chance(0.5));
+  if (lost) return stored.fill(false);
+  if (!torn) return stored.fill(true);
+  // Neither all of it nor nothing.
+  if (sectors > 1 && stored.every((sector) => sector === stored[0])) stored[one] = !stored[one];
+  return stored;
 }

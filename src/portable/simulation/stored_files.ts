@@ -6,7 +6,7 @@
 import { fstatSync } from "node:fs";
 import { StoredFile } from "./stored_file.ts";
 
-/** Finds the file of a descriptor: two of the same file share what is to be known of it. */
+/** Finds the file of a descriptor; all descriptors of a file share what is known of it. */
 export class StoredFiles {
   readonly #files = new Map<string, StoredFile>();
 
@@ -29,7 +29,7 @@ export class StoredFiles {
   }
 }
 
-/** What the file of a descriptor is known by; `undefined` if it is closed. */
+/** What identifies the file of a descriptor; `undefined` if it is closed. */
 export function keyOf(fd: number): string | undefined {
   try {
     const { dev, ino } = fstatSync(fd, { bigint: true });

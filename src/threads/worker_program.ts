@@ -1,72 +1,77 @@
 /**
- * What a thread of the {@link WorkerPool} runs: a loop that takes jobs from shared memory.
+ * What a thread of the {@link WorkerPool} runs: a loop that takes jobs from shared memory. And how
+ * that memory is laid out.
  *
- * It is text, and the plainest JavaScript, so that it starts in every runtime without a file of
- * its own that a bundler or a package would have to keep.
+ * The program is text, and the plainest JavaScript, so that it starts in every runtime without a
+ * file of its own that a bundler or a package would have to keep.
  *
  * @module
  */
 
-/** Words of the control block; the counters wrap. */
+// Words of the control block; the counters wrap.
+
+/** How many jobs were submitted. */
 export const SUBMITTED = 0;
-/** How many jobs were taken. */
+/** How many jobs were taken by threads. */
 export const TAKEN = 1;
 /** How many threads sleep. */
 export const SLEEPING = 2;
-/** How many jobs are done: what the owner waits on. */
+/** How many jobs are done; the owner waits for this to change. */
 export const COMPLETED = 3;
-/** How many places of the done list were given out. */
+/** How many places of the list of done jobs were given out. */
 export const PLACED = 4;
-/** What the threads that have started found; see {@link SUITABLE}. */
+/** What the threads that have started found: {@link SUITABLE} or {@link UNSUITABLE}. */
 export const STARTED = 5;
 /** 1 while a thread looks for work without sleeping. */
 export const LOOKING = 6;
-/** Set by a thread that had to wait for the disk while more was to do, and nobody else was there. */
+/** 1 if a thread had to wait for the disk while jobs were queued and no thread slept. */
 export const WANTED = 7;
-/** 1 while the owner wants to be told of completions. */
+/** 1 while the owner wants to be woken by completions. */
 export const WATCHED = 8;
-/** Where the list of jobs to be taken begins. */
+/** First word of the list of submitted jobs. */
 export const QUEUE = 64;
-/** How many jobs there can be at once; a power of two. */
+/** How many jobs can be in flight; a power of two. */
 export const SLOTS = 64;
-/** Where the list of jobs that are done begins: 0, or a slot plus 1. */
-export const DONE = QUEUE + SLOTS;
-/** Words of the control block. */
+/** First word of the list of done jobs; an entry is 0, or a slot plus 1. */
+export const DONE: number = QUEUE + SLOTS;
+/** Length of the control block. */
 export const CONTROL_WORDS: number = DONE + SLOTS;
 
-/** Members of a job, as numbers of 64 bits. */
+/** In {@link STARTED}: descriptors mean the same in a thread as in its owner. */
+export const SUITABLE = 1;
+/** In {@link STARTED}: the runtime gives each thread descriptors of its own. */
+export const UNSUITABLE = 2;
+
+// Members of a job, as numbers of 64 bits.
+
+/** One of {@link KINDS}. */
 export const JOB_KIND = 0;
 /** The file descriptor. */
 export const JOB_FD = 1;
 /** Bytes to move. */
 export const JOB_LENGTH = 2;
-/** The position; -1 for none, -2 for the end of the file. */
+/** The position, or {@link NO_POSITION} or {@link END_OF_FILE}. */
 export const JOB_POSITION = 3;
-/** What must follow a write: 0 nothing, else a kind of sync. */
+/** The kind of sync that follows a write; 0 for none. */
 export const JOB_DURABLE = 4;
-/** First byte in the memory of the slot: keeps the alignment that the program's memory has. */
+/** First byte in the memory of the slot, which keeps the alignment of the program's memory. */
 export const JOB_SKIP = 5;
 /** Bytes, or `-errno`. */
 export const JOB_RESULT = 6;
 /** Members of a job. */
 export const JOB_SIZE = 8;
 
-/** In {@link STARTED}: descriptors mean the same in a thread as in its owner. */
-export const SUITABLE = 1;
-/** They do not: a runtime keeps them apart. */
-export const UNSUITABLE = 2;
-
 /** Kinds of jobs. */
-export const READ = 0;
-/** See {@link READ}. */
-export const WRITE = 1;
-/** See {@link READ}. */
-export const FSYNC = 2;
-/** See {@link READ}. */
-export const FDATASYNC = 3;
+export const KINDS = { read: 0, write: 1, fsync: 2, fdatasync: 3 } as const;
+/** For streams. */
+export const NO_POSITION = -1;
+/** For a write that appends. */
+export const END_OF_FILE = -2;
 
 /** Bytes of memory that a slot has. */
 export const SLOT_SIZE = 131072;
+/** What no alignment that a file asks for exceeds. */
+export const ALIGNMENT = 4096;
 
 /** A job that takes longer has waited for the disk. */
 const SLOW_MILLISECONDS = 0.03;
@@ -85,18 +90,18 @@ const errnos = workerData.errnos;
 
 function perform(job, slot) {
   const kind = jobs[job], fd = jobs[job + ${JOB_FD}];
-  if (kind === ${FSYNC}) { fs.fsyncSync(fd); return 0; }
-  if (kind === ${FDATASYNC}) { fs.fdatasyncSync(fd); return 0; }
+  if (kind === ${KINDS.fsync}) { fs.fsyncSync(fd); return 0; }
+  if (kind === ${KINDS.fdatasync}) { fs.fdatasyncSync(fd); return 0; }
   const length = jobs[job + ${JOB_LENGTH}], skip = jobs[job + ${JOB_SKIP}];
   const start = slot * ${SLOT_SIZE} + skip;
   let position = jobs[job + ${JOB_POSITION}];
-  if (position === -1) position = null;
-  else if (position === -2) position = fs.fstatSync(fd).size;
-  if (kind === ${READ}) return fs.readSync(fd, data, start, length, position);
+  if (position === ${NO_POSITION}) position = null;
+  else if (position === ${END_OF_FILE}) position = fs.fstatSync(fd).size;
+  if (kind === ${KINDS.read}) return fs.readSync(fd, data, start, length, position);
   const count = fs.writeSync(fd, data, start, length, position);
   const durable = jobs[job + ${JOB_DURABLE}];
-  if (durable === ${FSYNC}) fs.fsyncSync(fd);
-  else if (durable === ${FDATASYNC}) fs.fdatasyncSync(fd);
+  if (durable === ${KINDS.fsync}) fs.fsyncSync(fd);
+  else if (durable === ${KINDS.fdatasync}) fs.fdatasyncSync(fd);
   return count;
 }
 
@@ -110,7 +115,7 @@ function run(job, slot) {
   }
 }
 
-// To wake a thread costs the owner more than the job: one of them looks on for a moment
+// Waking a thread costs its owner more than a job, so one thread keeps looking for a moment.
 function look(submitted) {
   if (Atomics.compareExchange(control, ${LOOKING}, 0, 1) !== 0) return false;
   const end = performance.now() + ${LOOK_MILLISECONDS};
@@ -122,7 +127,7 @@ function look(submitted) {
   return found;
 }
 
-// More threads are of use only where the disk is waited for. Once may be the scheduler's doing
+// More threads help only while one waits for the disk. A single slow job may be the scheduler's doing.
 let slow = 0;
 function callForHelp() {
   const sleeping = Atomics.load(control, ${SLEEPING}) > 0;
@@ -151,9 +156,9 @@ while (suitable) {
   const submitted = Atomics.load(control, ${SUBMITTED});
   if (taken === submitted) {
     if (look(submitted)) continue;
-    // Counted before the wait: who submits after this wakes one, who did before changed the word
+    // Counted before the wait: a later submission wakes a thread, an earlier one changed the word.
     Atomics.add(control, ${SLEEPING}, 1);
-    // Who wakes one takes it off the count, so that nobody is woken twice
+    // The side that wakes a thread also takes it off the count, so that none is woken twice.
     if (Atomics.wait(control, ${SUBMITTED}, submitted) !== "ok") Atomics.sub(control, ${SLEEPING}, 1);
     continue;
   }
@@ -165,10 +170,10 @@ while (suitable) {
   jobs[job + ${JOB_RESULT}] = run(job, slot);
   slow = performance.now() - start > ${SLOW_MILLISECONDS} ? slow + 1 : 0;
   const place = Atomics.add(control, ${PLACED}, 1);
-  // A release: the result is written before the place that tells of it
+  // A release: the result is written before the place that publishes it.
   Atomics.store(control, ${DONE} + (place & ${SLOTS - 1}), slot + 1);
   Atomics.add(control, ${COMPLETED}, 1);
-  // The owner sets it before it compares the count, so it is never passed over
+  // The owner sets this before it compares the count, so no completion is missed.
   if (Atomics.load(control, ${WATCHED}) === 1) Atomics.notify(control, ${COMPLETED});
 }
 `;

@@ -1,0 +1,102 @@
+/**
+ * Reading events, and waiting for them.
+ *
+ * @module
+ */
+import { EDEADLK, EFAULT, EINTR, EINVAL } from "../abi/errno.ts";
+import { IO_EVENT_SIZE } from "../abi/io_event.ts";
+import { TIMESPEC_NSEC, TIMESPEC_SEC, TIMESPEC_SIZE } from "../abi/timespec.ts";
+import { readInt64 } from "../abi/words.ts";
+import type { Address } from "../kernel.ts";
+import type { Kioctx } from "./kioctx.ts";
+import type { Process } from "./process.ts";
+
+/** What 63 bits of nanoseconds hold. See KTIME_SEC_MAX. */
+const MOST_SECONDS = 9_223_372_036;
+
+/** The waiting side of a process. */
+export class EventReader {
+  readonly #process: Process;
+  #interrupted = false;
+
+  constructor(process: Process) {
+    this.#process = process;
+  }
+
+  /** A signal: ends the wait that is under way, or else the next. */
+  interrupt(): void {
+    this.#interrupted = true;
+  }
+
+  /** @param compat Whether the timespec is that of a 32-bit program */
+  do_io_getevents(
+    ctx_id: number,
+    min_nr: number,
+    nr: number,
+    events: Address,
+    timeout: Address | 0,
+    compat: boolean,
+  ): number {
+    const { timeoutFirst } = this.#process.machine.behaviour;
+    const span = timeoutFirst ? this.timespec(timeout, compat) : undefined;
+    if (span === -EFAULT) return -EFAULT;
+    const context = this.#process.lookup_ioctx(ctx_id);
+    if (context === undefined || !(min_nr <= nr && min_nr >= 0)) return -EINVAL;
+    const readSpan = () => span ?? this.timespec(timeout, compat);
+    return this.#read_events(context, min_nr, nr, events, readSpan);
+  }
+
+  /**
+   * A timespec of the program in milliseconds; Infinity for none, or -EFAULT. The kernel does not
+   * check it: a negative one is a wait for ever, and so is one that is too long to count.
+   */
+  timespec(address: Address | 0, compat: boolean): number {
+    if (address === 0) return Infinity;
+    const { space } = this.#process;
+    if (!space.locate(address, compat ? 8 : TIMESPEC_SIZE)) return -EFAULT;
+    const { view, offset } = space;
+    const seconds = compat ? view.getInt32(offset, true) : readInt64(view, offset + TIMESPEC_SEC);
+    const nanoseconds = compat
+      ? view.getInt32(offset + 4, true)
+      : readInt64(view, offset + TIMESPEC_NSEC);
+    if (seconds < 0 || nanoseconds < 0 || seconds >= MOST_SECONDS) return Infinity;
+    return seconds * 1000 + nanoseconds / 1e6;
+  }
+
+  /** `init_timeout`, `set_timeout`, `timeout_func` and `clear_timeout` are one look at the clock. */
+  #read_events(
+    context: Kioctx,
+    min_nr: number,
+    nr: number,
+    events: Address,
+    readSpan: () => number,
+  ): number {
+    const { space, machine: { disk, behaviour: { keepsUncopied } } } = this.#process;
+    let count = 0;
+    let end: number | undefined;
+    let advanced = false;
+    while (true) {
+      const address = events + IO_EVENT_SIZE * count;
+      const taken = context.ring.aio_read_evt(space, address, nr - count, keepsUncopied);
+      if (taken < 0) return count || taken;
+      count += taken;
+      if (count >= min_nr) return count;
+      if (context.dead) return count || -EINVAL;
+      if (end === undefined) {
+        const span = readSpan();
+        if (span === -EFAULT) return count || -EFAULT;
+        end = disk.now() + span;
+        if (span > 0 && disk.waitFault?.()) this.#interrupted = true;
+      }
+      if (this.#interrupted) {
+        this.#interrupted = false;
+        return count || -EINTR;
+      }
+      // Once in any case, or a program that asks again and again without waiting would starve.
+      if (advanced && disk.now() >= end) return count;
+      // Nothing is left that could happen while this thread waits.
+      if (!this.#process.advance(end)) return end < Infinity ? count : count || -EDEADLK;
+      advanced = true;
+    }
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * The machine that processes share.
+ *
+ * @module
+ */
+import { availableParallelism } from "node:os";
+import { checkInteger } from "../check.ts";
+import type { Disk } from "./disk.ts";
+import { Files } from "./files.ts";
+import { type Behaviour, behaviourOf, type KernelRelease } from "./release.ts";
+import { SystemDisk } from "./system_disk.ts";
+
+/** What a machine of the portable kernel is like. */
+export interface MachineOptions {
+  /**
+   * The sum of what all contexts may be made for, as `fs.aio-max-nr`.
+   *
+   * @default {65536}
+   */
+  aioMaxNr?: number;
+  /** The number of processors that a ring is made for; by default that of the real machine. */
+  cpus?: number;
+  /**
+   * The kernel to behave as, where today's differs from the last with retries.
+   *
+   * @default {"6.18"}
+   */
+  release?: KernelRelease;
+  /**
+   * Whether /proc/self/fdinfo may be read if the runtime has no other way to find out how a
+   * descriptor was opened: Deno, which asks the person at the terminal for a permission that was
+   * not given. If not, a write to a file that is open for reading fails in its event, not in
+   * io_submit.
+   *
+   * @default {true}
+   */
+  fdinfo?: boolean;
+}
+
+/** A disk, a table of open files, and the account of requests. */
+export class Machine {
+  readonly disk: Disk;
+  readonly files: Files;
+  readonly behaviour: Behaviour;
+  readonly cpus: number;
+  readonly aioMaxNr: number;
+  aioNr = 0;
+  /** Each ends a process when the power fails. */
+  readonly processes: Set<() => void> = new Set();
+
+  /**
+   * @throws {RangeError} If an option is out of range
+   */
+  constructor(options: MachineOptions, disk: Disk = new SystemDisk()) {
+    const { aioMaxNr = 65536, cpus = availableParallelism() } = options;
+    checkInteger("make kernel", "aioMaxNr", aioMaxNr, 0xffffffff);
+    checkInteger("make kernel", "cpus", cpus, 8192, 1);
+    this.behaviour = behaviourOf(options.release ?? "6.18");
+    this.disk = disk;
+    this.files = new Files(disk, options.fdinfo ?? true);
+    this.cpus = cpus;
+    this.aioMaxNr = aioMaxNr;
+  }
+}

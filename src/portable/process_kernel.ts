@@ -1,0 +1,258 @@
+/**
+ * The six calls, as a process makes them.
+ *
+ * @module
+ */
+import {
+  AIO_SIGSET_SIGMASK,
+  AIO_SIGSET_SIGSETSIZE,
+  AIO_SIGSET_SIZE,
+  SIGSET_SIZE,
+} from "../abi/aio_sigset.ts";
+import { EAGAIN, EFAULT, EINPROGRESS, EINTR, EINVAL, ENOSYS } from "../abi/errno.ts";
+import { IO_EVENT_SIZE } from "../abi/io_event.ts";
+import { IOCB_KEY } from "../abi/iocb.ts";
+import { IOCB_CMD_POLL } from "../abi/opcodes.ts";
+import { readUint64 } from "../abi/words.ts";
+import { checkWord, rangeError } from "../check.ts";
+import type { FileHost } from "../file_host.ts";
+import type { Address, Allocation, Kernel, Limits, Wakeup } from "../kernel.ts";
+import { CompatCalls } from "./compat.ts";
+import { EventReader } from "./events.ts";
+import type { Kiocb } from "./kiocb.ts";
+import type { Machine } from "./machine.ts";
+import {
+  type EventfdOptions,
+  openEventfd,
+  openPipe,
+  type OwnFileOptions,
+  type PortableEventfd,
+  type PortablePipe,
+} from "./own_files.ts";
+import { Process } from "./process.ts";
+import { writeEvent } from "./ring.ts";
+import { Submission } from "./submission.ts";
+import { LoopWakeup } from "./wakeup.ts";
+
+/** The kernel's AIO in TypeScript, for one process of a machine. */
+export class ProcessKernel implements Kernel {
+  /** See {@link Kernel.files}: other threads do the transfers, or this one while it waits. */
+  readonly files: FileHost = { blocksFor: () => "nothing" };
+  /** The calls of 32-bit programs. */
+  readonly compat: CompatCalls;
+  readonly #machine: Machine;
+  readonly #process: Process;
+  readonly #submission: Submission;
+  readonly #events: EventReader;
+
+  /** @internal */
+  constructor(machine: Machine) {
+    this.#machine = machine;
+    this.#process = new Process(machine);
+    this.#submission = new Submission(this.#process);
+    this.#events = new EventReader(this.#process);
+    this.compat = new CompatCalls(this.#process, this.#submission, this.#events);
+  }
+
+  // The calls.
+
+  /** See {@link Kernel.io_setup}. */
+  io_setup(nr_events: number, ctxp: BigUint64Array): number {
+    checkWord("io_setup", "nr_events", nr_events);
+    if (ctxp.length === 0) throw rangeError("call io_setup", "ctxp", "not empty", "[]");
+    if (ctxp[0] !== 0n) return -EINVAL;
+    const id = this.#process.ioctx_alloc(nr_events, false);
+    if (id > 0) ctxp[0] = BigInt(id);
+    return Math.min(0, id);
+  }
+
+  /**
+   * See {@link Kernel.io_destroy}. It waits for all that this thread can do; a write that the
+   * threads of the runtime have already continues after it.
+   */
+  io_destroy(ctx_id: number): number {
+    checkWord("io_destroy", "ctx_id", ctx_id);
+    const context = this.#process.contexts.get(ctx_id);
+    if (context === undefined) return -EINVAL;
+    // A ring that the program has detached is found all the same, so that its memory is freed.
+    if (this.#process.lookup_ioctx(ctx_id) === undefined && !context.ring.detached) return -EINVAL;
+    this.#process.kill_ctx(context);
+    while (context.active.size > 0 && this.#process.advance(Infinity)) { /* what is in flight */ }
+    return 0;
+  }
+
+  /** See {@link Kernel.io_submit}. */
+  io_submit(ctx_id: number, nr: number, iocbpp: Address): number {
+    checkWord("io_submit", "ctx_id", ctx_id);
+    checkWord("io_submit", "nr", nr);
+    checkWord("io_submit", "iocbpp", iocbpp);
+    return this.#submission.do_io_submit(ctx_id, nr, iocbpp, false);
+  }
+
+  /** See {@link Kernel.io_cancel}. */
+  io_cancel(ctx_id: number, iocb: Address, result: Address): number {
+    checkWord("io_cancel", "ctx_id", ctx_id);
+    checkWord("io_cancel", "iocb", iocb);
+    checkWord("io_cancel", "result", result);
+    const { space } = this.#process;
+    const { cancelReturnsEvent } = this.#machine.behaviour;
+    if (!space.locate(iocb + IOCB_KEY, 4)) return -EFAULT;
+    const key = space.view.getUint32(space.offset, true);
+    const context = this.#process.lookup_ioctx(ctx_id);
+    if (context === undefined) return -EINVAL;
+    const suits = ({ cancel, opcode }: Kiocb) =>
+      key === 0 && cancel !== undefined && (cancelReturnsEvent || opcode === IOCB_CMD_POLL);
+    const request = context.lookup_kiocb(iocb, suits);
+    if (request === undefined) {
+      const inFlight = context.lookup_kiocb(iocb, () => true) !== undefined;
+      return cancelReturnsEvent && inFlight ? -EAGAIN : -EINVAL;
+    }
+    if (cancelReturnsEvent) {
+      this.#process.cancel(request);
+      const event = new Int32Array(IO_EVENT_SIZE / 4);
+      writeEvent(event, 0, request, -EINTR);
+      return space.copyOut(result, event, 0, event.length) ? 0 : -EFAULT;
+    }
+    // The event of today's kernel comes by the ring, and says 0.
+    request.cancel!();
+    this.#process.aio_complete(request, 0);
+    return -EINPROGRESS;
+  }
+
+  /** See {@link Kernel.io_getevents}. */
+  io_getevents(
+    ctx_id: number,
+    min_nr: number,
+    nr: number,
+    events: Address,
+    timeout: Address | 0,
+  ): number {
+    checkGetevents("io_getevents", ctx_id, min_nr, nr, events, timeout);
+    return this.#events.do_io_getevents(ctx_id, min_nr, nr, events, timeout, false);
+  }
+
+  /** See {@link Kernel.io_pgetevents}; the mask is checked, and changes nothing here. */
+  io_pgetevents(
+    ctx_id: number,
+    min_nr: number,
+    nr: number,
+    events: Address,
+    timeout: Address | 0,
+    sigmask: Address | 0,
+  ): number {
+    checkGetevents("io_pgetevents", ctx_id, min_nr, nr, events, timeout);
+    checkWord("io_pgetevents", "sigmask", sigmask);
+    const { space } = this.#process;
+    if (!this.#machine.behaviour.pollAndFlags) return -ENOSYS;
+    if (this.#events.timespec(timeout, false) === -EFAULT) return -EFAULT;
+    if (sigmask !== 0) {
+      if (!space.locate(sigmask, AIO_SIGSET_SIZE)) return -EFAULT;
+      const mask = readUint64(space.view, space.offset + AIO_SIGSET_SIGMASK);
+      const size = readUint64(space.view, space.offset + AIO_SIGSET_SIGSETSIZE);
+      if (mask !== 0 && size !== SIGSET_SIZE) return -EINVAL;
+      if (mask !== 0 && !space.locate(mask, SIGSET_SIZE)) return -EFAULT;
+    }
+    return this.#events.do_io_getevents(ctx_id, min_nr, nr, events, timeout, false);
+  }
+
+  // What every kernel has besides.
+
+  /** See {@link Kernel.allocate}. */
+  allocate(byteLength: number): Allocation {
+    return this.#process.space.allocate(byteLength);
+  }
+
+  /**
+   * See {@link Kernel.view}: the buffer of the allocation that begins at `address`, which may be
+   * longer than was asked for.
+   *
+   * @throws {RangeError} If no allocation begins there, or it is shorter
+   */
+  view(address: Address, byteLength: number): ArrayBuffer {
+    return this.#process.space.buffer(address, byteLength);
+  }
+
+  /** See {@link Kernel.addressOf}. */
+  addressOf(buffer: ArrayBuffer): Address {
+    return this.#process.space.addressOf(buffer);
+  }
+
+  /** See {@link Kernel.limits}. */
+  limits(): Limits {
+    const { aioNr, aioMaxNr } = this.#machine;
+    return { aioNr, aioMaxNr };
+  }
+
+  /** See {@link Kernel.wakeup}. */
+  wakeup(wake: () => void): Wakeup {
+    return new LoopWakeup(this.#process, wake);
+  }
+
+  /** The clock of timeouts, in milliseconds; a virtual clock if the disk is simulated. */
+  now(): number {
+    return this.#machine.disk.now();
+  }
+
+  // What this kernel has besides.
+
+  /** Makes a counter for `aio_resfd`, and for requests that wait. See eventfd(2). */
+  eventfd(count: number = 0, options: EventfdOptions = {}): PortableEventfd {
+    return openEventfd(this.#machine.files, count, options);
+  }
+
+  /** Makes a pipe between requests and this program. See pipe(2). */
+  pipe(options: OwnFileOptions = {}): PortablePipe {
+    return openPipe(this.#machine.files, options);
+  }
+
+  /**
+   * Does something after a time: from the event loop, or while this thread waits in a call, as
+   * another thread would.
+   *
+   * @param milliseconds How long from now
+   * @param action What to do
+   */
+  after(milliseconds: number, action: () => void): void {
+    const { disk } = this.#machine;
+    disk.at(disk.now() + milliseconds, action);
+  }
+
+  /** Sends a signal, which ends the wait that is under way, or else the next. */
+  interrupt(): void {
+    this.#events.interrupt();
+  }
+
+  /**
+   * Runs one request and waits for it, without a context: the synchronous path of the seed.
+   *
+   * @param iocb Where the request lies
+   * @returns Its result: bytes or `-errno`
+   */
+  run(iocb: Address): number {
+    return this.#submission.run_sync_kiocb(iocb);
+  }
+
+  /**
+   * Ends the process: all contexts end, as by io_destroy.
+   *
+   * @returns Resolves when nothing is in flight any more
+   */
+  exit(): Promise<void> {
+    return this.#process.exit_aio();
+  }
+}
+
+function checkGetevents(
+  call: string,
+  ctx_id: number,
+  min_nr: number,
+  nr: number,
+  events: Address,
+  timeout: Address | 0,
+): void {
+  checkWord(call, "ctx_id", ctx_id);
+  checkWord(call, "min_nr", min_nr);
+  checkWord(call, "nr", nr);
+  checkWord(call, "events", events);
+  checkWord(call, "timeout", timeout);
+}

@@ -1,0 +1,47 @@
+/**
+ * Reads and writes, one run after the other until all is moved.
+ *
+ * @module
+ */
+import { EFAULT } from "../abi/errno.ts";
+import { lengthOf, PAGE_SIZE } from "./address_space.ts";
+import { EIOCBQUEUED, EIOCBRETRY } from "./file.ts";
+import type { Kiocb } from "./kiocb.ts";
+
+/** One run of a transfer. Today's kernel makes one call of the file, that of 3.4 continues. */
+export function aio_rw_vect_retry(request: Kiocb): number {
+  const { file, writes } = request;
+  while (true) {
+    const missing = missingMemory(request);
+    if (missing !== 0) return aio_advance_iovec(request, missing) ?? missing;
+    const res = writes ? file.write!(request) : file.read!(request);
+    if (res === -EIOCBQUEUED || res === -EIOCBRETRY) return res;
+    const result = aio_advance_iovec(request, res);
+    if (result !== undefined) return result;
+  }
+}
+
+/** Memory that is missing ends a transfer; -EFAULT if nothing was moved before. */
+function missingMemory(request: Kiocb): number {
+  if (request.total === 0) return 0;
+  let available = 0;
+  for (const span of request.vector) available += lengthOf(span);
+  // A read at the end of a file succeeds all the same, so it is begun with memory that may fault.
+  const faults = available > 0 || request.writes || !request.file.positional;
+  if (available <= request.moved && faults) return -EFAULT;
+  request.total = Math.min(request.total, available || PAGE_SIZE);
+  return 0;
+}
+
+/**
+ * Counts the bytes of one call of the file.
+ *
+ * @returns The result of the request; `undefined` if there is more to move
+ */
+export function aio_advance_iovec(request: Kiocb, res: number): number | undefined {
+  if (!request.continues) return res;
+  if (res > 0) request.moved += res;
+  if (res > 0 && request.length > 0) return undefined;
+  // An error after a part was written is hidden.
+  return res >= 0 || (request.writes && request.moved > 0) ? request.moved : res;
+}
