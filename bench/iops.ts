@@ -13,14 +13,12 @@
  */
 import { cpus, release } from "node:os";
 import process from "node:process";
-import { checkDirect, findFile, type TestFile } from "./file.ts";
-import { fioVersion } from "./fio.ts";
-import { measure, type Task } from "./measure.ts";
-import { HELP, type Options, parseOptions } from "./options.ts";
-import { planCells, runRounds } from "./rounds.ts";
-import { commandOf } from "./runtimes.ts";
-import { runProgram } from "./spawn.ts";
-import { absences, rowsOf, tableOf } from "./table.ts";
+import { checkDirect, findFile, type TestFile } from "./iops/file.ts";
+import { measure } from "./iops/measure.ts";
+import { HELP, type Options, parseOptions } from "./iops/options.ts";
+import { absences, rowsOf, tablesOf } from "./iops/report.ts";
+import { planCells, runRounds } from "./iops/rounds.ts";
+import { serve, versionOf } from "./runtimes.ts";
 
 const NOTES: readonly string[] = [
   "CPU: user and system time of the whole process; the kernel's own threads count for nobody.",
@@ -30,13 +28,9 @@ const NOTES: readonly string[] = [
   "file.readAt makes new memory for each read; all others read to memory that they are given.",
 ];
 
-const args = process.argv.slice(2);
 try {
-  if (args[0] === "--participant") {
-    console.log(JSON.stringify(await measure(JSON.parse(args[1]!) as Task)));
-    process.exit();
-  }
-  const options = parseOptions(args);
+  await serve(measure);
+  const options = parseOptions(process.argv.slice(2));
   if (options === undefined) console.log(HELP.trimEnd());
   else await main(options);
 } catch (error) {
@@ -52,15 +46,15 @@ async function main(options: Options): Promise<void> {
   };
   process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
   try {
-    if (options.modes.includes("direct")) checkDirect(file.path);
+    if (options.modes.some((mode) => mode === "direct")) checkDirect(file.path);
     const about = await describe(options, file);
     const cells = planCells(options);
     if (!options.json) console.log(about.join("\n"));
-    await runRounds(cells, options, file);
-    const rows = rowsOf(cells, options.write);
-    const notes = [...absences(cells, options.write), ...NOTES];
+    await runRounds(import.meta.url, cells, options, file);
+    const rows = rowsOf(cells);
+    const notes = [...absences(cells), ...NOTES];
     if (options.json) console.log(JSON.stringify({ about, rows, notes, cells }));
-    else console.log([...tableOf(rows, options.write), "", ...notes].join("\n"));
+    else console.log([...tablesOf(rows, options.write), "", ...notes].join("\n"));
   } finally {
     file.remove();
   }
@@ -68,8 +62,7 @@ async function main(options: Options): Promise<void> {
 
 async function describe(options: Options, file: TestFile): Promise<string[]> {
   const versions = await Promise.all(options.runtimes.map(async (runtime) => {
-    const [program] = commandOf(runtime, "");
-    const version = (await runProgram(program, ["--version"]))?.stdout.split("\n")[0] ?? "none";
+    const version = await versionOf(runtime) ?? "none";
     return `${runtime} ${/\d+\.\d+\.\d+/.exec(version)?.[0] ?? version}`;
   }));
   const [cpu] = cpus();
@@ -77,7 +70,7 @@ async function describe(options: Options, file: TestFile): Promise<string[]> {
   const { rounds, seconds } = options;
   return [
     `Linux ${release()}, ${cpus().length} × ${cpu?.model.trim() ?? process.arch}`,
-    [...versions, await fioVersion() ?? "no fio: its rows are left out"].join(", "),
+    [...versions, await versionOf("fio") ?? "no fio: its rows are left out"].join(", "),
     `${megabytes} MiB on ${file.fileSystem}; ${seconds} s a cell` +
     (rounds > 1 ? `, medians of ${rounds} rounds` : ""),
   ];

@@ -14,11 +14,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { cpus, release, tmpdir } from "node:os";
 import { join } from "node:path";
-import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
-import { commandOf, currentRuntime, type RuntimeName, RUNTIMES } from "./runtimes.ts";
-import { runProgram } from "./spawn.ts";
+import { median, showProgress, tableOf } from "./output.ts";
+import { currentRuntime, runApart, type RuntimeName, RUNTIMES, serve } from "./runtimes.ts";
+import { select } from "./selection.ts";
 import { LOADS } from "./stall/loads.ts";
 import { measureStalls, type StallTask } from "./stall/measure.ts";
 import type { Stalls } from "./stall/meter.ts";
@@ -48,6 +47,8 @@ const NOTES: readonly string[] = [
   "idle: the same loop without a load, which shows what this machine takes away by itself.",
 ];
 
+const HEAD = ["load", "", "", "MiB/s", "p50", "p99.9", "longest", "unseen"];
+
 /** One line of the table. */
 interface Row {
   load: string;
@@ -58,13 +59,8 @@ interface Row {
   rounds: Stalls[];
 }
 
-const args = process.argv.slice(2);
-if (args[0] === "--participant") {
-  console.log(JSON.stringify(await measureStalls(JSON.parse(args[1]!) as StallTask)));
-  process.exit();
-}
+await serve(measureStalls);
 const { values } = parseArgs({
-  args,
   options: {
     folder: { type: "string", default: tmpdir() },
     seconds: { type: "string", default: "5" },
@@ -86,34 +82,25 @@ async function main(): Promise<void> {
   try {
     for (let round = 0; round < Number(values.rounds); round++) {
       for (const row of rows) {
-        if (process.stderr.isTTY) {
-          process.stderr.write(`\r\x1b[K${row.load}, ${row.runtime}, ${row.party}`);
-        }
+        showProgress(`${row.load}, ${row.runtime}, ${row.party}`);
         const pace = row.paced ? slowest(rows, row, round) : undefined;
         row.rounds.push(await measureApart(row, folder, pace));
       }
     }
   } finally {
     rmSync(folder, { recursive: true, force: true });
-    if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
+    showProgress("");
   }
   if (values.json) return console.log(JSON.stringify({ rows, notes: NOTES }));
   console.log(`Linux ${release()}, ${cpus().length} × ${cpus()[0]?.model.trim()}\n`);
-  console.log([...tableOf(rows), "", ...NOTES].join("\n"));
+  console.log([...tableOf([HEAD, ...rows.map(cellsOf)], [0, 1, 2]), "", ...NOTES].join("\n"));
 }
 
 /** Load by load, so that those who are to be compared run close together. */
 function plan(): Row[] {
-  const chosen = <Entry extends { readonly name: string }>(all: readonly Entry[], text: string) => {
-    const names = text.split(",").filter((name) => name !== "");
-    const unknown = names.find((name) => !all.some((entry) => entry.name === name));
-    if (unknown !== undefined) throw new Error(`Unknown name: ${JSON.stringify(unknown)}`);
-    return names.length === 0 ? all : all.filter(({ name }) => names.includes(name));
-  };
-  const runtimes = chosen(RUNTIMES.map((name) => ({ name })), values.runtimes);
-  const parties = chosen(PARTIES, values.who);
-  return chosen(LOADS, values.only).flatMap((load) =>
-    runtimes.flatMap(({ name: runtime }) => {
+  const parties = select(PARTIES, values.who);
+  return select(LOADS, values.only).flatMap((load) =>
+    select(RUNTIMES, values.runtimes).flatMap(({ name: runtime }) => {
       const able = parties.filter((party) => load.for(party));
       const paces = values.pace && able.length > 1 ? [false, true] : [false];
       return paces.flatMap((paced) =>
@@ -132,39 +119,22 @@ function slowest(rows: readonly Row[], { load, runtime }: Row, round: number): n
 async function measureApart(row: Row, folder: string, pace: number | undefined): Promise<Stalls> {
   const { load, runtime, party } = row;
   const task: StallTask = { load, party, folder, seconds: Number(values.seconds), pace };
-  const script = fileURLToPath(import.meta.url);
-  const [program, ...first] = commandOf(runtime, script);
-  const finished = await runProgram(program, [...first, "--participant", JSON.stringify(task)]);
-  if (finished?.code !== 0) {
-    throw new Error(`${load}, ${runtime}, ${party}: ${finished?.stderr ?? "is not installed"}`);
-  }
-  return JSON.parse(finished.stdout) as Stalls;
+  const stalls = await runApart<Stalls>(import.meta.url, runtime, task);
+  if (stalls === undefined) throw new Error(`${runtime} is not installed`);
+  return stalls;
 }
 
-function tableOf(rows: readonly Row[]): string[] {
-  const cells = rows.map(({ load, runtime, party, paced, rounds }) => [
+function cellsOf({ load, runtime, party, paced, rounds }: Row): string[] {
+  const medianOf = (figure: "rate" | "p50" | "p999" | "unseen"): number =>
+    median(rounds.map((round) => round[figure]));
+  return [
     load,
     runtime,
     paced ? `${party}, paced` : party,
-    median(rounds.map(({ rate }) => rate)).toFixed(0),
-    ...(["p50", "p999"] as const).map((key) => median(rounds.map((it) => it[key])).toFixed(2)),
+    medianOf("rate").toFixed(0),
+    medianOf("p50").toFixed(2),
+    medianOf("p999").toFixed(2),
     Math.max(...rounds.map(({ longest }) => longest)).toFixed(1),
-    (median(rounds.map(({ unseen }) => unseen)) * 100).toFixed(0) + " %",
-  ]);
-  const table = [["load", "", "", "MiB/s", "p50", "p99.9", "longest", "unseen"], ...cells];
-  const widths = table[0]!.map((_, column) => Math.max(...table.map((row) => row[column]!.length)));
-  const lines = table.map((row) =>
-    row.map((text, column) =>
-      column < 3 ? text.padEnd(widths[column]!) : text.padStart(widths[column]!)
-    ).join("  ")
-  );
-  return lines.flatMap((line, index) =>
-    index > 0 && table[index]![0] !== table[index - 1]![0] ? ["-".repeat(line.length), line] : line
-  );
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = (sorted.length - 1) / 2;
-  return (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle)]!) / 2;
+    `${(medianOf("unseen") * 100).toFixed(0)} %`,
+  ];
 }

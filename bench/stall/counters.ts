@@ -24,26 +24,26 @@ const timespecAddress = native.map(4096);
 const timespec = new Uint32Array(native.view(timespecAddress, 16));
 const clockGettime = native.syscall(CLOCK_GETTIME[process.arch]!, 2);
 
-/** Milliseconds for which this thread ran, without what a host took; see clock_gettime(2). */
-export function cpuTime(): number {
-  clockGettime(CLOCK_THREAD_CPUTIME_ID, timespecAddress);
-  // The low halves of two numbers of 64 bits: enough for 136 years
-  return timespec[0]! * 1e3 + timespec[2]! / 1e6;
-}
-
-/** What the kernel's scheduler knows of this thread; {@link lookAtSchedule} updates it. */
-export const schedule = {
-  /** Milliseconds that it was ready to run and did not get a CPU. */
-  runDelay: 0,
+/** What clocks and counters say of this thread at one moment, in milliseconds. */
+export class Reading {
+  time = 0;
+  /** For how long it ran, without what a host took; see clock_gettime(2). */
+  cpuTime = 0;
+  /** For how long it was ready to run and did not get a CPU. */
+  runDelay = 0;
   /** How often it got one. */
-  runs: 0,
-};
+  runs = 0;
 
-/** See {@link schedule}. */
-export function lookAtSchedule(): void {
-  readSync(schedstat, text, 0, text.length, 0);
-  schedule.runDelay = numberAfter(RUN_DELAY) / 1e6;
-  schedule.runs = numberAfter(RUNS);
+  /** Reads them, without making garbage. */
+  take(): void {
+    this.time = performance.now();
+    clockGettime(CLOCK_THREAD_CPUTIME_ID, timespecAddress);
+    // The low halves of two numbers of 64 bits: enough for 136 years
+    this.cpuTime = timespec[0]! * 1e3 + timespec[2]! / 1e6;
+    readSync(schedstat, text, 0, text.length, 0);
+    this.runDelay = numberAfter(RUN_DELAY) / 1e6;
+    this.runs = numberAfter(RUNS);
+  }
 }
 
 /**

@@ -5,7 +5,7 @@
  */
 import { setTimeout } from "node:timers/promises";
 import { allocate } from "../../mod.ts";
-import { Positions } from "../positions.ts";
+import { Positions } from "../blocks.ts";
 import type { Pace } from "./pace.ts";
 import type { Party, StallFile } from "./parties.ts";
 
@@ -35,38 +35,27 @@ export interface Load {
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
+const ALWAYS = (): boolean => true;
+const CACHED = ({ direct }: Party): boolean => !direct;
+
 /** All loads, in the order of the table. */
 export const LOADS: readonly Load[] = [
-  {
-    name: "idle",
-    needs: "nothing",
-    for: ({ name }) => name === "kaio",
-    run: async () => (await setTimeout(200), 0),
-  },
-  { name: "cold-scan", needs: "cold", for: always, run: scanOf(64 * KIB) },
-  { name: "cold-4k", needs: "cold", for: always, run: randomReads },
-  { name: "hot-4k", needs: "hot", for: pageCache, run: scanOf(4 * KIB) },
-  { name: "hot-1m", needs: "hot", for: pageCache, run: scanOf(MIB) },
-  { name: "write-1m", needs: "new", for: always, run: (pass) => extend(pass, MIB, 16, 256 * MIB) },
-  {
-    name: "append-4k",
-    needs: "new",
-    for: always,
-    run: (pass) => extend(pass, 4 * KIB, 64, 16 * MIB),
-  },
-  { name: "fsync", needs: "new", for: always, run: writeAndSync },
+  load("idle", "nothing", ({ name }) => name === "kaio", async () => (await setTimeout(200), 0)),
+  load("cold-scan", "cold", ALWAYS, scanOf(64 * KIB)),
+  load("cold-4k", "cold", ALWAYS, randomReads),
+  load("hot-4k", "hot", CACHED, scanOf(4 * KIB)),
+  load("hot-1m", "hot", CACHED, scanOf(MIB)),
+  load("write-1m", "new", ALWAYS, writesOf(MIB, 16, 256 * MIB)),
+  load("append-4k", "new", ALWAYS, writesOf(4 * KIB, 64, 16 * MIB)),
+  load("fsync", "new", ALWAYS, writesOf(64 * KIB, 4, 16 * MIB, true)),
 ];
 
-function always(): boolean {
-  return true;
-}
-
-function pageCache({ direct }: Party): boolean {
-  return !direct;
+function load(name: string, needs: Load["needs"], isFor: Load["for"], run: Load["run"]): Load {
+  return { name, needs, for: isFor, run };
 }
 
 /** Every block of the file, one after the other, 64 in flight. */
-function scanOf(block: number): (pass: Pass) => Promise<number> {
+function scanOf(block: number): Load["run"] {
   return async ({ file, size, running, pace }) => {
     let position = 0;
     await inFlight(64, block, pace, (buffer) => {
@@ -92,33 +81,19 @@ async function randomReads({ file, size, running, pace }: Pass): Promise<number>
   return moved;
 }
 
-/** Writes behind the end of a new file. */
-async function extend(
-  { file, running, pace }: Pass,
-  block: number,
-  depth: number,
-  size: number,
-): Promise<number> {
-  let position = 0;
-  await inFlight(depth, block, pace, (buffer) => {
-    if (position >= size || !running()) return undefined;
-    position += block;
-    return file.write(buffer, position - block);
-  });
-  return position;
-}
-
-/** Writes of 64 KiB, each made last, 4 in flight. */
-async function writeAndSync({ file, running, pace }: Pass): Promise<number> {
-  const block = 64 * KIB;
-  let position = 0;
-  const sync = () => file.sync();
-  await inFlight(4, block, pace, (buffer) => {
-    if (position >= 16 * MIB || !running()) return undefined;
-    position += block;
-    return file.write(buffer, position - block).then(sync);
-  });
-  return position;
+/** Writes behind the end of a new file, each of them synced if asked for. */
+function writesOf(block: number, depth: number, size: number, synced = false): Load["run"] {
+  return async ({ file, running, pace }) => {
+    let position = 0;
+    const sync = () => file.sync();
+    await inFlight(depth, block, pace, (buffer) => {
+      if (position >= size || !running()) return undefined;
+      position += block;
+      const written = file.write(buffer, position - block);
+      return synced ? written.then(sync) : written;
+    });
+    return position;
+  };
 }
 
 /** Used again from pass to pass. */

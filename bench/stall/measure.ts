@@ -4,13 +4,14 @@
  * @module
  */
 import { execFileSync } from "node:child_process";
-import { closeSync, existsSync, fsyncSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
+import { makeBlocks, warmCache } from "../blocks.ts";
 import { type Load, LOADS } from "./loads.ts";
 import { Meter, type Stalls } from "./meter.ts";
 import { Pace } from "./pace.ts";
-import { PARTIES, type Party } from "./parties.ts";
+import { PARTIES } from "./parties.ts";
 
 /** What a process is started for. */
 export interface StallTask {
@@ -26,65 +27,47 @@ export interface StallTask {
   readonly pace?: number | undefined;
 }
 
+/** The bytes of the file that is read. */
 const SIZE = 256 << 20;
-const CHUNK = 1 << 20;
 /** Passes that warm up the compiled code, and are not watched. */
 const WARM_UP_MILLISECONDS = 1000;
 
 /** Passes, one after the other, until the time is over; what is between them is not watched. */
 export async function measureStalls(task: StallTask): Promise<Stalls> {
+  const { folder, seconds } = task;
   const load = LOADS.find(({ name }) => name === task.load)!;
   const party = PARTIES.find(({ name }) => name === task.party)!;
   const pace = new Pace(task.pace ?? Infinity);
-  const newMeter = () => new Meter(() => pace.turn());
-  await passes(load, party, task.folder, WARM_UP_MILLISECONDS, pace, newMeter());
-  const meter = newMeter();
-  const bytes = await passes(load, party, task.folder, task.seconds * 1000, pace, meter);
-  return meter.result(bytes);
-}
 
-async function passes(
-  load: Load,
-  party: Party,
-  folder: string,
-  milliseconds: number,
-  pace: Pace,
-  meter: Meter,
-): Promise<number> {
-  let bytes = 0;
-  while (meter.seen < milliseconds) {
-    const path = prepare(load, folder);
-    const file = await party.open(path, load.needs === "new" ? "w+" : "r");
-    // What opening left behind is not the load's
-    await setTimeout(5);
-    const end = performance.now() + milliseconds - meter.seen;
-    meter.start();
-    pace.start();
-    bytes += await load.run({ file, size: SIZE, running: () => performance.now() < end, pace });
-    meter.stop();
-    await file.close();
-    if (load.needs === "new") rmSync(path);
-  }
-  return bytes;
+  const passes = async (milliseconds: number): Promise<Stalls> => {
+    const meter = new Meter(() => pace.turn());
+    let bytes = 0;
+    while (meter.seen < milliseconds) {
+      const path = prepare(load, folder);
+      const file = await party.open(path, load.needs === "new" ? "w+" : "r");
+      // What opening left behind is not the load's
+      await setTimeout(5);
+      const end = performance.now() + milliseconds - meter.seen;
+      meter.start();
+      pace.start();
+      bytes += await load.run({ file, size: SIZE, running: () => performance.now() < end, pace });
+      meter.stop();
+      await file.close();
+      if (load.needs === "new") rmSync(path);
+    }
+    return meter.result(bytes);
+  };
+  await passes(WARM_UP_MILLISECONDS);
+  return passes(seconds * 1000);
 }
 
 function prepare({ needs }: Load, folder: string): string {
   if (needs === "new") return join(folder, "written");
   const path = join(folder, "read");
-  if (!existsSync(path)) make(path);
+  if (!existsSync(path)) makeBlocks(path, SIZE);
   if (needs === "cold") evict(path);
-  if (needs === "hot") warm(path);
+  if (needs === "hot") warmCache(path, SIZE);
   return path;
-}
-
-function make(path: string): void {
-  const chunk = new Uint32Array(CHUNK / 4);
-  // Not zeros: a disk may store those without storing them
-  for (let word = 0; word < chunk.length; word++) chunk[word] = Math.imul(word + 1, 0x9e3779b1);
-  const fd = openSync(path, "wx");
-  for (let at = 0; at < SIZE; at += CHUNK) writeSync(fd, chunk, 0, CHUNK, at);
-  fsyncSync(fd);
-  closeSync(fd);
 }
 
 /**
@@ -93,11 +76,4 @@ function make(path: string): void {
  */
 function evict(path: string): void {
   execFileSync("dd", [`if=${path}`, "iflag=nocache", "count=0", "status=none"]);
-}
-
-function warm(path: string): void {
-  const chunk = new Uint8Array(CHUNK);
-  const fd = openSync(path, "r");
-  for (let at = 0; at < SIZE; at += CHUNK) readSync(fd, chunk, 0, CHUNK, at);
-  closeSync(fd);
 }

@@ -1,6 +1,6 @@
 import { clearImmediate, setImmediate } from "node:timers";
 import { currentRuntime } from "../runtimes.ts";
-import { cpuTime, givenBack, lookAtSchedule, schedule } from "./counters.ts";
+import { givenBack, Reading } from "./counters.ts";
 
 /** What came out, in milliseconds. */
 export interface Stalls {
@@ -48,12 +48,10 @@ export class Meter {
   readonly #gaps = new Uint32Array(STEPS);
   #total = 0;
   #longest = 0;
-  #last = 0;
+  #last = new Reading();
+  #now = new Reading();
   #elapsed = 0;
   #unseen = 0;
-  #lastDelay = 0;
-  #lastRuns = 0;
-  #lastCpuTime = 0;
   #lastGivenBack = givenBack();
   #givenBackAt = -Infinity;
   #immediate: ReturnType<typeof setImmediate> | undefined;
@@ -66,11 +64,7 @@ export class Meter {
 
   /** The loop's turns count from now on. */
   start(): void {
-    lookAtSchedule();
-    this.#lastDelay = schedule.runDelay;
-    this.#lastRuns = schedule.runs;
-    this.#lastCpuTime = cpuTime();
-    this.#last = performance.now();
+    this.#last.take();
     this.#immediate = setImmediate(this.#turn);
   }
 
@@ -81,30 +75,26 @@ export class Meter {
   }
 
   readonly #turn = (): void => {
-    while (performance.now() - this.#last < SHORTEST_TURN);
+    while (performance.now() - this.#last.time < SHORTEST_TURN);
     this.#note();
     this.#eachTurn();
     this.#immediate = setImmediate(this.#turn);
   };
 
   #note(): void {
-    const now = performance.now();
-    const ran = cpuTime();
-    lookAtSchedule();
-    const { runDelay, runs } = schedule;
+    const now = this.#now;
+    const last = this.#last;
+    now.take();
     const total = givenBack();
-    if (total !== this.#lastGivenBack) this.#givenBackAt = now;
-    const gap = runs === this.#lastRuns
-      ? Math.min(now - this.#last, ran - this.#lastCpuTime)
-      : Math.max(0, now - this.#last - (runDelay - this.#lastDelay));
-    if (now - this.#givenBackAt < AFTERMATH) this.#unseen += now - this.#last;
-    else this.#count(gap);
+    if (total !== this.#lastGivenBack) this.#givenBackAt = now.time;
     this.#lastGivenBack = total;
-    this.#elapsed += now - this.#last;
+    const passed = now.time - last.time;
+    if (now.time - this.#givenBackAt < AFTERMATH) this.#unseen += passed;
+    else if (now.runs === last.runs) this.#count(Math.min(passed, now.cpuTime - last.cpuTime));
+    else this.#count(Math.max(0, passed - (now.runDelay - last.runDelay)));
+    this.#elapsed += passed;
     this.#last = now;
-    this.#lastDelay = runDelay;
-    this.#lastRuns = runs;
-    this.#lastCpuTime = ran;
+    this.#now = last;
   }
 
   #count(gap: number): void {

@@ -4,23 +4,15 @@
  * @module
  */
 import process from "node:process";
-import { stampOf } from "./file.ts";
-import { Latencies, type Percentiles } from "./latencies.ts";
-import { type Opener, type Participant, Unavailable, type Work } from "./participant.ts";
-import { openCallback } from "./participants/fs_callback.ts";
-import { openHandle } from "./participants/fs_handle.ts";
-import { openSyncCalls } from "./participants/fs_sync.ts";
-import { openBatches, openLoop } from "./participants/kaio_context.ts";
-import { openFile, openFileReadAt } from "./participants/kaio_file.ts";
-import { Pass } from "./pass.ts";
-import { BLOCK, Positions } from "./positions.ts";
+import { BLOCK, Positions, stampOf } from "../blocks.ts";
+import { type Opened, Unavailable, type Work } from "./opened.ts";
+import { participantOf } from "./participants.ts";
+import { Latencies, Pass, type Percentiles } from "./pass.ts";
 
 /** What a process is started for. */
-export interface Task {
+export interface Task extends Work {
   /** The participant. */
   readonly name: string;
-  /** What it does. */
-  readonly work: Work;
   /** The measured time. */
   readonly seconds: number;
   /** How many blocks the file has. */
@@ -42,31 +34,16 @@ export interface Measured {
 /** What a process prints. */
 export type Outcome = { readonly measured: Measured } | { readonly unavailable: string };
 
-const OPENERS: Readonly<Record<string, Opener>> = {
-  "kaio-batches": openBatches,
-  "kaio-loop": openLoop,
-  "kaio-read": openFile,
-  "kaio-readat": openFileReadAt,
-  "portable-batches": (work) => openBatches(work, "portable"),
-  "portable-loop": (work) => openLoop(work, "portable"),
-  "portable-read": (work) => openFile(work, "portable"),
-  "fs-callback": openCallback,
-  "fs-handle": openHandle,
-  "fs-sync": openSyncCalls,
-};
-
 /**
  * Runs a participant in this process.
  *
- * @param task What to do
- * @returns What came out
  * @throws {Error} If a request failed, or brought the wrong bytes
  */
 export async function measure(task: Task): Promise<Outcome> {
   try {
-    const participant = await OPENERS[task.name]!(task.work);
-    const measured = await runPasses(participant, task);
-    await participant.close();
+    const opened = await participantOf(task.name).open!(task);
+    const measured = await runPasses(opened, task);
+    await opened.close();
     return { measured };
   } catch (error) {
     if (error instanceof Unavailable) return { unavailable: error.message };
@@ -78,14 +55,14 @@ export async function measure(task: Task): Promise<Outcome> {
  * Three passes. The first one takes latencies as the last one does, so that both ways through the
  * program are compiled when the one in the middle is measured, which takes none.
  */
-async function runPasses(participant: Participant, task: Task): Promise<Measured> {
-  const { work: { depth }, seconds } = task;
+async function runPasses(opened: Opened, task: Task): Promise<Measured> {
+  const { depth, seconds } = task;
   const positions = new Positions(task.blocks);
   const run = async (seconds: number, latencies?: Latencies): Promise<number> => {
     const pass = new Pass(depth, positions, seconds, latencies);
-    await participant.run(pass);
+    await opened.run(pass);
     pass.check();
-    if (task.stamped && !task.work.write) checkBytes(participant, pass);
+    if (task.stamped && !task.write) checkBytes(opened, pass);
     return pass.ended;
   };
 
@@ -107,7 +84,7 @@ async function runPasses(participant: Participant, task: Task): Promise<Measured
 }
 
 /** The last read of each slot must have brought the block that was asked for. */
-function checkBytes({ buffers }: Participant, { last }: Pass): void {
+function checkBytes({ buffers }: Opened, { last }: Pass): void {
   buffers.forEach((buffer, slot) => {
     const block = last[slot]! / BLOCK;
     if (stampOf(buffer) === block) return;

@@ -4,8 +4,9 @@
  * @module
  */
 import { parseArgs } from "node:util";
-import { type Entry, PARTICIPANTS } from "./catalog.ts";
-import { currentRuntime, type RuntimeName, RUNTIMES } from "./runtimes.ts";
+import { currentRuntime, RUNTIMES } from "../runtimes.ts";
+import { select } from "../selection.ts";
+import { PARTICIPANTS } from "./participants.ts";
 
 /** What `--help` prints. */
 export const HELP = `Usage: bench/iops.ts [options]      (with bun, deno run -A, or node)
@@ -31,43 +32,19 @@ ${
   --help              this text
 `;
 
-/** What is measured. */
-export interface Options {
-  /** The file; `undefined` for a temporary one. */
-  readonly file: string | undefined;
-  /** Whether a temporary file lies in memory. */
-  readonly tmpfs: boolean;
-  /** The size of a file that is made, in bytes. */
-  readonly size: number;
-  /** Past the page cache, out of it, or both. */
-  readonly modes: readonly Mode[];
-  /** Writes in place of reads. */
-  readonly write: boolean;
-  /** How many requests are in flight, one table section each. */
-  readonly depths: readonly number[];
-  /** The measured time of a cell. */
-  readonly seconds: number;
-  /** How often everything is run. */
-  readonly rounds: number;
-  /** Where the participants run that are programs in JavaScript. */
-  readonly runtimes: readonly RuntimeName[];
-  /** Who takes part. */
-  readonly participants: readonly Entry[];
-  /** Whether to print JSON. */
-  readonly json: boolean;
-}
-
 /** `direct` is O_DIRECT. */
 export type Mode = "direct" | "cached";
+
+/** What is measured. */
+export type Options = Exclude<ReturnType<typeof parseOptions>, undefined>;
 
 /**
  * Reads the command line.
  *
- * @param args The arguments
  * @returns What is measured; `undefined` if help is asked for
  * @throws {Error} If an argument is unknown or out of range
  */
-export function parseOptions(args: readonly string[]): Options | undefined {
+export function parseOptions(args: readonly string[]) {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -87,51 +64,31 @@ export function parseOptions(args: readonly string[]): Options | undefined {
     },
   });
   if (values.help) return undefined;
+  const seconds = Number(values.seconds);
+  if (!(seconds > 0)) throw new Error(`--seconds must be above 0: current value is ${seconds}`);
   const modes = (["direct", "cached"] as const).filter((mode) => values[mode]);
   return {
     file: values.file,
     tmpfs: values.tmpfs,
     size: parseSize(values.size),
-    modes: modes.length > 0 ? modes : ["direct", "cached"],
+    modes: modes.length > 0 ? modes : ["direct", "cached"] as const,
     write: values.write,
-    depths: list(values.depth).map((text) => integer("--depth", text, 4096)),
-    seconds: positive("--seconds", values.seconds),
+    depths: values.depth.split(",").map((text) => integer("--depth", text, 4096)),
+    seconds,
     rounds: integer("--rounds", values.rounds, 1000),
-    runtimes: list(values.runtimes).map(runtime),
-    participants: participants(list(values.only)),
+    runtimes: select(RUNTIMES, values.runtimes).map(({ name }) => name),
+    participants: select(PARTICIPANTS, values.only),
     json: values.json,
   };
 }
 
-function list(text: string): string[] {
-  return text.split(",").map((item) => item.trim()).filter((item) => item !== "");
-}
-
-function runtime(name: string): RuntimeName {
-  const found = RUNTIMES.find((known) => known === name);
-  if (found === undefined) throw new Error(`Unknown runtime: ${JSON.stringify(name)}`);
-  return found;
-}
-
-function participants(names: readonly string[]): readonly Entry[] {
-  if (names.length === 0) return PARTICIPANTS;
-  const wanted = names.flatMap((name) => {
-    const exact = PARTICIPANTS.filter((entry) => entry.name === name);
-    const found = exact.length > 0
-      ? exact
-      : PARTICIPANTS.filter((entry) => entry.name.startsWith(name));
-    if (found.length === 0) throw new Error(`Unknown participant: ${JSON.stringify(name)}`);
-    return found;
-  });
-  return PARTICIPANTS.filter((entry) => wanted.includes(entry));
-}
-
 const UNITS: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
 
+/** A size in bytes, rounded down to MiB. */
 function parseSize(text: string): number {
   const [, digits, unit] = /^(\d+)([KMG]?)$/i.exec(text) ?? [];
   const size = Number(digits) * UNITS[unit?.toUpperCase() ?? ""]!;
-  if (size >= 2 ** 20) return size;
+  if (size >= 2 ** 20) return size - size % 2 ** 20;
   throw new Error(`--size must be at least 1M, as in 256M: current value is ${text}`);
 }
 
@@ -139,10 +96,4 @@ function integer(name: string, text: string, maximum: number): number {
   const value = Number(text);
   if (Number.isInteger(value) && value >= 1 && value <= maximum) return value;
   throw new Error(`${name} must be from 1 to ${maximum}: current value is ${text}`);
-}
-
-function positive(name: string, text: string): number {
-  const value = Number(text);
-  if (value > 0 && value < 3600) return value;
-  throw new Error(`${name} must be more than 0: current value is ${text}`);
 }

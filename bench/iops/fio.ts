@@ -1,0 +1,80 @@
+/**
+ * fio, asked for the same as everybody.
+ *
+ * @module
+ */
+import { BLOCK } from "../blocks.ts";
+import { runProgram } from "../runtimes.ts";
+import type { Measured, Outcome, Task } from "./measure.ts";
+import { participantOf } from "./participants.ts";
+
+/** What fio says where an engine cannot run, in distinction to a read that failed. */
+const NO_ENGINE = /not loadable|io_queue_init|support io_uring/;
+
+type Direction = Record<"iops" | "total_ios" | "short_ios" | "drop_ios", number> & {
+  lat_ns: { percentile: Record<string, number> };
+};
+
+type Job = Record<"error" | "usr_cpu" | "sys_cpu" | "job_runtime", number> & {
+  read: Direction;
+  write: Direction;
+};
+
+/**
+ * Runs fio.
+ *
+ * @throws {Error} If a request failed
+ */
+export async function measureFio(task: Task): Promise<Outcome> {
+  const finished = await runProgram("fio", argumentsOf(task));
+  if (finished === undefined) return { unavailable: "fio is not installed" };
+  const { code, stdout, stderr } = finished;
+  if (code === 0) return { measured: read(stdout, task) };
+  const text = `${stderr}\n${stdout}`.trim();
+  const line = text.split("\n").find((line) => NO_ENGINE.test(line));
+  if (line !== undefined) return { unavailable: line.trim() };
+  throw new Error(`fio failed:\n${text}`);
+}
+
+function argumentsOf({ name, path, write, direct, depth, seconds, blocks }: Task): string[] {
+  return [
+    "--name=kaio",
+    // A colon separates files
+    `--filename=${path.replaceAll(":", "\\:")}`,
+    `--size=${blocks * BLOCK}`,
+    `--rw=${write ? "randwrite" : "randread"}`,
+    `--bs=${BLOCK}`,
+    `--direct=${direct ? 1 : 0}`,
+    ...participantOf(name).engine!(depth),
+    `--iodepth=${depth}`,
+    // Any block at any time, without a map of those it had
+    "--norandommap=1",
+    // It would empty the page cache
+    "--invalidate=0",
+    "--time_based",
+    `--runtime=${Math.round(seconds * 1000)}ms`,
+    "--lat_percentiles=1",
+    "--clat_percentiles=0",
+    "--percentile_list=50:99:99.9",
+    "--output-format=json",
+    "--eta=never",
+  ];
+}
+
+function read(stdout: string, { write }: Task): Measured {
+  const report = JSON.parse(stdout.slice(stdout.indexOf("{"))) as { jobs: [Job] };
+  const [job] = report.jobs;
+  const { iops, total_ios, short_ios, drop_ios, lat_ns } = write ? job.write : job.read;
+  if (job.error !== 0 || short_ios > 0 || drop_ios > 0) throw new Error(`fio failed:\n${stdout}`);
+  const microseconds = (percent: string): number => lat_ns.percentile[percent]! / 1000;
+  return {
+    rate: iops,
+    // Percent of milliseconds
+    cpu: (job.usr_cpu + job.sys_cpu) * job.job_runtime * 10 / total_ios,
+    latency: {
+      p50: microseconds("50.000000"),
+      p99: microseconds("99.000000"),
+      p999: microseconds("99.900000"),
+    },
+  };
+}
