@@ -57,6 +57,8 @@ export class WorkerPool {
 
   constructor() {
     this.#alive.unref();
+    // A thread would find no addresses for its heap either, which ends the process in one runtime.
+    this.#broken = this.#data.length === 0;
   }
 
   /**
@@ -66,7 +68,7 @@ export class WorkerPool {
    * @param patient Whether the operations may wait until the thread has started
    */
   ready(fd: number, patient: boolean): boolean {
-    if (this.#workers === 0) this.#grow(fd);
+    if (this.#workers === 0 && !this.#broken) this.#grow(fd);
     if (this.#broken) return false;
     return patient || Atomics.load(this.#control, shared.STARTED) === shared.SUITABLE;
   }
@@ -274,11 +276,18 @@ export class WorkerPool {
   }
 }
 
-/** Page-aligned memory that threads can share. */
+/**
+ * Shared memory in whole pages, as O_DIRECT wants it; empty where no addresses are left for it, as
+ * under a limit on them.
+ */
 function pages(byteLength: number): Uint8Array<SharedArrayBuffer> {
   const count = byteLength / 65536;
-  const { buffer } = new WebAssembly.Memory({ initial: count, maximum: count, shared: true });
-  return new Uint8Array(buffer as unknown as SharedArrayBuffer);
+  try {
+    const { buffer } = new WebAssembly.Memory({ initial: count, maximum: count, shared: true });
+    return new Uint8Array(buffer as unknown as SharedArrayBuffer);
+  } catch {
+    return new Uint8Array(new SharedArrayBuffer(0));
+  }
 }
 
 let pool: WorkerPool | undefined;
