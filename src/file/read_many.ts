@@ -64,9 +64,10 @@ class Slot<T> extends RangeRead {
     this.readPooled(position, length);
   }
 
-  /** What was read, where it lies. */
+  /** What was read: the memory itself, unless a user could detach it. */
   get result(): Uint8Array<ArrayBuffer> {
-    return this.read(this.count);
+    const bytes = this.read(this.count);
+    return this.pooled!.free === undefined ? bytes : bytes.slice();
   }
 
   get error(): AioError | undefined {

@@ -33,6 +33,9 @@ let unused = 0;
  * then the whole arena, which lives while a view on any part of it can be reached or a request uses
  * one. Post a `slice()` to other threads, as a view takes a copy of its whole buffer along.
  *
+ * Where no more such memory can be had, as under a limit on addresses (`ulimit -v`), it is ordinary
+ * memory: requests copy it, and it can be detached.
+ *
  * @example
  * ```ts
  * import { allocate, AioContext, open } from "kaio";
@@ -55,11 +58,17 @@ export function allocate(byteLength: number): Uint8Array<ArrayBuffer> {
       `Cannot allocate memory: \`byteLength\` must be an integer from 1 to ${MAXIMUM_BYTE_LENGTH}: current value is ${byteLength}`,
     );
   }
-  if (byteLength > LARGEST_CUT) return new Uint8Array(reserve(byteLength), 0, byteLength);
+  if (byteLength > LARGEST_CUT) {
+    const buffer = reserve(byteLength);
+    return buffer ? new Uint8Array(buffer, 0, byteLength) : new Uint8Array(byteLength);
+  }
   let buffer = arena?.deref();
   if (buffer === undefined || unused + byteLength > buffer.byteLength) {
     // A program that still has views on the last arena needs much memory, so the next is larger.
-    buffer = reserve(Math.min(2 * (buffer?.byteLength ?? SMALLEST_ARENA / 2), LARGEST_ARENA));
+    const size = Math.min(2 * (buffer?.byteLength ?? SMALLEST_ARENA / 2), LARGEST_ARENA);
+    buffer = reserve(size);
+    // No arena of ordinary memory: a program that detaches one piece would detach all the others.
+    if (buffer === undefined) return new Uint8Array(byteLength);
     arena = new WeakRef(buffer);
     unused = 0;
   }
@@ -73,13 +82,35 @@ export function isAllocated(buffer: ArrayBufferLike): buffer is ArrayBuffer {
   return reserved.has(buffer);
 }
 
-/** Makes a buffer of at least so many bytes, page-aligned and zeroed, that stays where it is. */
-function reserve(byteLength: number): ArrayBuffer {
+/** How many calls of {@link reserve} are still answered without an attempt. */
+let skipped = 0;
+/** How many calls the next failure lets pass so. */
+let pause = 1;
+
+/**
+ * Makes a buffer that never moves and cannot be detached.
+ *
+ * @returns At least as many bytes, page-aligned and zeroed; `undefined` where they cannot be had
+ */
+export function reserve(byteLength: number): ArrayBuffer | undefined {
+  // A failed attempt costs V8 tens of milliseconds, as it collects all garbage first, and the next
+  // one most often fails too. So attempts become rare until one succeeds.
+  if (skipped > 0) {
+    skipped--;
+    return undefined;
+  }
   const pages = Math.ceil(byteLength / WASM_PAGE_SIZE);
-  // Memory of WebAssembly is the one kind in JavaScript that is mapped in whole pages, stays where
-  // it is, refuses to be detached, and is unmapped only when nothing can reach it any more. Nobody
-  // else has the Memory object, so it cannot grow, which would detach the buffer.
-  const buffer = new WebAssembly.Memory({ initial: pages, maximum: pages }).buffer as ArrayBuffer;
-  reserved.add(buffer);
-  return buffer;
+  try {
+    // Memory of WebAssembly is the one kind in JavaScript that is mapped in whole pages, stays where
+    // it is, refuses to be detached, and is unmapped only when nothing can reach it any more. Nobody
+    // else has the Memory object, so it cannot grow, which would detach the buffer.
+    const buffer = new WebAssembly.Memory({ initial: pages, maximum: pages }).buffer as ArrayBuffer;
+    reserved.add(buffer);
+    pause = 1;
+    return buffer;
+  } catch {
+    skipped = pause;
+    pause *= 4;
+    return undefined;
+  }
 }
