@@ -19,7 +19,7 @@ import { AioError } from "../errors/aio_error.ts";
 import type { Address, Allocation, Kernel, Limits, Wakeup } from "../kernel.ts";
 import { readLimits } from "./limits.ts";
 import { LinuxFileHost } from "./linux_file_host.ts";
-import { Orphans } from "./orphans.ts";
+import { AbandonedContexts } from "./abandoned_contexts.ts";
 import { Views } from "./views.ts";
 
 /** Bytes at the start of the scratch page that `io_setup` writes the context id to. */
@@ -29,7 +29,7 @@ const CONTEXT_ID_SIZE = 8;
 export class LinuxKernel implements Kernel {
   readonly #native: Native;
   readonly #views: Views;
-  readonly #orphans: Orphans;
+  readonly #abandoned: AbandonedContexts;
   /** Where io_setup leaves the id: an address that no garbage collector moves. */
   readonly #contextId: BigUint64Array;
   readonly #contextIdAddress: Address;
@@ -49,7 +49,7 @@ export class LinuxKernel implements Kernel {
   constructor(native: Native, architecture: Architecture) {
     this.#native = native;
     this.#views = new Views(native);
-    this.#orphans = new Orphans(native, architecture, (ctx_id) => this.io_destroy(ctx_id));
+    this.#abandoned = new AbandonedContexts(native, architecture, (ctx_id) => this.io_destroy(ctx_id));
     const scratch = this.allocate(CONTEXT_ID_SIZE);
     this.#contextId = new BigUint64Array(scratch.buffer);
     this.#contextIdAddress = scratch.address;
@@ -73,7 +73,7 @@ export class LinuxKernel implements Kernel {
     ctxp[0] = this.#contextId[0]!;
     if (result !== 0) return result;
     this.#views.trackRing(Number(ctxp[0]));
-    this.#orphans.add(Number(ctxp[0]));
+    this.#abandoned.add(Number(ctxp[0]));
     return result;
   }
 
@@ -82,7 +82,7 @@ export class LinuxKernel implements Kernel {
     checkWord("io_destroy", "ctx_id", ctx_id);
     // Detached first: the call unmaps the ring, and a view on it would then end the process
     this.#views.detachRing(ctx_id);
-    this.#orphans.delete(ctx_id);
+    this.#abandoned.delete(ctx_id);
     return this.#ioDestroy(ctx_id);
   }
 

@@ -66,7 +66,7 @@ class Page {
 }
 
 /** The contexts of this thread, for the time after its end; and those that others have left. */
-export class Orphans {
+export class AbandonedContexts {
   readonly #native: Native;
   readonly #architecture: Architecture;
   readonly #destroy: (ctx_id: number) => number;
