@@ -29,9 +29,11 @@ const RETRY_MILLISECONDS = 1;
 /** Microseconds of a turn, unless the user says otherwise. */
 const DEFAULT_MAX_WAIT = 100;
 
-/** Code that waits for a turn that brings something. */
-interface Waiter {
+/** Code that waits for a turn that brings something, or for when nothing is left to wait for. */
+export interface Waiter {
+  /** Called in that turn. */
   resolve(): void;
+  /** Called with what the kernel refuses. */
   reject(reason: unknown): void;
 }
 
@@ -102,11 +104,10 @@ export class EventLoop {
     return found;
   }
 
-  /** Resolves after a turn that brought something, or when nothing is left to wait for. */
-  wait(): Promise<void> {
-    const waiting = new Promise<void>((resolve, reject) => this.#waiters.push({ resolve, reject }));
+  /** Has a waiter called once. */
+  waitFor(waiter: Waiter): void {
+    this.#waiters.push(waiter);
     this.#turn.ask();
-    return waiting;
   }
 
   /** Has what is queued sent in the next turn at the latest. */
@@ -137,8 +138,11 @@ export class EventLoop {
   /** Resolves when something completed, or an operation of a file is over. */
   #drained(): Promise<void> {
     const core = this.#core;
-    if (core.submission.inFlight > 0 || core.submission.queued > 0) return this.wait();
-    return new Promise((resolve) => core.operationOver = resolve);
+    const inKernel = core.submission.inFlight > 0 || core.submission.queued > 0;
+    return new Promise((resolve, reject) => {
+      if (inKernel) this.waitFor({ resolve, reject });
+      else core.operationOver = resolve;
+    });
   }
 
   readonly #flushNow = (): void => {

@@ -73,18 +73,22 @@ abstract class CompletionIterator<Item> implements AsyncIterableIterator<Item> {
     }
   }
 
-  async #later(): Promise<IteratorResult<Item>> {
-    const { ready } = this.core;
-    try {
-      while (ready.length === 0) {
-        if (ready.expected === 0) return this.return();
-        await this.#loop.wait();
-      }
-    } catch (error) {
-      this.#guard.leave(this);
-      throw error;
-    }
-    return { value: this.take(), done: false };
+  #later(): Promise<IteratorResult<Item>> {
+    return new Promise((resolve, reject) => {
+      const waiter = {
+        resolve: () => {
+          const { ready } = this.core;
+          if (ready.length > 0) resolve({ value: this.take(), done: false });
+          else if (ready.expected === 0) resolve(this.return());
+          else this.#loop.waitFor(waiter);
+        },
+        reject: (reason: unknown) => {
+          this.#guard.leave(this);
+          reject(reason);
+        },
+      };
+      this.#loop.waitFor(waiter);
+    });
   }
 
   return(): Promise<IteratorResult<Item>> {

@@ -49,7 +49,11 @@ export class LinuxKernel implements Kernel {
   constructor(native: Native, architecture: Architecture) {
     this.#native = native;
     this.#views = new Views(native);
-    this.#abandoned = new AbandonedContexts(native, architecture, (ctx_id) => this.io_destroy(ctx_id));
+    this.#abandoned = new AbandonedContexts(
+      native,
+      architecture,
+      (ctx_id) => this.io_destroy(ctx_id),
+    );
     const scratch = this.allocate(CONTEXT_ID_SIZE);
     this.#contextId = new BigUint64Array(scratch.buffer);
     this.#contextIdAddress = scratch.address;
