@@ -38,8 +38,8 @@ export {
   type ScanOptions,
   type WriteFileOptions,
 } from "./src/file/aio_file.ts";
+export type { AdoptedHandle } from "./src/file/adopted_handle.ts";
 export type { Chunk, Chunks } from "./src/file/chunks.ts";
 export type { DurableOptions, ReadOptions, WriteOptions } from "./src/file/arguments.ts";
-export type { ReadStreamOptions } from "./src/file/streams.ts";
 export type { RangeOrder, RangeRequest, RangeRequests, RangeResult } from "./src/file/read_many.ts";
 export { type Probe, probe } from "./src/probe.ts";

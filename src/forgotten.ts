@@ -9,7 +9,8 @@ import { setTimeout } from "node:timers";
 /** What is left of it. */
 interface Forgotten {
   readonly what: string;
-  readonly place: string;
+  /** Where it was made. */
+  readonly stack: string;
   readonly close: () => void | Promise<void>;
 }
 
@@ -23,12 +24,15 @@ const registry = new FinalizationRegistry<Forgotten>((forgotten) => {
   setTimeout(closeAndTell, DELAY_MILLISECONDS, forgotten).unref();
 });
 
-function closeAndTell({ what, place, close }: Forgotten): void {
+function closeAndTell({ what, stack, close }: Forgotten): void {
   void close();
-  process.emitWarning(`${what} was not closed before it became unreachable; made ${place}`, {
-    code: "KAIO_NOT_CLOSED",
-    detail: "It is closed now. Close it in the program, or declare it with `await using`.",
-  });
+  process.emitWarning(
+    `${what} was not closed before it became unreachable; made ${placeOf(stack)}`,
+    {
+      code: "KAIO_NOT_CLOSED",
+      detail: "It is closed now. Close it in the program, or declare it with `await using`.",
+    },
+  );
 }
 
 /** As Node and Deno write it in a stack; Bun writes paths. */
@@ -36,7 +40,7 @@ const FOLDER = new URL(".", import.meta.url);
 const FOLDERS = [FOLDER.href, decodeURIComponent(FOLDER.pathname)];
 
 /** The first line of the stack that is not of this folder: frames of kaio are no news. */
-function placeOf(stack: string = ""): string {
+function placeOf(stack: string): string {
   const frames = stack.split("\n").map((line) => line.trim()).filter((line) => /^at /.test(line));
   const frame = frames.find((line) => !FOLDERS.some((folder) => line.includes(folder)));
   return frame ?? "at an unknown place";
@@ -53,7 +57,7 @@ function placeOf(stack: string = ""): string {
  */
 export function watch(thing: object, what: string, close: () => void | Promise<void>): void {
   // As text: an error that nobody looked at keeps the `this` of every function that it passed
-  registry.register(thing, { what, place: placeOf(new Error().stack), close }, thing);
+  registry.register(thing, { what, stack: new Error().stack ?? "", close }, thing);
 }
 
 /** It is being closed. */

@@ -4,8 +4,8 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { type BigIntStats, close, fstat, ftruncate, type Stats } from "node:fs";
-import type { Readable } from "node:stream";
+import { type BigIntStats, fstat, ftruncate, type ReadStream, type Stats } from "node:fs";
+import type { CreateReadStreamOptions, FileHandle } from "node:fs/promises";
 import type { ReadableStream } from "node:stream/web";
 import { promisify } from "node:util";
 import { EOPNOTSUPP } from "../abi/errno.ts";
@@ -14,6 +14,7 @@ import { checkInteger, checkRange } from "../check.ts";
 import { AioError } from "../errors/aio_error.ts";
 import { unwatch, watch } from "../forgotten.ts";
 import { checkIntact } from "../memory/intrinsics.ts";
+import { AdoptedHandle, disown, takeClose } from "./adopted_handle.ts";
 import {
   type DurableOptions,
   flagsOf,
@@ -40,13 +41,12 @@ import {
 } from "./read_many.ts";
 import { readToEnd } from "./read_to_end.ts";
 import { sizeOf } from "./size_of.ts";
-import { nodeStream, type ReadStreamOptions, webStream } from "./streams.ts";
+import { checkStreamRange, webStream } from "./streams.ts";
 import { lockLength, write, writeAfter } from "./write.ts";
 import type { WriteResult } from "./write_one.ts";
 
 const fstatAsync = promisify(fstat);
 const ftruncateAsync = promisify(ftruncate);
-const closeAsync = promisify(close);
 
 /** How {@link AioFile.readAt} reads. */
 export interface ReadAtOptions {
@@ -93,9 +93,9 @@ export interface ScanOptions extends ReadManyOptions {
 /** How {@link AioFile.readFile} reads. */
 export interface ReadFileOptions {
   /** The result is a string in this encoding, not a Buffer. */
-  encoding?: BufferEncoding | null;
+  encoding?: BufferEncoding | null | undefined;
   /** Rejects the promise with `signal.reason`. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** How {@link AioFile.writeFile} writes. */
@@ -116,8 +116,10 @@ const MAXIMUM_BLOCK_SIZE = 1 << 30;
 /**
  * An open file. Made by `open`.
  *
- * The members that a `FileHandle` has too take the same arguments and give the same results and
- * error codes. None of them holds the thread while a disk works, with `direct` or without.
+ * It is the `FileHandle` that `node:fs/promises` opened, and has every member of it. Those that are
+ * listed here are kaio's own: they take the same arguments and give the same results and error
+ * codes, reject with {@link AioError}, and do not block the thread while a disk works, with `direct`
+ * or without. All others are the runtime's.
  *
  * A write makes the file no longer than it asks for, not even for a moment, with `direct` or without:
  * others never see more, nor is there more if the process is killed.
@@ -137,24 +139,32 @@ const MAXIMUM_BLOCK_SIZE = 1 << 30;
  * an operation, loop or stream on it is left. A warning `KAIO_NOT_CLOSED` then names the place where
  * it was opened.
  */
-export class AioFile implements AsyncDisposable {
+export class AioFile extends AdoptedHandle implements AsyncDisposable {
   readonly #file: OpenFile;
   readonly #cursor: Cursor;
+  /** Closes the handle as the runtime does. */
+  readonly #closeHandle: () => Promise<void>;
+  /** Closes the second descriptor of a file that is written with O_DIRECT. */
+  readonly #closeBuffered: (() => Promise<void>) | undefined;
   #closing: Promise<void> | undefined;
   #streamed = false;
 
   /** @internal */
-  constructor(file: OpenFile) {
+  constructor(handle: FileHandle, file: OpenFile, closeBuffered?: () => Promise<void>) {
+    const closeHandle = takeClose(handle);
+    super(handle);
     this.#file = file;
     this.#cursor = new Cursor();
-    watch(this, `AioFile of '${file.path}'`, closerOf(file));
+    this.#closeHandle = closeHandle;
+    this.#closeBuffered = closeBuffered;
+    watch(this, `AioFile of '${file.path}'`, closerOf(file, [disown(handle), closeBuffered]));
   }
 
   /**
    * The file descriptor; -1 once the file is closed. It does not keep the file open: see
    * {@link AioFile}.
    */
-  get fd(): number {
+  override get fd(): number {
     return this.#closing === undefined ? this.#file.fd : -1;
   }
 
@@ -290,22 +300,22 @@ export class AioFile implements AsyncDisposable {
    * @throws {RangeError} ERR_OUT_OF_RANGE
    * @throws {AioError} What the kernel answered
    */
-  read<B extends ArrayBufferView>(
+  override read<B extends ArrayBufferView>(
     buffer: B,
     offset?: number | null,
     length?: number | null,
     position?: number | bigint | null,
   ): Promise<{ bytesRead: number; buffer: B }>;
   /** The same with the other arguments in one object. */
-  read<B extends ArrayBufferView>(
+  override read<B extends ArrayBufferView>(
     buffer: B,
     options?: ReadOptions,
   ): Promise<{ bytesRead: number; buffer: B }>;
   /** The same with all arguments in one object. */
-  read<B extends ArrayBufferView = Buffer>(
+  override read<B extends ArrayBufferView = Buffer>(
     options?: (ReadOptions & { buffer?: B }) | null,
   ): Promise<{ bytesRead: number; buffer: B }>;
-  read(
+  override read(
     buffer?: ArrayBufferView | ReadOptions | null,
     offset?: number | ReadOptions | null,
     length?: number | null,
@@ -346,7 +356,7 @@ export class AioFile implements AsyncDisposable {
    * @throws {TypeError} ERR_INVALID_ARG_TYPE
    * @throws {AioError} What the kernel answered
    */
-  async readv<B extends readonly ArrayBufferView[]>(
+  override async readv<B extends readonly ArrayBufferView[]>(
     buffers: B,
     position?: number | null,
   ): Promise<{ bytesRead: number; buffers: B }> {
@@ -373,7 +383,7 @@ export class AioFile implements AsyncDisposable {
    * @throws {RangeError} ERR_OUT_OF_RANGE
    * @throws {AioError} What the kernel answered
    */
-  write<D extends ArrayBufferView | string>(
+  override write<D extends ArrayBufferView | string>(
     data: D,
     offset?: number | WriteOptions | null,
     length?: number | BufferEncoding | null,
@@ -398,7 +408,7 @@ export class AioFile implements AsyncDisposable {
    * @throws {TypeError} ERR_INVALID_ARG_TYPE
    * @throws {AioError} What the kernel answered
    */
-  async writev<B extends readonly ArrayBufferView[]>(
+  override async writev<B extends readonly ArrayBufferView[]>(
     buffers: B,
     position?: number | null,
     options?: DurableOptions,
@@ -419,14 +429,14 @@ export class AioFile implements AsyncDisposable {
    * @returns A Buffer, or a string if there is an encoding
    * @throws {AioError} What the kernel answered
    */
-  readFile(
-    options?: (ReadFileOptions & { encoding?: null }) | null,
+  override readFile(
+    options?: (ReadFileOptions & { encoding?: null | undefined }) | null,
   ): Promise<Buffer<ArrayBuffer>>;
   /** The same as a string. */
-  readFile(
+  override readFile(
     options: (ReadFileOptions & { encoding: BufferEncoding }) | BufferEncoding,
   ): Promise<string>;
-  async readFile(
+  override async readFile(
     options?: ReadFileOptions | BufferEncoding | null,
   ): Promise<Buffer<ArrayBuffer> | string> {
     const { encoding, signal } = typeof options === "string"
@@ -452,7 +462,10 @@ export class AioFile implements AsyncDisposable {
    * @throws {TypeError} ERR_INVALID_ARG_TYPE
    * @throws {AioError} What the kernel answered
    */
-  async writeFile(data: Chunks, options?: WriteFileOptions | BufferEncoding | null): Promise<void> {
+  override async writeFile(
+    data: Chunks,
+    options?: WriteFileOptions | BufferEncoding | null,
+  ): Promise<void> {
     const { encoding, signal } = typeof options === "string"
       ? { encoding: options }
       : options ?? {};
@@ -476,14 +489,29 @@ export class AioFile implements AsyncDisposable {
   }
 
   /**
+   * The same as {@link AioFile.writeFile}, as it is of a `FileHandle`: at the current position, which
+   * is the end of a file that was opened to append.
+   *
+   * @param data A string, a buffer, or an iterable, async iterable or stream of them
+   * @param options Encoding and signal, or the encoding
+   * @throws {AioError} What the kernel answered
+   */
+  override appendFile(
+    data: Chunks,
+    options?: WriteFileOptions | BufferEncoding | null,
+  ): Promise<void> {
+    return this.writeFile(data, options);
+  }
+
+  /**
    * See `FileHandle.stat` and fstat(2).
    *
    * @param options Whether the numbers are bigints
    */
-  stat(options?: { bigint?: false }): Promise<Stats>;
+  override stat(options?: { bigint?: false }): Promise<Stats>;
   /** The same in bigints. */
-  stat(options: { bigint: true }): Promise<BigIntStats>;
-  async stat(options?: { bigint?: boolean }): Promise<Stats | BigIntStats> {
+  override stat(options: { bigint: true }): Promise<BigIntStats>;
+  override async stat(options?: { bigint?: boolean | undefined }): Promise<Stats | BigIntStats> {
     this.#file.check("fstat");
     return await this.#file.during(() =>
       fstatAsync(this.#file.fd, { bigint: options?.bigint === true })
@@ -497,7 +525,7 @@ export class AioFile implements AsyncDisposable {
    * @param length Bytes that the file has afterwards; less than 0 counts as 0
    * @throws {RangeError} ERR_OUT_OF_RANGE
    */
-  async truncate(length: number = 0): Promise<void> {
+  override async truncate(length: number = 0): Promise<void> {
     if (length < 0) length = 0;
     checkInteger("truncate", "length", length, Number.MAX_SAFE_INTEGER);
     const file = this.#file;
@@ -551,7 +579,7 @@ export class AioFile implements AsyncDisposable {
    * Makes what was written last: data and metadata; see `FileHandle.sync` and fsync(2). It covers
    * the writes whose promises have resolved.
    */
-  async sync(): Promise<void> {
+  override async sync(): Promise<void> {
     this.#file.check("fsync");
     await new Control(this.#file, IOCB_CMD_FSYNC).promise;
   }
@@ -560,28 +588,38 @@ export class AioFile implements AsyncDisposable {
    * Makes what was written last: data and what is needed to read it; see `FileHandle.datasync` and
    * fdatasync(2). It covers the writes whose promises have resolved.
    */
-  async datasync(): Promise<void> {
+  override async datasync(): Promise<void> {
     this.#file.check("fsync");
     await new Control(this.#file, IOCB_CMD_FDSYNC).promise;
   }
 
-  /** Waits for what is under way and closes the file; see `FileHandle.close`. */
-  close(): Promise<void> {
-    unwatch(this);
+  /**
+   * Waits for what is under way and closes the file; see `FileHandle.close`. An error is that of the
+   * runtime.
+   */
+  override close(): Promise<void> {
     return this.#closing ??= this.#close();
   }
 
-  async #close(): Promise<void> {
-    const { descriptors } = this.#file;
-    this.#file.closed = true;
+  #close(): Promise<void> {
+    unwatch(this);
+    const file = this.#file;
+    file.closed = true;
+    if (!file.isBusy && this.#closeBuffered === undefined) return this.#closeHandle();
+    return this.#closeAll();
+  }
+
+  /** Closes also what is open beside the handle, once no operation is under way. */
+  async #closeAll(): Promise<void> {
     await this.#file.drained();
-    for (const result of await Promise.allSettled(descriptors.map((fd) => closeAsync(fd)))) {
+    const closings = [this.#closeHandle(), this.#closeBuffered?.()];
+    for (const result of await Promise.allSettled(closings)) {
       if (result.status === "rejected") throw result.reason;
     }
   }
 
   /** Closes the file; for `await using`. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  override async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
@@ -592,7 +630,7 @@ export class AioFile implements AsyncDisposable {
    * @param options Whether the file is closed when the stream is over
    * @throws {Error} ERR_INVALID_STATE if it had one before
    */
-  readableWebStream(options: { autoClose?: boolean } = {}): ReadableStream<Uint8Array> {
+  override readableWebStream(options: { autoClose?: boolean } = {}): ReadableStream<Uint8Array> {
     this.#file.check("read");
     if (this.#streamed) {
       const error = new Error("Cannot create stream: the file has one already");
@@ -606,10 +644,12 @@ export class AioFile implements AsyncDisposable {
    * The file as a stream of Node; see `FileHandle.createReadStream`.
    *
    * @param options Range, encoding, size of the chunks
+   * @throws {RangeError} ERR_OUT_OF_RANGE
    */
-  createReadStream(options: ReadStreamOptions = {}): Readable {
+  override createReadStream(options?: CreateReadStreamOptions): ReadStream {
     this.#file.check("read");
-    return nodeStream(this, options);
+    checkStreamRange(options?.start, options?.end);
+    return super.createReadStream(options);
   }
 
   /** At a position, or at the current one, which then moves on. */
@@ -646,14 +686,16 @@ export class AioFile implements AsyncDisposable {
 }
 
 /** Closes a file whose `AioFile` is gone: what is under way is waited for. */
-function closerOf(file: OpenFile): () => Promise<void> {
-  const { descriptors } = file;
+function closerOf(
+  file: OpenFile,
+  closers: readonly ((() => Promise<void>) | undefined)[],
+): () => Promise<void> {
   // Weak: its last request leads to a loop, and so to the `AioFile`
   const reference = new WeakRef(file);
   return async () => {
     await reference.deref()?.drained();
     // Nobody is left to be told of a failure
-    for (const fd of descriptors) close(fd, () => {});
+    for (const close of closers) close?.().catch(() => {});
   };
 }
 

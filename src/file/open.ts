@@ -3,7 +3,8 @@
  *
  * @module
  */
-import { type BigIntStats, close, constants, fstat, open as openFd } from "node:fs";
+import { type BigIntStats, constants, fstat, type Stats } from "node:fs";
+import { type FileHandle, open as openHandle } from "node:fs/promises";
 import { isatty } from "node:tty";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -13,15 +14,14 @@ import type { Core } from "../context/core.ts";
 import type { EventLoop } from "../context/event_loop.ts";
 import { errnoOf } from "../errors/errno_of.ts";
 import { AioError } from "../errors/aio_error.ts";
+import { disown } from "./adopted_handle.ts";
 import { AioFile } from "./aio_file.ts";
 import { accessOf, parseFlags } from "./open_flags.ts";
 import { OpenFile } from "./open_file.ts";
 import { rangeLockOf } from "./range_lock.ts";
 import type { DirectAlignment, FileHost } from "../file_host.ts";
 
-const openAsync = promisify(openFd);
 const fstatAsync = promisify(fstat);
-const closeAsync = promisify(close);
 
 const { O_APPEND, O_CREAT, O_EXCL, O_RDWR, O_TRUNC, O_WRONLY } = constants;
 /** Missing on systems that have no such flag. */
@@ -60,7 +60,7 @@ let shared: AioContext | undefined;
 /**
  * Opens a file.
  *
- * It is opened by `node:fs`, so the permissions of the runtime hold, as do its error codes.
+ * It is opened by `node:fs/promises`, so the permissions of the runtime hold, as do its error codes.
  *
  * @example
  * ```ts
@@ -99,37 +99,45 @@ export async function open(
   // Before the file is opened, so that nothing is left open where there is no kernel to be had
   const context = options.context ?? (shared ??= new AioContext({ entries: SHARED_ENTRIES }));
   const { core, loop } = internalsOf(context as AioContext);
-  const opened = direct === false
-    ? { fd: await openPath(path, wanted, mode), direct }
-    : await openDirect(path, wanted, mode, direct);
+  let opened: Opened | undefined;
   try {
-    return new AioFile(await openFileOf(opened, String(path), wanted, core, loop));
+    opened = direct === false
+      ? { handle: await openHandle(path, wanted, mode), direct }
+      : await openDirect(path, wanted, mode, direct);
+    const { handle, closeBuffered } = opened;
+    const stats = await fstatAsync(handle.fd);
+    const file = openFileOf(opened, stats, String(path), wanted, core, loop);
+    return new AioFile(handle, file, closeBuffered);
   } catch (error) {
-    await Promise.all(descriptorsOf(opened).map((fd) => closeAsync(fd)));
-    throw error;
+    if (opened !== undefined) await Promise.all([opened.handle.close(), opened.closeBuffered?.()]);
+    throw openError(error, path);
   }
+}
+
+/** An error that is not the kernel's stays as it is: a refused permission, a bad path. */
+function openError(error: unknown, path: string | URL): unknown {
+  if (error instanceof AioError) return error;
+  const errno = errnoOf(error);
+  return errno === undefined ? error : new AioError(errno, "open", { path: String(path) });
 }
 
 /** What was opened. */
 interface Opened {
-  readonly fd: number;
+  readonly handle: FileHandle;
   readonly direct: boolean;
   /** See {@link OpenFile.buffered}. */
-  readonly bufferedFd?: number | undefined;
+  readonly bufferedFd?: number;
+  readonly closeBuffered?: () => Promise<void>;
 }
 
-function descriptorsOf({ fd, bufferedFd }: Opened): number[] {
-  return bufferedFd === undefined ? [fd] : [fd, bufferedFd];
-}
-
-async function openFileOf(
-  { fd, direct, bufferedFd }: Opened,
+function openFileOf(
+  { handle: { fd }, direct, bufferedFd }: Opened,
+  stats: Stats,
   path: string,
   flags: number,
   core: Core,
   loop: EventLoop,
-): Promise<OpenFile> {
-  const stats = await fstatAsync(fd);
+): OpenFile {
   const isStream = stats.isFIFO() || stats.isSocket() || isatty(fd);
   const common = {
     path,
@@ -167,17 +175,17 @@ async function openDirect(
   direct: true | "try",
 ): Promise<Opened> {
   if (O_DIRECT === undefined) {
-    if (direct === "try") return { fd: await openPath(path, flags, mode), direct: false };
+    if (direct === "try") return { handle: await openPath(path, flags, mode), direct: false };
     throw directError(path, -EINVAL);
   }
   if (accessOf(flags).writable) return await openTwice(path, flags, mode, direct);
   try {
-    return { fd: await openPath(path, flags | O_DIRECT, mode), direct: true };
+    return { handle: await openPath(path, flags | O_DIRECT, mode), direct: true };
   } catch (error) {
     if (!(error instanceof AioError) || error.errno !== -EINVAL) throw error;
     if (direct === true) throw directError(path, error.errno);
     // Where it was to be made and must not have been there, the failed attempt has made it
-    return { fd: await openPath(path, flags & ~O_EXCL, mode), direct: false };
+    return { handle: await openPath(path, flags & ~O_EXCL, mode), direct: false };
   }
 }
 
@@ -191,18 +199,21 @@ async function openTwice(
   mode: number,
   direct: true | "try",
 ): Promise<Opened> {
-  const fd = await openPath(path, flags, mode);
+  const handle = await openPath(path, flags, mode);
   try {
+    const { fd } = handle;
     const stats = await fstatAsync(fd, { bigint: true });
-    if (stats.isFIFO() || stats.isSocket() || isatty(fd)) return { fd, direct: false };
+    if (stats.isFIFO() || stats.isSocket() || isatty(fd)) return { handle, direct: false };
     const again = await openDirectly(path, flags, stats);
-    if (stats.isFile()) return { fd: again, direct: true, bufferedFd: fd };
-    await closeAsync(fd);
-    return { fd: again, direct: true };
+    if (stats.isFile()) {
+      return { handle: again, direct: true, bufferedFd: fd, closeBuffered: disown(handle) };
+    }
+    await handle.close();
+    return { handle: again, direct: true };
   } catch (error) {
     // What was opened is all that was asked for
-    if (direct === "try" && error instanceof AioError) return { fd, direct: false };
-    await closeAsync(fd);
+    if (direct === "try" && error instanceof AioError) return { handle, direct: false };
+    await handle.close();
     throw error;
   }
 }
@@ -212,25 +223,25 @@ async function openDirectly(
   path: string | URL,
   flags: number,
   { dev, ino }: BigIntStats,
-): Promise<number> {
+): Promise<FileHandle> {
   // Appending is done by position: the kernel would want the end of the file to be aligned
   const again = (flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_APPEND)) | O_DIRECT!;
-  const fd = await openReadable(path, again, 0).catch((error) => {
+  const handle = await openReadable(path, again, 0).catch((error) => {
     if (!(error instanceof AioError)) throw error;
     if (error.errno === -EINVAL) throw directError(path, error.errno);
     const hint =
       'a file written with O_DIRECT is opened twice; open with `direct: "try"` to do without';
     throw new AioError(error.errno, "open", { path: String(path), hint });
   });
-  const stats = await fstatAsync(fd, { bigint: true });
-  if (stats.dev === dev && stats.ino === ino) return fd;
-  await closeAsync(fd);
+  const stats = await fstatAsync(handle.fd, { bigint: true });
+  if (stats.dev === dev && stats.ino === ino) return handle;
+  await handle.close();
   const hint = "the path became another file while it was opened";
   throw new AioError(-ESTALE, "open", { path: String(path), hint });
 }
 
 /** A write that does not fill its blocks must read them, so reading is asked for, too. */
-async function openReadable(path: string | URL, flags: number, mode: number): Promise<number> {
+async function openReadable(path: string | URL, flags: number, mode: number): Promise<FileHandle> {
   if ((flags & (O_WRONLY | O_RDWR)) !== O_WRONLY) return await openPath(path, flags, mode);
   try {
     return await openPath(path, (flags & ~O_WRONLY) | O_RDWR, mode);
@@ -241,14 +252,11 @@ async function openReadable(path: string | URL, flags: number, mode: number): Pr
   }
 }
 
-async function openPath(path: string | URL, flags: number, mode: number): Promise<number> {
+async function openPath(path: string | URL, flags: number, mode: number): Promise<FileHandle> {
   try {
-    return await openAsync(path, flags, mode);
+    return await openHandle(path, flags, mode);
   } catch (error) {
-    const errno = errnoOf(error);
-    // Not the kernel's: a refused permission of the runtime, a bad path
-    if (errno === undefined) throw error;
-    throw new AioError(errno, "open", { path: String(path) });
+    throw openError(error, path);
   }
 }
 

@@ -84,11 +84,6 @@ export class OpenFile {
     this.router = new Router({ ...state, readOffset: state.alignment.readOffset });
   }
 
-  /** All that are to be closed in the end. */
-  get descriptors(): readonly number[] {
-    return this.buffered === undefined ? [this.fd] : [this.buffered.fd, this.fd];
-  }
-
   /** Throws what keeps an operation from being started at all. */
   check(syscall: "read" | "write" | "fsync" | "ftruncate" | "fallocate" | "fstat"): void {
     if (this.closed) this.#refuse(EBADF, syscall, "the file is closed");
@@ -157,6 +152,11 @@ export class OpenFile {
   /** See {@link OpenFile.keepOpen}. */
   letClose(): void {
     if (--this.#underWay === 0) this.#drained?.();
+  }
+
+  /** Whether an operation is under way. */
+  get isBusy(): boolean {
+    return this.#underWay > 0;
   }
 
   /** Resolves when no operation is under way. Requests that are queued must not outlive the fd. */
