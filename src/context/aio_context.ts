@@ -23,7 +23,6 @@ import { BatchIterator, LoopGuard, SingleIterator } from "./iterators.ts";
 import type { Reap } from "./reaper.ts";
 import { unwatch, watch } from "../forgotten.ts";
 import type { Kernel } from "../kernel.ts";
-import { lengthOfAll } from "../memory/bounce.ts";
 import { isDetached } from "../memory/detached.ts";
 import { bufferOf, byteLengthOf, bytesOf } from "../memory/intrinsics.ts";
 
@@ -297,10 +296,10 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
     buffer: Uint8Array,
     options: TransferOptions<T> | undefined,
   ): Ticket {
-    checkMemory(buffer);
     // The caller's code may run here, and may detach the buffer: so its length is asked for after.
     const { position = 0, data, flags = 0 } = options ?? {};
-    return this.#queue(opcode, fd, buffer, undefined, byteLengthOf(buffer), position, flags, data);
+    const length = checkedLength(buffer);
+    return this.#queue(opcode, fd, buffer, undefined, length, position, flags, data);
   }
 
   #transferVector(
@@ -313,9 +312,9 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
     checkInteger("queue request", "buffers.length", buffers.length, UIO_MAXIOV);
     // A copy: the caller may change the array, and the bytes are handed out by it at the end.
     const all = [...buffers];
-    for (const buffer of all) checkMemory(buffer);
     const { position = 0, data, flags = 0 } = options ?? {};
-    return this.#queue(opcode, fd, undefined, all, lengthOfAll(all), position, flags, data);
+    const length = all.reduce((total, buffer) => total + checkedLength(buffer), 0);
+    return this.#queue(opcode, fd, undefined, all, length, position, flags, data);
   }
 
   /** A request without memory. */
@@ -457,15 +456,18 @@ function closerOf(core: Core): () => void {
   };
 }
 
-function checkMemory(buffer: Uint8Array): void {
+/** How many bytes a buffer has, if it is one. */
+function checkedLength(buffer: Uint8Array): number {
   // A view of any realm passes; what is no Uint8Array would be a new view, which nobody has.
   if (!ArrayBuffer.isView(buffer) || bytesOf(buffer) !== buffer) {
     throw typeError("queue request", "buffer", "a Uint8Array");
   }
+  const length = byteLengthOf(buffer);
   // Only an empty view can be of a detached buffer, so the look at the buffer is rare.
-  if (byteLengthOf(buffer) === 0 && isDetached(bufferOf(buffer))) {
+  if (length === 0 && isDetached(bufferOf(buffer))) {
     throw typeError("queue request", "buffer", "memory that is not detached");
   }
+  return length;
 }
 
 function closedError(action: string): Error {

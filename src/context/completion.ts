@@ -25,7 +25,7 @@ import {
 import type { PooledBuffer } from "../memory/buffer_pool.ts";
 import { bufferOf, byteLengthOf, byteOffsetOf } from "../memory/intrinsics.ts";
 import type { Core } from "./core.ts";
-import { NEW, Operation } from "./operation.ts";
+import { NEW, Operation, WAITING } from "./operation.ts";
 
 /**
  * A finished request. From `for await` over a context each is an object of its own; from
@@ -90,7 +90,7 @@ export class ContextOperation<T> extends Operation implements Completion<T> {
     const { buffer, length } = this;
     const { pool } = this.#core;
     // It may have been detached or resized while the request waited for a slot.
-    if (byteLengthOf(buffer) < length) return -EFAULT;
+    if (this.state === WAITING && byteLengthOf(buffer) < length) return -EFAULT;
     this.nbytes = length;
     const base = pool.addressOf(bufferOf(buffer));
     if (base !== 0) {
@@ -107,7 +107,7 @@ export class ContextOperation<T> extends Operation implements Completion<T> {
   /** An iovec array over the memory itself, or over one bounce buffer for all of it. */
   #pinVector(buffers: readonly Uint8Array[]): number {
     const { pool } = this.#core;
-    if (lengthOfAll(buffers) !== this.length) return -EFAULT;
+    if (this.state === WAITING && lengthOfAll(buffers) !== this.length) return -EFAULT;
     const inPlace = buffers.every((buffer) => pool.addressOf(bufferOf(buffer)) !== 0);
     const pooled = inPlace ? vectorOf(pool, buffers) : vectorOfBounce(pool, this.length);
     this.#pooled = pooled;

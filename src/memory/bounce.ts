@@ -65,8 +65,13 @@ export function copyFromBounce(
   count: number,
 ): boolean {
   if (byteLengthOf(buffer) < count) return false;
-  copyBytes(buffer, bytes.length === count ? bytes : bytes.subarray(0, count));
-  return true;
+  try {
+    copyBytes(buffer, bytes.length === count ? bytes : bytes.subarray(0, count));
+    return true;
+  } catch {
+    // A view of another kind that was given the prototype of this one holds fewer elements.
+    return false;
+  }
 }
 
 /**

@@ -6,6 +6,8 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
+
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as Uint8Array;
 const byteLength = getter<number>(typedArray, "byteLength");
 const byteOffset = getter<number>(typedArray, "byteOffset");
@@ -13,6 +15,9 @@ const buffer = getter<ArrayBufferLike>(typedArray, "buffer");
 /** The name of the kind that a view was made as; `undefined` of a DataView. */
 const kind = getter<string | undefined>(typedArray, Symbol.toStringTag);
 const { set } = typedArray;
+const { getPrototypeOf } = Object;
+const bytesPrototype = Uint8Array.prototype;
+const bufferPrototype = Buffer.prototype;
 
 const dataByteLength = getter<number>(DataView.prototype, "byteLength");
 const dataByteOffset = getter<number>(DataView.prototype, "byteOffset");
@@ -30,6 +35,9 @@ function getter<V>(prototype: object, name: PropertyKey): () => V {
  * @throws {TypeError} If it is a DataView, or no Uint8Array, and its memory is detached
  */
 export function bytesOf(view: ArrayBufferView): Uint8Array {
+  // Most are of these classes, and in one of the runtimes this is four times faster than the name.
+  const prototype = getPrototypeOf(view);
+  if (prototype === bytesPrototype || prototype === bufferPrototype) return view as Uint8Array;
   const name = kind.call(view);
   if (name === "Uint8Array") return view as Uint8Array;
   if (name === undefined) {
