@@ -26,12 +26,14 @@ export interface Native {
   /** Where the bytes of a buffer lie now. */
   addressOf(buffer: ArrayBuffer): number;
   /**
-   * A write by another thread: the number of bytes, or -1; `undefined` where the asynchronous
+   * A write by another thread, at the descriptor's own position for -1: the number of bytes, or -1; `undefined` where the asynchronous
    * writes of `node:fs` are that already. See pwritev(2).
    */
   readonly pwritev:
     | ((fd: number, iov: number, iovcnt: number, position: number) => Promise<number>)
     | undefined;
+  /** Moves the position of a descriptor: where it is then, or `-errno`. See lseek(2). */
+  lseek(fd: number, offset: number, whence: number): number;
   /** See {@link Runtime.fsCopies}. */
   readonly fsCopies: boolean;
   /** Reserves space by another thread: 0 or `-errno`. See fallocate(2). */
@@ -73,6 +75,7 @@ function compose(runtime: Runtime): Native {
   const errno = new Int32Array(runtime.view(location, 4));
   const mmap = runtime.bindAddress("mmap", 6);
   const munmap = runtime.bind("munmap", 2);
+  let lseek: LibcCall | undefined;
   return {
     syscall: (number, words) => bindSyscall(runtime, errno, number, words),
     map(byteLength) {
@@ -83,12 +86,26 @@ function compose(runtime: Runtime): Native {
     unmap: (address, byteLength) => void munmap(address, byteLength),
     view: (address, byteLength) => runtime.view(address, byteLength),
     addressOf: (buffer) => runtime.addressOf(buffer),
-    // Deno's node:fs writes on the thread that asks, even with a callback.
-    pwritev: runtime.bindOnThread?.("pwritev", 4),
+    pwritev: bindWrites(runtime),
+    lseek(fd, offset, whence) {
+      lseek ??= runtime.bindAddress("lseek", 3);
+      const position = lseek(fd, offset, whence);
+      // -1 is the highest address there is.
+      return position > Number.MAX_SAFE_INTEGER ? -errno[0]! : position;
+    },
     fsCopies: runtime.fsCopies ?? false,
     fallocate: (...words) => runtime.callOnThread("fallocate", words),
     eventfd: (wake) => new Eventfd(runtime, wake),
   };
+}
+
+/** Deno's node:fs writes on the thread that asks, even with a callback. */
+function bindWrites(runtime: Runtime): Native["pwritev"] {
+  const pwritev = runtime.bindOnThread?.("pwritev", 4);
+  const writev = runtime.bindOnThread?.("writev", 3);
+  if (pwritev === undefined || writev === undefined) return undefined;
+  return (fd, iov, iovcnt, position) =>
+    position < 0 ? writev(fd, iov, iovcnt) : pwritev(fd, iov, iovcnt, position);
 }
 
 /** One closure for each number of arguments: a rest parameter would make an array a call. */

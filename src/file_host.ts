@@ -20,6 +20,14 @@ export interface DirectAlignment {
  */
 export type Blocking = "nothing" | "copy" | "disk";
 
+/** The current position of an open file. */
+export interface FilePosition {
+  /** Where it is. */
+  get(): number;
+  /** Moves it. */
+  set(position: number): void;
+}
+
 /**
  * Facts and calls that a file needs of the machine. Every member but the first is optional: without
  * it more is copied, or an operation is not available.
@@ -30,7 +38,14 @@ export interface FileHost {
   /** What statx(2) says of O_DIRECT on this file; `undefined` where the file system is silent. */
   directAlignment?(fd: number): DirectAlignment | undefined;
   /**
-   * Writes on another thread, the iovecs at the address `iov`; see pwritev(2). Only available where the asynchronous writes of
+   * The position of a descriptor, for a file to which nothing can be transferred without one: with
+   * O_DIRECT, because positions are aligned, and in a simulation. `undefined` for all others.
+   * Without it such a file has no current position.
+   */
+  positionOf?(fd: number, direct: boolean): FilePosition | undefined;
+  /**
+   * Writes on another thread, the iovecs at the address `iov`; see pwritev(2). The position -1 is
+   * the descriptor's own, which is moved. Only available where the asynchronous writes of
    * `node:fs` block this one. The iovecs and the memory must be kept until the promise settles.
    *
    * @returns The number of bytes; -1, or a rejection, for any error

@@ -154,7 +154,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     const closeHandle = takeClose(handle);
     super(handle);
     this.#file = file;
-    this.#cursor = new Cursor();
+    this.#cursor = new Cursor(file);
     this.#closeHandle = closeHandle;
     this.#closeBuffered = closeBuffered;
     watch(this, `AioFile of '${file.path}'`, closerOf(file, [disown(handle), closeBuffered]));
@@ -658,8 +658,10 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     action: (position: number) => Promise<number>,
   ): Promise<number> {
     if (position !== undefined) return action(position);
-    // A stream has no position, and who waits to read from it must not keep others from writing
-    return this.#file.isStream ? action(0) : this.#cursor.move(action);
+    // A stream has no position, and a read that waits for it must not keep a write waiting.
+    if (this.#file.isStream) return action(0);
+    this.#cursor.check("read");
+    return this.#cursor.move(action);
   }
 
   #write<D>(
@@ -671,6 +673,11 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     if (length === 0) return Promise.resolve({ bytesWritten: 0, buffer: data });
     if (position !== undefined) return write(file, { ...range, position }, data);
     if (file.isStream) return write(file, { ...range, position: 0 }, data);
+    try {
+      this.#cursor.check("write");
+    } catch (error) {
+      return Promise.reject(error);
+    }
     // Locked now, as is the turn: what cuts the file comes after all writes begun before it.
     const lengthLock = lockLength(file);
     const move = async (at: number) => {

@@ -3,16 +3,46 @@
  *
  * @module
  */
+import { EOPNOTSUPP } from "../abi/errno.ts";
+import { AioError } from "../errors/aio_error.ts";
+import type { FilePosition } from "../file_host.ts";
+import { CURRENT_POSITION } from "../route/transfer.ts";
+import type { OpenFile } from "./open_file.ts";
 
-/** Operations without a position take turns: each begins where the one before it ended. */
+/**
+ * The position is the descriptor's, so others that hold the descriptor see it and move it, too.
+ * Operations without a position take turns: each begins where the one before it ended.
+ */
 export class Cursor {
-  #position = 0;
+  readonly #file: OpenFile;
+  /** How the position is found and moved, where the kernel does not do it on the way. */
+  readonly #position: FilePosition | undefined;
   #turn: Promise<unknown> = Promise.resolve();
 
+  /** @param file Whose position it is */
+  constructor(file: OpenFile) {
+    this.#file = file;
+    this.#position = file.core.files.positionOf?.(file.fd, file.direct);
+  }
+
   /**
-   * Waits for its turn, does something, and moves on.
+   * Throws where there is no current position.
    *
-   * @param action Given the position, resolves with the number of bytes to move on
+   * @throws {AioError} ENOTSUP
+   */
+  check(syscall: "read" | "write"): void {
+    const { direct, fd, path } = this.#file;
+    if (this.#position !== undefined || !direct) return;
+    const hint = "a file opened with O_DIRECT needs FFI to find its current position; " +
+      'give a position, or open with `direct: "try"` to do without O_DIRECT here';
+    throw new AioError(-EOPNOTSUPP, syscall, { fd, path, hint });
+  }
+
+  /**
+   * Waits for its turn, and does something at the position, which moves on.
+   *
+   * @param action Given the position, or {@link CURRENT_POSITION} where the kernel finds and moves
+   * it; resolves with the number of bytes to move on
    * @param next Finds the new position, where it is not that many bytes further
    */
   move(
@@ -20,8 +50,11 @@ export class Cursor {
     next?: () => Promise<number>,
   ): Promise<number> {
     const moved = this.#turn.then(async () => {
-      const count = await action(this.#position);
-      this.#position = next === undefined ? this.#position + count : await next();
+      const position = this.#position;
+      if (position === undefined) return await action(CURRENT_POSITION);
+      const start = position.get();
+      const count = await action(start);
+      position.set(next === undefined ? start + count : await next());
       return count;
     });
     // One that fails does not stop those behind it

@@ -99,10 +99,12 @@ export async function open(
   // Before the file is opened, so that nothing is left open where there is no kernel to be had
   const context = options.context ?? (shared ??= new AioContext({ entries: SHARED_ENTRIES }));
   const { core, loop } = internalsOf(context as AioContext);
+  // A file that is to be direct only if that is possible is to have a current position.
+  const hasPosition = core.files.positionOf !== undefined;
   let opened: Opened | undefined;
   try {
-    opened = direct === false
-      ? { handle: await openHandle(path, wanted, mode), direct }
+    opened = direct === false || (direct === "try" && !hasPosition)
+      ? { handle: await openHandle(path, wanted, mode), direct: false }
       : await openDirect(path, wanted, mode, direct);
     const { handle, closeBuffered } = opened;
     const stats = await fstatAsync(handle.fd);

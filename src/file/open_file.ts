@@ -4,12 +4,14 @@
  * @module
  */
 import { EBADF, EINVAL, EISDIR } from "../abi/errno.ts";
+import { IOCB_CMD_PREAD } from "../abi/opcodes.ts";
 import type { Core } from "../context/core.ts";
 import type { EventLoop } from "../context/event_loop.ts";
 import { AioError } from "../errors/aio_error.ts";
 import { requestError, TRANSFERS } from "../errors/request_error.ts";
 import type { DirectAlignment } from "../file_host.ts";
 import { Router } from "../route/router.ts";
+import { CURRENT_POSITION } from "../route/transfer.ts";
 import type { RangeLock } from "./range_lock.ts";
 
 /** What `open` found out. */
@@ -113,6 +115,10 @@ export class OpenFile {
     const hint = errno === -EINVAL && !this.direct && TRANSFERS.has(opcode)
       ? "the file does not support it"
       : undefined;
+    if (position === CURRENT_POSITION) {
+      const syscall = opcode === IOCB_CMD_PREAD ? "read" : "write";
+      return new AioError(errno, syscall, { fd, path, length, hint });
+    }
     const where = TRANSFERS.has(opcode) ? { position, length } : {};
     return requestError(this.core.files, errno, opcode, { fd, path, hint, ...where });
   }

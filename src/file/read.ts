@@ -8,7 +8,7 @@ import { IOCB_CMD_PREAD } from "../abi/opcodes.ts";
 import { POLLIN } from "../abi/poll.ts";
 import type { PooledBuffer } from "../memory/buffer_pool.ts";
 import { bufferOf, byteOffsetOf, checkIntact, copyBytes } from "../memory/intrinsics.ts";
-import { promiseOf, type Settles, Transfer } from "../route/transfer.ts";
+import { CURRENT_POSITION, promiseOf, type Settles, Transfer } from "../route/transfer.ts";
 import type { OpenFile } from "./open_file.ts";
 import { whenReady } from "./stream_turn.ts";
 
@@ -249,6 +249,7 @@ export function readInto<B>(
 /**
  * Reads any number of bytes into the user's memory, also from a stream.
  *
+ * @param position In the file, or {@link CURRENT_POSITION}
  * @returns How many bytes there were: fewer only at the end of the file, or of a stream's supply
  */
 export async function readLong(
@@ -260,17 +261,21 @@ export async function readLong(
   signal?: AbortSignal,
 ): Promise<number> {
   const whole = offset + length;
+  const isPlaced = position !== CURRENT_POSITION;
+  const placeOf = (at: number) => file.isStream ? 0 : isPlaced ? position + at : position;
   const part = (at: number, count: number) =>
-    readInto(file, target, offset + at, count, file.isStream ? 0 : position + at, null, signal);
+    readInto(file, target, offset + at, count, placeOf(at), null, signal);
   if (file.isStream) {
     const count = Math.min(length, LARGEST_READ);
     return (await whenReady(file, POLLIN, signal, () => part(0, count))).bytesRead;
   }
   let total = 0;
-  for (let start = 0; start < length; start += PARTS * LARGEST_READ) {
+  // At the current position each part begins where the one before it has ended.
+  const atOnce = (isPlaced ? PARTS : 1) * LARGEST_READ;
+  for (let start = 0; start < length; start += atOnce) {
     checkIntact(target, whole, "read into");
     const parts: Promise<ReadResult<null>>[] = [];
-    const end = Math.min(length, start + PARTS * LARGEST_READ);
+    const end = Math.min(length, start + atOnce);
     for (let at = start; at < end; at += LARGEST_READ) {
       parts.push(part(at, Math.min(end - at, LARGEST_READ)));
     }

@@ -4,6 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import { CURRENT_POSITION } from "../route/transfer.ts";
 import type { OpenFile } from "./open_file.ts";
 import { readLong } from "./read.ts";
 import { sizeOf } from "./size_of.ts";
@@ -11,7 +12,10 @@ import { sizeOf } from "./size_of.ts";
 /** The least that is asked for at once: files of /proc say that they have 0 bytes. */
 const SMALLEST_PART = 65536;
 
-/** Reads from `position` until nothing more comes, also of a file that grows meanwhile. */
+/**
+ * Reads from `position`, or {@link CURRENT_POSITION}, until nothing more comes, also of a
+ * file that grows meanwhile.
+ */
 export async function readToEnd(
   file: OpenFile,
   position: number,
@@ -23,9 +27,10 @@ export async function readToEnd(
   while (true) {
     signal?.throwIfAborted();
     // One byte more than the file should have: if it does not come, that was the end.
-    const length = Math.max(SMALLEST_PART, size + 1 - position - total);
+    const length = Math.max(SMALLEST_PART, size + 1 - Math.max(0, position) - total);
     const part = new Uint8Array(length);
-    const count = await readLong(file, part, 0, length, position + total, signal);
+    const at = position === CURRENT_POSITION ? position : position + total;
+    const count = await readLong(file, part, 0, length, at, signal);
     if (count === 0) break;
     parts.push(part.subarray(0, count));
     total += count;

@@ -4,6 +4,7 @@
  * @module
  */
 import { POLLOUT } from "../abi/poll.ts";
+import { CURRENT_POSITION } from "../route/transfer.ts";
 import type { OpenFile } from "./open_file.ts";
 import type { LockedRange } from "./range_lock.ts";
 import { sizeOf } from "./size_of.ts";
@@ -67,8 +68,8 @@ function isAligned({ alignment }: OpenFile, { position, length }: Source): boole
 
 /** What a request that writes whole blocks shares with others of its kind. */
 function lockBytes(file: OpenFile, { position, length }: Source, withLength: boolean): LockedRange {
-  // The kernel finds the end by itself, so an append may write anywhere.
-  return file.append && !file.direct
+  // The kernel finds the end, and its current position, by itself: such a write may go anywhere.
+  return file.append && !file.direct || position === CURRENT_POSITION
     ? file.lock.take(withLength ? APPENDS : 0, Infinity, false, withLength)
     : file.lock.take(position, position + length, false, withLength);
 }
@@ -90,8 +91,8 @@ async function writeParts<D>(
     if (file.append) appends = await file.lock.lock(APPENDS, 0, length > LARGEST_WRITE);
     const position = await startOf(file, source);
     while (written < length) {
-      const at = position + written;
-      const count = Math.min(length - written, largest - at % largest);
+      const at = position === CURRENT_POSITION ? position : position + written;
+      const count = Math.min(length - written, largest - Math.max(0, at) % largest);
       const part = { ...source, offset: offset + written, length: count, position: at };
       const { bytesWritten } = await writePart(file, part);
       written += bytesWritten;
@@ -110,6 +111,7 @@ async function writeParts<D>(
 
 /** With O_DIRECT an append goes to a position: the kernel would want the end to be aligned. */
 async function startOf(file: OpenFile, { position }: Source): Promise<number> {
+  if (position === CURRENT_POSITION) return position;
   if (!file.append) return file.isStream ? 0 : position;
   return file.direct ? await sizeOf(file) : 0;
 }

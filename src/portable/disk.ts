@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { FilePosition } from "../file_host.ts";
 import type { FileOperation } from "../threads/file_operation.ts";
 
 /** A part of the work of a request. */
@@ -41,4 +42,9 @@ export interface Disk {
   submitFault?(context: object): number;
   /** Draws whether a signal ends the wait that begins now. */
   waitFault?(): boolean;
+  /**
+   * The current position of a file that was just opened. Only a disk has it that transfers without
+   * a position would miss.
+   */
+  newPosition?(): FilePosition;
 }

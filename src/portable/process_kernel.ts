@@ -37,7 +37,7 @@ import { LoopWakeup } from "./wakeup.ts";
 /** The kernel's AIO in TypeScript, for one process of a machine. */
 export class ProcessKernel implements Kernel {
   /** See {@link Kernel.files}: other threads do the transfers, or this one while it waits. */
-  readonly files: FileHost = { blocksFor: () => "nothing" };
+  readonly files: FileHost;
   /** The calls of 32-bit programs. */
   readonly compat: CompatCalls;
   readonly #machine: Machine;
@@ -48,6 +48,11 @@ export class ProcessKernel implements Kernel {
   /** @internal */
   constructor(machine: Machine) {
     this.#machine = machine;
+    const { disk } = machine;
+    this.files = {
+      blocksFor: () => "nothing",
+      ...disk.newPosition && { positionOf: () => disk.newPosition!() },
+    };
     this.#process = new Process(machine);
     this.#submission = new Submission(this.#process);
     this.#events = new EventReader(this.#process);

@@ -14,7 +14,7 @@ import type { PooledBuffer } from "../memory/buffer_pool.ts";
 import { syncOnThread, writeOnThread, writevOnThread } from "../threads/fs_threads.ts";
 import { threadQuota, type ThreadTask } from "../threads/quota.ts";
 import type { Router } from "./router.ts";
-import type { Transfer } from "./transfer.ts";
+import { CURRENT_POSITION, type Transfer } from "./transfer.ts";
 
 /** The most writes of one call. */
 const MOST = 64;
@@ -35,8 +35,9 @@ export class CoalescedWrites {
   /** Has a write made by the threads. */
   add(write: Transfer): void {
     const { position: start, nbytes } = write;
-    // What is appended has no position but 0, and follows on what was appended before it.
-    const end = this.#router.append ? start : start + nbytes;
+    // What is appended, or goes to the current position, follows on what was written there before.
+    const isPlaced = !this.#router.append && start !== CURRENT_POSITION;
+    const end = isPlaced ? start + nbytes : start;
     const run = this.#runs.get(start);
     if (run !== undefined && run.rwFlags === write.rwFlags) {
       this.#runs.delete(start);
@@ -130,7 +131,8 @@ class Run implements ThreadTask {
   #write(): void {
     const { fd } = this.#router;
     const [first] = this.#sent as [Transfer];
-    const { position, nbytes } = first;
+    const { nbytes } = first;
+    const position = first.position === CURRENT_POSITION ? null : first.position;
     if (this.#sent.length > 1) {
       const memories = this.#sent.map((write) => this.#bytesOf(write));
       return writevOnThread(fd, memories, position, this.#moved);

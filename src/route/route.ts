@@ -13,6 +13,7 @@
  * | O_DIRECT | `ring`; `ringNoWait` where the page cache may hold the last bytes | `ringNoWait`: a write that extends the file or fills a hole waits |
  * | in memory (tmpfs) | `ringCopies` | `ringCopies`: knows no RWF_NOWAIT, and has nothing to wait for |
  * | in memory, O_DIRECT | `ring`: as its user asked | `ring` |
+ * | any of these, at the descriptor's own position | `threads`: io_submit has no such transfers | `threads` |
  * | streams | `ring`: polled before | `ring` |
  * | a kernel whose io_submit never blocks | `ring` | `ring` |
  *

@@ -13,7 +13,7 @@ import { threadQuota } from "../threads/quota.ts";
 import { CacheMisses } from "./cache_misses.ts";
 import { CoalescedWrites } from "./coalesced_writes.ts";
 import { type Route, type RoutedFile, routesOf } from "./route.ts";
-import type { Transfer } from "./transfer.ts";
+import { CURRENT_POSITION, type Transfer } from "./transfer.ts";
 
 /** A file as its router sees it. */
 export interface RouterOptions extends RoutedFile {
@@ -73,7 +73,9 @@ export class Router {
     transfer.fd = this.fd;
     transfer.tries = 0;
     transfer.missed = false;
-    transfer.route = opcode === IOCB_CMD_PREAD
+    transfer.route = position === CURRENT_POSITION
+      ? "threads"
+      : opcode === IOCB_CMD_PREAD
       ? cached ? this.#cachedReads : this.#reads
       : opcode === IOCB_CMD_PWRITE
       ? this.#writes
@@ -173,13 +175,13 @@ export class Router {
 
   /** Reads by a thread: the disk is waited for there. */
   readOnThread(transfer: Transfer): void {
-    const start = transfer.address - transfer.base;
+    const { position } = transfer;
     readOnThread(
       this.fd,
       this.memoryOf(transfer),
-      start,
+      transfer.address - transfer.base,
       transfer.nbytes,
-      transfer.position,
+      position === CURRENT_POSITION ? null : position,
       (res) => {
         threadQuota.returned();
         if (transfer.missed) this.#misses.returned();

@@ -9,6 +9,9 @@ import type { ThreadTask } from "../threads/quota.ts";
 import type { Route } from "./route.ts";
 import type { Router } from "./router.ts";
 
+/** The position of a transfer at the descriptor's own, which it moves. */
+export const CURRENT_POSITION = -1;
+
 /** A file that has a router. */
 export interface TransferredFile {
   readonly router: Router;
@@ -58,7 +61,7 @@ export abstract class Transfer extends Operation implements ThreadTask {
     this.done += count;
     this.address += count;
     this.nbytes -= count;
-    this.position += count;
+    if (this.position !== CURRENT_POSITION) this.position += count;
   }
 
   /**

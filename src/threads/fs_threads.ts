@@ -16,7 +16,10 @@ export type Settle = (res: number) => void;
 /** What `node:fs` calls at the end. */
 type Callback = (error: Error | null, count?: number) => void;
 
-/** Reads into `memory` from `start` on; `position` is `null` for a stream. */
+/**
+ * Reads into `memory` from `start` on; `position` is `null` for a stream, and for the descriptor's
+ * own position.
+ */
 export function readOnThread(
   fd: number,
   memory: Uint8Array,
@@ -28,7 +31,7 @@ export function readOnThread(
   begin(settle, (callback) => read(fd, memory, start, length, position, callback));
 }
 
-/** Writes from `memory` from `start` on; `position` is `null` for a stream. */
+/** Writes from `memory` from `start` on; as {@link readOnThread}. */
 export function writeOnThread(
   fd: number,
   memory: Uint8Array,
@@ -44,7 +47,7 @@ export function writeOnThread(
 export function writevOnThread(
   fd: number,
   memories: readonly Uint8Array[],
-  position: number,
+  position: number | null,
   settle: Settle,
 ): void {
   begin(settle, (callback) => writev(fd, memories, position, callback));

@@ -10,6 +10,7 @@ import { readSync } from "node:fs";
 import { EAGAIN, EBADF, EFAULT, EINTR, EIO, ENOSPC } from "../../abi/errno.ts";
 import { checkInteger } from "../../check.ts";
 import { resultOf } from "../../errors/errno_of.ts";
+import type { FilePosition } from "../../file_host.ts";
 import { Aligned, trivialResult } from "../aligned.ts";
 import type { Disk, DiskOperation } from "../disk.ts";
 import { SystemDisk } from "../system_disk.ts";
@@ -322,6 +323,11 @@ export class SimulatedDisk implements Disk {
       enomem.over = true;
       this.#schedule.hold();
     });
+  }
+
+  newPosition(): FilePosition {
+    let current = 0;
+    return { get: () => current, set: (position) => void (current = position) };
   }
 
   waitFault(): boolean {
