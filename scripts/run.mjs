@@ -23,6 +23,15 @@ export const runtimes = {
   node: join(root, "node_modules/.bin/node"),
 };
 
+/** How each runs a TypeScript file with all permissions and a callable garbage collector. */
+export const flags = {
+  bun: ["run"],
+  deno: ["run", "-A", "--quiet", "--v8-flags=--expose-gc"],
+  node: ["--expose-gc", "--disable-warning=ExperimentalWarning"],
+};
+
+/** @typedef {keyof typeof runtimes} RuntimeName */
+
 /** A program that prints nothing for so long hangs; on a slow machine another comes nowhere near. */
 const SILENCE_SECONDS = 300;
 
@@ -42,13 +51,19 @@ function kill(group) {
 }
 
 /**
- * Runs a program to its end.
+ * @typedef {object} RunOptions
+ * @property {string} [cwd] the folder of the repository by default
+ * @property {Record<string, string | undefined>} [env] added to the environment
+ * @property {(text: string) => void} [heard] gets what the program prints, as it comes
+ */
+
+/**
+ * Runs a program to its end. After {@link SILENCE_SECONDS} without a word it is killed, with all
+ * that it started.
  *
  * @param {string} command
  * @param {string[]} args
- * @param {{ cwd?: string, env?: Record<string, string | undefined>, heard?: (text: string) => void }} [options]
- *   `heard` gets what it prints, as it comes. After {@link SILENCE_SECONDS} without a word it is
- *   killed, with all that it started.
+ * @param {RunOptions} [options]
  * @returns {Promise<{ ok: boolean, output: string }>} `output` is stdout and stderr, as they came,
  *   with a last line that says how it ended if it did not end well. Never rejects.
  */
@@ -89,6 +104,21 @@ export function run(command, args, { cwd = root, env, heard } = {}) {
       end(code === 0 ? undefined : signal ? `Ended by ${signal}` : `Exit code ${code}`);
     });
   });
+}
+
+/**
+ * Runs a program that has to succeed.
+ *
+ * @param {string} command
+ * @param {string[]} args
+ * @param {RunOptions} [options]
+ * @returns {Promise<string>} what it printed
+ * @throws {Error} if it fails; the message holds what it printed
+ */
+export async function must(command, args, options) {
+  const { ok, output } = await run(command, args, options);
+  if (!ok) throw new Error(`${command} ${args.join(" ")}\n${output}`);
+  return output;
 }
 
 /**

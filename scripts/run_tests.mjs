@@ -1,0 +1,98 @@
+// @ts-check
+/**
+ * Runs test files in one runtime and reads the report. JUnit is the one format that `bun test`,
+ * `deno test` and `node --test` all write.
+ *
+ * @module
+ */
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { run, runtimes } from "./run.mjs";
+
+/** @typedef {{ name: string, failed: boolean, skipped: boolean, reason: string }} TestCase */
+
+/** A single test that takes longer hangs: the runtime names it and fails. */
+const HANG_MILLISECONDS = 240_000;
+
+const folder = mkdtempSync(join(tmpdir(), "kaio-junit-"));
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+let reports = 0;
+
+/**
+ * Runs test files one after another: tests count the contexts and the memory of the machine and of
+ * the process. Each runtime prints a line for every test as it ends, so that no line for minutes
+ * means a hang.
+ *
+ * @param {keyof typeof runtimes} runtime
+ * @param {string[]} files
+ * @param {import("./run.mjs").RunOptions} options
+ * @returns {Promise<{ output: string, failed: number, skipped: TestCase[], passed: number, counts: string }>}
+ *   A runtime that crashed, or found nothing to run, has a failed test, whatever it reported.
+ */
+export async function runTests(runtime, files, options) {
+  const report = join(folder, `${reports++}.xml`);
+  const flags = {
+    bun: [
+      "test",
+      `--timeout=${HANG_MILLISECONDS}`,
+      "--reporter=junit",
+      `--reporter-outfile=${report}`,
+    ],
+    deno: ["test", "-A", "--no-check", "--v8-flags=--expose-gc", `--junit-path=${report}`],
+    node: [
+      "--expose-gc",
+      "--disable-warning=ExperimentalWarning",
+      "--test",
+      "--test-concurrency=1",
+      `--test-timeout=${HANG_MILLISECONDS}`,
+      "--test-reporter=spec",
+      "--test-reporter-destination=stdout",
+      "--test-reporter=junit",
+      `--test-reporter-destination=${report}`,
+    ],
+  };
+  const paths = files.map((file) => `./${file}`);
+  const { ok, output } = await run(runtimes[runtime], [...flags[runtime], ...paths], options);
+  const cases = existsSync(report) ? readJunit(readFileSync(report, "utf8")) : [];
+  const skipped = cases.filter((test) => test.skipped);
+  const reported = cases.filter((test) => test.failed).length;
+  const failed = ok && cases.length > 0 ? reported : Math.max(reported, 1);
+  const passed = cases.length - reported - skipped.length;
+  const counts = `${passed} passed, ${failed} failed, ${skipped.length} skipped`;
+  return { output, failed, skipped, passed, counts };
+}
+
+/**
+ * @param {string} xml
+ * @returns {TestCase[]} One entry for each test, none for suites. Deno reports a test that skips
+ *   itself as passed; the others report it as skipped.
+ */
+function readJunit(xml) {
+  const elements = xml.matchAll(
+    /<testcase\b((?:"[^"]*"|[^">])*?)(?:\/>|>(.*?)<\/testcase>)/gs,
+  );
+  const cases = Array.from(elements, ([, attributes = "", body = ""]) => ({
+    name: attribute(attributes, "name"),
+    failed: /<(failure|error)\b/.test(body),
+    skipped: /<skipped\b/.test(body),
+    reason: attribute(/<skipped\b([^>]*)/.exec(body)?.[1] ?? "", "message").replace(/^true$/, ""),
+  }));
+  return cases.filter((entry) => {
+    // Deno also reports the suite that a test is in, under the part of its name before " > ".
+    const inside = cases.filter(({ name }) => name.startsWith(`${entry.name} > `));
+    return inside.length === 0 || entry.failed && !inside.some(({ failed }) => failed);
+  });
+}
+
+/**
+ * @param {string} attributes
+ * @param {string} name
+ */
+function attribute(attributes, name) {
+  const text = new RegExp(`\\b${name}="([^"]*)"`).exec(attributes)?.[1] ?? "";
+  return text.replace(/&(lt|gt|quot|apos|amp|#39);/g, (_, entity) => ENTITIES[entity] ?? "");
+}
+
+/** @type {Record<string, string>} */
+const ENTITIES = { lt: "<", gt: ">", quot: '"', apos: "'", "#39": "'", amp: "&" };
