@@ -26,37 +26,38 @@ import type { Kernel } from "../kernel.ts";
 import { isDetached } from "../memory/detached.ts";
 import { bufferOf, byteLengthOf, bytesOf } from "../memory/intrinsics.ts";
 
-/** How an {@link AioContext} is made. */
+/** Options of {@link AioContext}. */
 export interface AioContextOptions {
   /**
-   * The most requests that may be in flight. What is queued beyond waits; nothing is refused.
+   * Maximum number of requests in flight. Further requests wait in a queue; none is rejected.
    *
    * @default {64}
    */
   entries?: number;
   /**
    * The kernel to use, or its name. By default the one that the environment variable `KAIO_KERNEL`
-   * names, else that of this machine where it can be called, else the portable one.
+   * names, else Linux if its system calls are available, else the portable kernel.
    */
   kernel?: Kernel | KernelName;
   /**
-   * For how many microseconds of a turn of the event loop the thread may sleep in the kernel for
-   * completions. 0 suits servers whose other work must not wait: completions are then always
-   * waited for through the event loop, at some tens of microseconds each time.
+   * For how many microseconds of each turn of the event loop the thread may sleep in the kernel
+   * until a request completes. With 0 it never sleeps, and the event loop is woken instead, which
+   * costs some tens of microseconds each time: right for servers, whose other work must not wait.
    *
-   * By default 100; on the kernel of the machine in Node 0, as its event loop is woken as soon.
+   * The default is 100; in Node on the Linux kernel it is 0, as an eventfd wakes its event loop
+   * just as fast.
    */
   maxWait?: number;
   /**
-   * How completions are taken: out of the ring in shared memory, without a system call, where
-   * that is possible, or always by io_getevents(2).
+   * How completions are taken: `"ring"` reads them from the ring in shared memory, without a system
+   * call, where that is possible; `"syscall"` always calls io_getevents(2).
    *
    * @default {"ring"}
    */
   reap?: Reap;
 }
 
-/** What goes with a request that moves bytes. */
+/** Options of a request that moves bytes. */
 export interface TransferOptions<T> {
   /**
    * Position in the file in bytes. Pipes and sockets have none.
@@ -64,29 +65,33 @@ export interface TransferOptions<T> {
    * @default {0}
    */
   position?: number;
-  /** Anything; the completion has it. */
+  /** Any value; the completion has it as `data`. */
   data?: T;
-  /** RWF_* of `kaio/syscalls`. */
+  /**
+   * RWF_* of `kaio/syscalls`, such as RWF_DSYNC; see pwritev2(2).
+   *
+   * @default {0}
+   */
   flags?: number;
 }
 
-/** What goes with a request that moves no bytes. */
+/** Options of a request that moves no bytes. */
 export interface RequestOptions<T> {
   /** Anything; the completion has it. */
   data?: T;
 }
 
-/** How {@link AioContext.wait} waits. */
+/** Options of {@link AioContext.wait}. */
 export interface WaitOptions {
   /**
-   * Milliseconds after which it returns with what is there.
+   * Milliseconds after which to return with what has completed by then.
    *
    * @default {Infinity}
    */
   timeout?: number;
 }
 
-/** A ticket for {@link AioContext.cancel}. */
+/** Identifies a request for {@link AioContext.cancel}. */
 export type Ticket = number;
 
 const MAXIMUM_ENTRIES = 2 ** 22;
@@ -104,23 +109,23 @@ export interface ContextInternals {
 let internals: (aio: AioContext) => ContextInternals;
 
 /**
- * A queue of requests to the kernel's asynchronous I/O, and the completions that come back, in
- * the order in which they come.
+ * A queue of requests to the kernel's asynchronous I/O, and of their completions, in the order in
+ * which the requests complete; see io_setup(2) and io_submit(2).
  *
- * Requests are on their own: there is no order between them, not even between those sent
- * together. What must come after something is to be queued when that has completed; a sync covers
- * the writes that have completed before it was queued.
+ * Requests have no guaranteed order, not even those submitted together. To have a request come
+ * after another, queue it when the other has completed; a sync covers the writes that had completed
+ * before it was queued.
  *
  * A context is raw. On a file opened without O_DIRECT the kernel may do the whole work inside
- * {@link AioContext.submit}, which then holds the thread for as long as the disk takes.
+ * {@link AioContext.submit}, which then blocks the thread for as long as the disk takes.
  *
- * Memory from `allocate` is used where it lies. For any other the bytes go through memory of
- * kaio's own, so that the kernel never writes to memory that was collected, detached or resized
- * meanwhile.
+ * The kernel reads and writes memory from `allocate` in place. The bytes of any other memory are
+ * copied through a bounce buffer, so that the kernel never writes to memory that was collected,
+ * detached or resized meanwhile.
  *
- * A context that was not closed is closed after it became unreachable: when neither the
- * `AioContext` nor a loop, a file or a request on it is left. What was queued and not submitted is
- * dropped. A warning `KAIO_NOT_CLOSED` then names the place where it was made.
+ * A context that was not closed is closed once it becomes unreachable: when neither the
+ * `AioContext` nor a loop, a file or a request on it is left. Requests that were queued but not
+ * submitted are dropped. The warning `KAIO_NOT_CLOSED` then says where the context was created.
  *
  * @example
  * ```ts
@@ -136,7 +141,7 @@ let internals: (aio: AioContext) => ContextInternals;
  * }
  * ```
  *
- * @typeParam T What the requests carry as `data`
+ * @typeParam T The type of the requests' `data`
  */
 export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, AsyncDisposable {
   readonly #core: Core;
@@ -150,16 +155,25 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
   }
 
   /**
-   * Makes a context, or takes one that was closed before.
+   * Creates a context, or reuses a closed one of the same size, as the kernel takes tens of
+   * milliseconds to destroy one. See io_setup(2).
    *
-   * @param options How it is made
-   * @throws {RangeError} If `entries` is not an integer from 1 to 4194304, or `maxWait` not from 0
-   * to a second
-   * @throws {AioError} What io_setup(2) answered: EAGAIN where fs.aio-max-nr is used up
-   * @throws {TypeError} If `reap`, or `kernel` or the environment variable `KAIO_KERNEL`, is none
-   * of the above
-   * @throws {Error} If the kernel of this machine is asked for and cannot be called: the FFI or the
-   * system calls are missing
+   * @example A server whose thread never sleeps in the kernel
+   * ```ts
+   * import { AioContext } from "kaio";
+   *
+   * await using aio = new AioContext({ entries: 128, maxWait: 0 });
+   * console.log(aio.entries);
+   * ```
+   *
+   * @param options By default 64 entries, on the kernel that `probe` names
+   * @throws {RangeError} If `entries` is not an integer from 1 to 4194304, or `maxWait` is not
+   * between 0 and 1000000
+   * @throws {AioError} If io_setup(2) fails: with EAGAIN when fs.aio-max-nr is used up
+   * @throws {TypeError} If `reap`, `kernel` or the environment variable `KAIO_KERNEL` has another
+   * value than those listed
+   * @throws {Error} If the Linux kernel is asked for by name and its FFI or system calls are not
+   * available
    */
   constructor(options: AioContextOptions = {}) {
     const { kernel: wanted, entries = 64, maxWait, reap = "ring" } = options;
@@ -176,114 +190,245 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
     watch(this.#loop, "AioContext", closerOf(this.#core));
   }
 
-  /** The most requests that may be in flight. */
+  /**
+   * Maximum number of requests in flight.
+   *
+   * @example
+   * ```ts
+   * import { AioContext, open } from "kaio";
+   *
+   * await using file = await open("data.bin", "r");
+   * await using aio = new AioContext({ entries: 16 });
+   * while (aio.queued < aio.entries) aio.read(file.fd, new Uint8Array(512));
+   * for await (const { error, res } of aio) console.log(error ?? res);
+   * ```
+   */
   get entries(): number {
     return this.#core.context.entries;
   }
 
-  /** Requests that the kernel has and whose completions have not been taken from it. */
+  /**
+   * Number of requests that were submitted and whose completions were not yet taken from the
+   * kernel.
+   *
+   * @example
+   * ```ts
+   * import { AioContext, open } from "kaio";
+   *
+   * await using file = await open("data.bin", "r");
+   * await using aio = new AioContext();
+   * aio.read(file.fd, new Uint8Array(512));
+   * aio.submit();
+   * console.log(aio.inFlight); // 1
+   * ```
+   */
   get inFlight(): number {
     return this.#core.submission.inFlight;
   }
 
-  /** Requests that the kernel does not have yet. */
+  /**
+   * Number of requests that were not yet submitted to the kernel.
+   *
+   * @example
+   * ```ts
+   * import { AioContext, open } from "kaio";
+   *
+   * await using file = await open("data.bin", "r");
+   * await using aio = new AioContext();
+   * aio.read(file.fd, new Uint8Array(512));
+   * console.log(aio.queued); // 1
+   * ```
+   */
   get queued(): number {
     return this.#core.submission.queued;
   }
 
   /**
-   * Queues a read of up to `buffer.byteLength` bytes; see pread(2). Completes with their number,
-   * which is smaller only at the end of the file.
+   * Queues a read of up to `buffer.byteLength` bytes; see pread(2). `res` of its completion is the
+   * number of bytes read, which is smaller only at the end of the file.
+   *
+   * @example
+   * ```ts
+   * import { AioContext, open } from "kaio";
+   *
+   * await using file = await open("data.bin", "r");
+   * await using aio = new AioContext();
+   * aio.read(file.fd, new Uint8Array(4096), { position: 8192 });
+   * for await (const { buffer, res } of aio) console.log(buffer.subarray(0, res));
+   * ```
    *
    * @param fd The file descriptor
-   * @param buffer Where the bytes go; not to be touched until the completion
-   * @param options Position and data
-   * @returns A ticket
-   * @throws {TypeError} If `buffer` is not memory, or is detached
-   * @throws {RangeError} If `fd` or `position` is out of range
+   * @param buffer Where the bytes go; do not use it before the completion
+   * @param options Position in the file, by default 0; data and flags
+   * @returns A ticket for {@link AioContext.cancel}
+   * @throws {TypeError} If `buffer` is not a Uint8Array, or is detached
+   * @throws {RangeError} If `fd`, `position` or `flags` is out of range
+   * @throws {Error} If the context is closed
    */
   read(fd: number, buffer: Uint8Array, options?: TransferOptions<T>): Ticket {
     return this.#transfer(IOCB_CMD_PREAD, fd, buffer, options);
   }
 
   /**
-   * Queues a write of `buffer`; see pwrite(2). Completes with the number of bytes written.
+   * Queues a write of `buffer`; see pwrite(2). `res` of its completion is the number of bytes
+   * written.
+   *
+   * @example
+   * ```ts
+   * import { AioContext, open } from "kaio";
+   *
+   * await using file = await open("log.bin", "w");
+   * await using aio = new AioContext();
+   * aio.write(file.fd, new TextEncoder().encode("hello, disk"), { position: 100 });
+   * for await (const { error, res } of aio) console.log(error ?? res); // 11
+   * ```
    *
    * @param fd The file descriptor
-   * @param buffer The bytes; not to be changed until the completion
-   * @param options Position and data
-   * @returns A ticket
-   * @throws {TypeError} If `buffer` is not memory, or is detached
-   * @throws {RangeError} If `fd` or `position` is out of range
+   * @param buffer The bytes; do not change them before the completion
+   * @param options Position in the file, by default 0; data and flags
+   * @returns A ticket for {@link AioContext.cancel}
+   * @throws {TypeError} If `buffer` is not a Uint8Array, or is detached
+   * @throws {RangeError} If `fd`, `position` or `flags` is out of range
+   * @throws {Error} If the context is closed
    */
   write(fd: number, buffer: Uint8Array, options?: TransferOptions<T>): Ticket {
     return this.#transfer(IOCB_CMD_PWRITE, fd, buffer, options);
   }
 
   /**
-   * Queues a read into several buffers, filled one after the other; see preadv(2).
+   * Queues a read into several buffers, which are filled one after the other; see preadv(2). `res`
+   * of its completion is the number of bytes read into all of them.
+   *
+   * @example
+   * ```ts
+   * import { AioContext, open } from "kaio";
+   *
+   * await using file = await open("data.bin", "r");
+   * await using aio = new AioContext();
+   * const [header, body] = [new Uint8Array(100), new Uint8Array(4096)];
+   * aio.readv(file.fd, [header, body], { position: 0 });
+   * for await (const { error, res } of aio) console.log(error ?? res); // 4196
+   * ```
    *
    * @param fd The file descriptor
-   * @param buffers Where the bytes go, at most 1024
-   * @param options Position and data
-   * @returns A ticket
-   * @throws {TypeError} If one of `buffers` is not memory, or is detached
-   * @throws {RangeError} If `fd` or `position` is out of range, or there are too many buffers
+   * @param buffers Where the bytes go, at most 1024 buffers; do not use them before the completion
+   * @param options Position in the file, by default 0; data and flags
+   * @returns A ticket for {@link AioContext.cancel}
+   * @throws {TypeError} If `buffers` is not an array of Uint8Arrays, or one of them is detached
+   * @throws {RangeError} If `fd`, `position` or `flags` is out of range, or there are more than
+   * 1024 buffers
+   * @throws {Error} If the context is closed
    */
   readv(fd: number, buffers: readonly Uint8Array[], options?: TransferOptions<T>): Ticket {
     return this.#transferVector(IOCB_CMD_PREADV, fd, buffers, options);
   }
 
   /**
-   * Queues a write of several buffers, one after the other; see pwritev(2).
+   * Queues a write of several buffers, one after the other; see pwritev(2). `res` of its completion
+   * is the number of bytes written.
+   *
+   * @example
+   * ```ts
+   * import { AioContext, open } from "kaio";
+   *
+   * await using file = await open("log.bin", "w");
+   * await using aio = new AioContext();
+   * const encoder = new TextEncoder();
+   * aio.writev(file.fd, [encoder.encode("hello, "), encoder.encode("disk")]);
+   * for await (const { error, res } of aio) console.log(error ?? res); // 11
+   * ```
    *
    * @param fd The file descriptor
-   * @param buffers The bytes, at most 1024 buffers
-   * @param options Position and data
-   * @returns A ticket
-   * @throws {TypeError} If one of `buffers` is not memory, or is detached
-   * @throws {RangeError} If `fd` or `position` is out of range, or there are too many buffers
+   * @param buffers The bytes, at most 1024 buffers; do not change them before the completion
+   * @param options Position in the file, by default 0; data and flags
+   * @returns A ticket for {@link AioContext.cancel}
+   * @throws {TypeError} If `buffers` is not an array of Uint8Arrays, or one of them is detached
+   * @throws {RangeError} If `fd`, `position` or `flags` is out of range, or there are more than
+   * 1024 buffers
+   * @throws {Error} If the context is closed
    */
   writev(fd: number, buffers: readonly Uint8Array[], options?: TransferOptions<T>): Ticket {
     return this.#transferVector(IOCB_CMD_PWRITEV, fd, buffers, options);
   }
 
   /**
-   * Queues a sync of data and metadata; see fsync(2). It covers the writes that have completed.
+   * Queues a flush of written data and metadata to the disk; see fsync(2). It covers the writes
+   * that have completed.
+   *
+   * @example
+   * ```ts
+   * import { AioContext, open } from "kaio";
+   *
+   * await using file = await open("log.bin", "w");
+   * await using aio = new AioContext<string>();
+   * aio.write(file.fd, new Uint8Array(4096), { data: "write" });
+   * for await (const { data, error } of aio) {
+   *   if (error) throw error;
+   *   if (data === "write") aio.fsync(file.fd, { data: "sync" });
+   * }
+   * ```
    *
    * @param fd The file descriptor
    * @param options Data
-   * @returns A ticket
+   * @returns A ticket for {@link AioContext.cancel}
    * @throws {RangeError} If `fd` is out of range
+   * @throws {Error} If the context is closed
    */
   fsync(fd: number, options?: RequestOptions<T>): Ticket {
     return this.#plain(IOCB_CMD_FSYNC, fd, 0, options?.data);
   }
 
   /**
-   * Queues a sync of data and of the metadata needed to read it; see fdatasync(2). It covers the
-   * writes that have completed.
+   * Queues a flush of written data, and of the metadata needed to read it, to the disk; see
+   * fdatasync(2). It covers the writes that have completed.
+   *
+   * @example
+   * ```ts
+   * import { AioContext, open } from "kaio";
+   *
+   * await using file = await open("log.bin", "w");
+   * await using aio = new AioContext();
+   * await file.write("hello, disk", 0);
+   * aio.fdatasync(file.fd);
+   * for await (const { error } of aio) if (error) throw error;
+   * ```
    *
    * @param fd The file descriptor
    * @param options Data
-   * @returns A ticket
+   * @returns A ticket for {@link AioContext.cancel}
    * @throws {RangeError} If `fd` is out of range
+   * @throws {Error} If the context is closed
    */
   fdatasync(fd: number, options?: RequestOptions<T>): Ticket {
     return this.#plain(IOCB_CMD_FDSYNC, fd, 0, options?.data);
   }
 
   /**
-   * Queues a wait until a pipe, socket or eventfd is ready; see poll(2). Completes once, with the
-   * mask of what it is ready for, errors and hang-ups included. What has two wait queues, like a
-   * pipe opened for both directions or a terminal, completes with EINVAL unless it is ready at
-   * once; see aio_poll in fs/aio.c.
+   * Queues a wait until a pipe, socket or eventfd is ready; see poll(2). It completes once, and
+   * `res` of its completion is the mask of events it is ready for, POLLERR and POLLHUP included.
+   *
+   * A file with two wait queues, like a pipe opened for both directions or a terminal, completes
+   * with EINVAL unless it is ready at once; see aio_poll in fs/aio.c. So does every pipe, socket or
+   * terminal on the portable kernel.
+   *
+   * @example
+   * ```ts
+   * import { AioContext } from "kaio";
+   * import { POLLHUP, POLLIN } from "kaio/syscalls";
+   *
+   * await using aio = new AioContext();
+   * aio.poll(0, POLLIN);
+   * for await (const { error, res } of aio) {
+   *   console.log(error?.code ?? `readable: ${res & POLLIN}, closed: ${res & POLLHUP}`);
+   * }
+   * ```
    *
    * @param fd The file descriptor
    * @param events POLL* of `kaio/syscalls`
    * @param options Data
-   * @returns A ticket
+   * @returns A ticket for {@link AioContext.cancel}
    * @throws {RangeError} If `fd` or `events` is out of range
+   * @throws {Error} If the context is closed
    */
   poll(fd: number, events: number, options?: RequestOptions<T>): Ticket {
     checkInteger("queue poll", "events", events, 0xffff);
@@ -354,8 +499,21 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
   }
 
   /**
-   * Sends what is queued, with one io_submit(2) if the kernel takes it all. What it refuses
-   * completes with the error; what there is no room for stays queued.
+   * Submits the queued requests, by one io_submit(2) if the kernel accepts them all. A request that
+   * the kernel refuses completes with the error; one that exceeds `entries` stays queued. Loops and
+   * {@link AioContext.wait} submit too, so this is for requests that are to start at once.
+   *
+   * @example
+   * ```ts
+   * import { AioContext, open } from "kaio";
+   *
+   * await using file = await open("data.bin", "r", { direct: "try" });
+   * await using aio = new AioContext();
+   * for (let i = 0; i < 8; i++) aio.read(file.fd, new Uint8Array(4096), { position: i * 4096 });
+   * console.log(aio.submit()); // 8
+   * // The disk works meanwhile.
+   * for await (const { error } of aio) if (error) throw error;
+   * ```
    *
    * @returns How many requests the kernel accepted
    * @throws {Error} If the context is closed
@@ -370,10 +528,23 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
   }
 
   /**
-   * Asks the kernel to end a request early. Of what it has already, it can do that for polls only.
+   * Cancels a request that is still queued, or a poll. The kernel cannot cancel a read, write or
+   * sync that was submitted; see io_cancel(2).
    *
-   * @param ticket What queueing returned
-   * @returns `true`: it will complete with `-ECANCELED`; `false`: it goes on, or has completed
+   * @example
+   * ```ts
+   * import { AioContext, open } from "kaio";
+   *
+   * await using file = await open("data.bin", "r");
+   * await using aio = new AioContext();
+   * const ticket = aio.read(file.fd, new Uint8Array(4096));
+   * console.log(aio.cancel(ticket)); // true
+   * for await (const { error } of aio) console.log(error?.code); // ECANCELED
+   * ```
+   *
+   * @param ticket What the call that queued the request returned
+   * @returns Whether the request will complete with `-ECANCELED`; if not, it carries on or has
+   * completed already
    */
   cancel(ticket: Ticket): boolean {
     const { submission, ready } = this.#core;
@@ -384,10 +555,21 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
   }
 
   /**
-   * The completions one by one, as they come. Sends what is queued. Ends when nothing is queued
-   * or in flight; a loop that is left early loses nothing, the next one goes on.
+   * Iterates over the completions, one at a time, in the order in which they arrive, and submits
+   * the queued requests. It ends when nothing is queued or in flight. If you break out of a loop,
+   * the next one resumes.
    *
-   * @throws {Error} At the first step, if another loop is under way
+   * @example
+   * ```ts
+   * import { AioContext, open } from "kaio";
+   *
+   * await using file = await open("data.bin", "r");
+   * await using aio = new AioContext<string>();
+   * for (const data of ["a", "b"]) aio.read(file.fd, new Uint8Array(4096), { data });
+   * for await (const { data, error, res } of aio) console.log(data, error ?? res);
+   * ```
+   *
+   * @returns An iterator, whose first step throws an Error if another loop is under way
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Completion<T>> {
     const loop = new SingleIterator(this.#core, this.#loop, this.#guard);
@@ -395,10 +577,22 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
   }
 
   /**
-   * The completions in batches of all that are there. The fastest way: array and objects are used
-   * again, so they are valid until the loop asks for the next batch, or is left.
+   * Iterates over the completions, all available ones at a time: the fastest way. The array and its
+   * objects are reused, so they are valid until the loop asks for the next batch or ends.
    *
-   * @returns An iterator like that of the context itself
+   * @example
+   * ```ts
+   * import { AioContext, open } from "kaio";
+   *
+   * await using file = await open("data.bin", "r", { direct: "try" });
+   * await using aio = new AioContext();
+   * for (let i = 0; i < 64; i++) aio.read(file.fd, new Uint8Array(4096), { position: i * 4096 });
+   * for await (const batch of aio.batches()) {
+   *   for (const { error } of batch) if (error) throw error;
+   * }
+   * ```
+   *
+   * @returns An iterator, whose first step throws an Error if another loop is under way
    */
   batches(): AsyncIterableIterator<readonly Completion<T>[]> {
     const loop = new BatchIterator(this.#core, this.#loop, this.#guard);
@@ -406,14 +600,24 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
   }
 
   /**
-   * Sends what is queued and holds the thread until enough has completed. For scripts: nothing
-   * else runs meanwhile.
+   * Submits the queued requests and blocks the thread until enough of them have completed; see
+   * io_getevents(2). For scripts: nothing else runs meanwhile.
    *
-   * @param minimum How many completions to wait for; fewer come if no more are in flight
-   * @param options When to give up
-   * @returns The completions, valid until the next call
-   * @throws {RangeError} If `minimum` is not an integer from 0, or `timeout` is negative
-   * @throws {Error} If a loop is under way or the context is closed
+   * @example
+   * ```ts
+   * import { AioContext, open } from "kaio";
+   *
+   * await using file = await open("data.bin", "r");
+   * await using aio = new AioContext();
+   * for (let i = 0; i < 4; i++) aio.read(file.fd, new Uint8Array(512), { position: i * 512 });
+   * for (const { error, res } of aio.wait(4, { timeout: 5000 })) console.log(error ?? res);
+   * ```
+   *
+   * @param minimum How many completions to wait for; fewer are returned if no more are in flight
+   * @param options A timeout in milliseconds, by default none
+   * @returns All available completions, valid until the next call
+   * @throws {RangeError} If `minimum` is not an integer from 0 on, or `timeout` is negative
+   * @throws {Error} If a loop is under way, or the context is closed
    */
   wait(minimum: number = 1, options: WaitOptions = {}): readonly Completion<T>[] {
     const { timeout = Infinity } = options;
@@ -432,8 +636,22 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
   }
 
   /**
-   * Waits for what is queued and in flight, cancels polls, and gives the context back. Completions
-   * that no loop has taken are dropped.
+   * Waits for what is queued and in flight, cancels polls, and closes the context. Completions that
+   * no loop has taken are dropped.
+   *
+   * @example Without `await using`
+   * ```ts
+   * import { AioContext, open } from "kaio";
+   *
+   * await using file = await open("data.bin", "r");
+   * const aio = new AioContext();
+   * try {
+   *   aio.read(file.fd, new Uint8Array(512));
+   *   for await (const { error, res } of aio) console.log(error ?? res);
+   * } finally {
+   *   await aio[Symbol.asyncDispose]();
+   * }
+   * ```
    */
   async [Symbol.asyncDispose](): Promise<void> {
     unwatch(this.#loop);
