@@ -9,17 +9,15 @@ const CUT = 1024;
 
 /** Takes constant time on average for each item, however many wait. */
 export class Fifo<T> {
+  /** How many items wait. */
+  length = 0;
   #items: (T | undefined)[] = [];
   #head = 0;
-
-  /** How many items wait. */
-  get length(): number {
-    return this.#items.length - this.#head;
-  }
 
   /** Puts an item at the end. */
   push(item: T): void {
     this.#items.push(item);
+    this.length++;
   }
 
   /** Takes the oldest item; `undefined` if there is none. */
@@ -27,6 +25,7 @@ export class Fifo<T> {
     const items = this.#items;
     if (this.#head === items.length) return undefined;
     const item = items[this.#head];
+    this.length--;
     // The place must not keep the item from being collected.
     items[this.#head++] = undefined;
     if (this.#head === items.length) items.length = this.#head = 0;
@@ -52,6 +51,6 @@ export class Fifo<T> {
 
   /** Forgets all items. */
   clear(): void {
-    this.#items.length = this.#head = 0;
+    this.#items.length = this.#head = this.length = 0;
   }
 }

@@ -209,7 +209,7 @@ export class EventLoop {
     const { submission } = this.#core;
     if (this.budget.needsTurn) this.#turn.ask();
     else if (submission.inFlight === 0) {
-      this.#relax();
+      if (this.#timer !== undefined || watching.has(this)) this.#disarm();
       if (submission.queued > 0 && (wanted || this.#asked)) {
         // What follows from a completion is sent at once. What the kernel refused for want of
         // memory is sent a little later, as no completion will say when it has some.

@@ -140,9 +140,17 @@ function rangeOf(
   place: number | bigint | null | undefined,
   rwFlags = 0,
 ): MemoryRange {
-  const bytes = memoryOf(action, view);
+  let bytes: Uint8Array;
+  try {
+    bytes = bytesOf(view);
+  } catch {
+    throw typeError(action, "buffer", "memory that is not detached");
+  }
   const size = byteLengthOf(bytes);
-  if (size === 0) checkAttached(action, bytes);
+  // Only an empty view can be of a detached buffer, so the look at the buffer is rare.
+  if (size === 0 && isDetached(bufferOf(bytes))) {
+    throw typeError(action, "buffer", "memory that is not detached");
+  }
   const offset = start ?? 0;
   const length = count ?? size - offset;
   const fits = Number.isInteger(offset) && Number.isInteger(length) && offset >= 0 &&
@@ -154,21 +162,6 @@ function rangeOf(
   const isPlain = Number.isSafeInteger(place) && (place as number) >= 0;
   const position = isPlain ? place as number : parsePosition(action, place);
   return { buffer: view, bytes, offset, length, position, rwFlags };
-}
-
-/** The bytes under a view. */
-function memoryOf(action: string, view: ArrayBufferView): Uint8Array {
-  try {
-    return bytesOf(view);
-  } catch {
-    throw typeError(action, "buffer", "memory that is not detached");
-  }
-}
-
-/** Only an empty view can be of a detached buffer, so the look at the buffer is rare. */
-function checkAttached(action: string, bytes: Uint8Array): void {
-  if (!isDetached(bufferOf(bytes))) return;
-  throw typeError(action, "buffer", "memory that is not detached");
 }
 
 /** Like Node's: `null`, `undefined` and -1 mean the current position. */
@@ -205,10 +198,7 @@ export function parseVector(
   const all: unknown[] = [...buffers];
   const parts = all.map((buffer) => {
     if (!ArrayBuffer.isView(buffer)) throw vectorError(action);
-    const bytes = memoryOf(action, buffer);
-    const length = byteLengthOf(bytes);
-    if (length === 0) checkAttached(action, bytes);
-    return { bytes, length };
+    return rangeOf(action, buffer, 0, null, null);
   });
   return {
     parts,

@@ -59,8 +59,7 @@ export class CacheMisses {
     // A thread has to come back for those that stay.
     if (this.#onThreads === 0 && parked.length > 0) this.add(parked.shift()!);
     for (const read of first) {
-      read.tries++;
-      this.#router.tryWithoutWaiting(read);
+      this.#router.tryAgain(read);
     }
   }
 }

@@ -86,7 +86,9 @@ export class Router {
       case "ringCopies":
         return this.loop.budget.queue(transfer);
       case "ringNoWait":
-        return this.tryWithoutWaiting(transfer);
+        transfer.rwFlags |= RWF_NOWAIT;
+        // With O_DIRECT a device moves the bytes; else io_submit copies what the page cache has.
+        return (this.#direct ? this.core.submission : this.loop.budget).queue(transfer);
       case "threads":
         return this.sendToThreads(transfer);
     }
@@ -102,12 +104,10 @@ export class Router {
     this.#cachedEnd = end;
   }
 
-  /** Has the kernel do it if it need not wait. */
-  tryWithoutWaiting(transfer: Transfer): void {
-    transfer.rwFlags |= RWF_NOWAIT;
-    // With O_DIRECT a device moves the bytes; else io_submit copies what the page cache has.
-    if (this.#direct) this.core.submission.queue(transfer);
-    else this.loop.budget.queue(transfer);
+  /** Has the kernel read again what the page cache did not have. */
+  tryAgain(read: Transfer): void {
+    read.tries++;
+    this.loop.budget.queue(read);
   }
 
   /**
