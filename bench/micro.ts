@@ -54,7 +54,7 @@ try {
 } finally {
   rmSync(temporary);
 }
-// Contexts are left to the end of the process
+// The contexts end with the process.
 process.exit();
 
 /** A call that does next to nothing in the kernel, with as many words as those that kaio makes. */
@@ -204,7 +204,7 @@ async function context(): Promise<void> {
     }
   };
 
-  // Any file will do: the null kernel does not look at it
+  // Any file will do, as the null kernel does not look at it.
   const path = fileURLToPath(import.meta.url);
   const file = await open(path, "r", { context: create() });
   const promises = async (request: () => Promise<unknown>): Promise<void> => {

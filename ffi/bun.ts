@@ -46,7 +46,7 @@ export function bun(): Runtime {
   if (ffi === undefined) {
     throw new Error(`Cannot use FFI: this Bun has no bun:ffi: ${process.versions["bun"]}`);
   }
-  // i64 and not ptr: numbers passed as ptr have been corrupted in past releases of Bun
+  // Past releases of Bun have corrupted numbers that were passed as ptr, so i64 is used.
   const bind = (symbol: string, words: number, returns: string): LibcCall =>
     openLibc((name) => ffi.dlopen(name, { [symbol]: { args: Array(words).fill("i64"), returns } }))
       .symbols[symbol]!;
@@ -60,7 +60,7 @@ export function bun(): Runtime {
     fsCopies: true,
     view: (address, byteLength) => ffi.toArrayBuffer(address, 0, byteLength),
     // A view on the whole buffer: a small typed array would move when its buffer is asked for
-    // Of no memory it would return an error, not throw it
+    // For empty memory `ptr` would return an error instead of throwing it.
     addressOf: (buffer) => buffer.byteLength === 0 ? 0 : ffi.ptr(new Uint8Array(buffer)),
     watch: (fd, wake) => new BunWatch(fd, wake),
   };
@@ -126,7 +126,7 @@ class BunWatch implements Watch {
   }
 
   #cancel(): void {
-    // A reader keeps the process alive, read or not. Cancelling leaves the descriptor open
+    // A reader keeps the process alive, read or not. Cancelling leaves the descriptor open.
     const reader = this.#reader;
     this.#reader = undefined;
     this.#reading = false;

@@ -31,7 +31,7 @@ interface DenoGlobal {
 
 /** Binds to `Deno.dlopen`; needs `--allow-ffi` without a list of paths. */
 export function deno(): Runtime {
-  // Asked first: Deno would put the question for each name of libc
+  // Asked first, as Deno would ask the person again for each name of libc.
   if (!isPermitted({ name: "ffi" })) {
     throw new Error("Cannot use FFI: Deno needs --allow-ffi, without a list of paths");
   }
@@ -63,7 +63,7 @@ export function deno(): Runtime {
     async callOnThread(symbol, words) {
       const result = await (bind(symbol, words.length, "i32", true)(...words) as Promise<number>);
       if (result !== -1) return result;
-      // The errno stayed with the other thread. What has failed at once fails again here
+      // The errno stayed with the other thread. A call that failed at once fails again here.
       const again = bind(symbol, words.length, "i32")(...words) as number;
       return again === -1
         ? -new Int32Array(view(bindAddress("__errno_location", 0)(), 4))[0]!
@@ -140,7 +140,7 @@ class DenoWatch implements Watch {
   disarm(): void {
     if (!this.#armed) return;
     this.#armed = false;
-    // The only way to call the thread back is to give it what it waits for
+    // The thread returns only if it gets what it waits for.
     this.#polling.write(this.#fd, 1);
   }
 

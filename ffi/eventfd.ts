@@ -72,7 +72,7 @@ export class Eventfd {
 
   /** Ends the watch and closes the descriptor. */
   close(): void {
-    // The number may be somebody else's by the second time
+    // By a second call the number may belong to another file.
     if (this.#closed) return;
     this.#closed = true;
     this.#watch.close(() => this.#calls.close(this.fd));

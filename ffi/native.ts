@@ -63,7 +63,7 @@ function load(): Runtime {
       `Cannot make the system calls of Linux AIO: this platform is ${process.platform}`,
     );
   }
-  // Bun and Deno set process.versions.node too, so Node comes last
+  // Bun and Deno set process.versions.node too, so Node comes last.
   if (process.versions["bun"] !== undefined) return bun();
   if (process.versions["deno"] !== undefined) return deno();
   return node();
@@ -71,7 +71,7 @@ function load(): Runtime {
 
 function compose(runtime: Runtime): Native {
   const location = runtime.bindAddress("__errno_location", 0)();
-  // One errno for each thread, always at this place: read right after the call that set it
+  // Each thread has one errno, always at the same place. It is read right after the call.
   const errno = new Int32Array(runtime.view(location, 4));
   const mmap = runtime.bindAddress("mmap", 6);
   const munmap = runtime.bind("munmap", 2);

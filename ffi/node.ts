@@ -31,7 +31,7 @@ interface NodeFfi {
 
 /** For {@link inWorker}. */
 const OPEN = `
-  // That node:ffi is experimental was said when the program loaded it
+  // The program was warned already, when it loaded node:ffi itself.
   process.emitWarning = () => {};
   const { DynamicLibrary, getInt32 } = process.getBuiltinModule("node:ffi");
   const library = new DynamicLibrary(name);
@@ -51,7 +51,7 @@ export function node(): Runtime {
       `Cannot use FFI: node:ffi comes with Node 26 and is not switched off there: this is Node ${process.versions.node}`,
     );
   }
-  // A library holds one signature a symbol, so every binding opens its own
+  // A library holds one signature for each symbol, so every binding opens a library of its own.
   const bind = (symbol: string, words: number, result: string): LibcCall =>
     takingNumbers(
       openLibc((name) => new ffi.DynamicLibrary(name))
@@ -121,7 +121,7 @@ function takingNumbers(call: WordsCall, words: number): LibcCall {
 const UV_POLL = 8n;
 const UV_READABLE = 1n;
 
-// `flags` of a `uv_handle_t`: libuv, include/uv.h and src/uv-common.h
+// `flags` of a `uv_handle_t`; see include/uv.h and src/uv-common.h of libuv.
 const UV_HANDLE_FLAGS = 88n;
 const UV_HANDLE_REF = 0x8;
 const UV_HANDLE_INTERNAL = 0x10;
@@ -215,7 +215,7 @@ class NodeWatch implements Watch {
   readonly #look = (): void => {
     this.#looking = false;
     if (!this.#armed) return;
-    // The loop turned for something else
+    // The loop turned for something else.
     if (this.#uv.isActive(this.#handle) !== 0) return this.#lookAfterPoll();
     this.#armed = false;
     this.#wake();

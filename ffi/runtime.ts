@@ -75,7 +75,7 @@ export function openLibc<T>(open: (name: string) => T): T {
     try {
       return open(name);
     } catch (error) {
-      // A refused permission is refused under every name, and is the thing to be told
+      // A refused permission is refused under every name, and is what the user has to know.
       first ??= error;
     }
   }

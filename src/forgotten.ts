@@ -1,5 +1,5 @@
 /**
- * What the user forgot to close: found by the garbage collector, closed, and told of.
+ * What the user forgot to close: found by the garbage collector, and closed with a warning.
  *
  * @module
  */
@@ -15,7 +15,7 @@ interface Forgotten {
 }
 
 /**
- * A program that has nothing left to do ends before it is told: its last objects are often found
+ * A program that has nothing left to do ends before it is warned: its last objects are often found
  * just then, and everything ends with the process.
  */
 const DELAY_MILLISECONDS = 100;
@@ -56,7 +56,7 @@ function placeOf(stack: string): string {
  * not throw
  */
 export function watch(thing: object, what: string, close: () => void | Promise<void>): void {
-  // As text: an error that nobody looked at keeps the `this` of every function that it passed
+  // As text, because an error whose stack was never read keeps the `this` of every frame alive.
   registry.register(thing, { what, stack: new Error().stack ?? "", close }, thing);
 }
 

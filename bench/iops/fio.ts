@@ -39,7 +39,7 @@ export async function measureFio(task: Task): Promise<Outcome> {
 function argumentsOf({ name, path, write, direct, depth, seconds, blocks }: Task): string[] {
   return [
     "--name=kaio",
-    // A colon separates files
+    // A colon separates files.
     `--filename=${path.replaceAll(":", "\\:")}`,
     `--size=${blocks * BLOCK}`,
     `--rw=${write ? "randwrite" : "randread"}`,
@@ -47,9 +47,9 @@ function argumentsOf({ name, path, write, direct, depth, seconds, blocks }: Task
     `--direct=${direct ? 1 : 0}`,
     ...participantOf(name).engine!(depth),
     `--iodepth=${depth}`,
-    // Any block at any time, without a map of those it had
+    // Any block may be read at any time, so fio keeps no map of the blocks it has read.
     "--norandommap=1",
-    // It would empty the page cache
+    // By default fio empties the page cache first.
     "--invalidate=0",
     "--time_based",
     `--runtime=${Math.round(seconds * 1000)}ms`,
@@ -69,7 +69,7 @@ function read(stdout: string, { write }: Task): Measured {
   const microseconds = (percent: string): number => lat_ns.percentile[percent]! / 1000;
   return {
     rate: iops,
-    // Percent of milliseconds
+    // Percent of milliseconds.
     cpu: (job.usr_cpu + job.sys_cpu) * job.job_runtime * 10 / total_ios,
     latency: {
       p50: microseconds("50.000000"),

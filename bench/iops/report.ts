@@ -36,7 +36,7 @@ export function rowsOf(cells: readonly Cell[]) {
         p99: medianOf(({ latency }) => latency.p99),
         p999: medianOf(({ latency }) => latency.p999),
       },
-      // Against the reference in the same round
+      // Relative to the reference in the same round.
       ratio: ratios.length > 0 ? median(ratios) : undefined,
     };
   });

@@ -66,7 +66,7 @@ export async function runRounds(
         if (mode === "cached") warmCache(file.path, file.size);
         for (const depth of options.depths) {
           const section = cells.filter((cell) => cell.mode === mode && cell.depth === depth);
-          // Each round begins with another one: none is always first
+          // Each round begins with another participant, so that none is always first.
           const first = Math.floor(section.length * round / options.rounds);
           for (const cell of [...section.slice(first), ...section.slice(0, first)]) {
             const place = `${cells.indexOf(cell) + 1} of ${cells.length}`;

@@ -38,7 +38,7 @@ export class Reading {
   take(): void {
     this.time = performance.now();
     clockGettime(CLOCK_THREAD_CPUTIME_ID, timespecAddress);
-    // The low halves of two numbers of 64 bits: enough for 136 years
+    // The low halves of two 64-bit numbers are enough for 136 years.
     this.cpuTime = timespec[0]! * 1e3 + timespec[2]! / 1e6;
     readSync(schedstat, text, 0, text.length, 0);
     this.runDelay = numberAfter(RUN_DELAY) / 1e6;

@@ -111,7 +111,7 @@ async function inFlight(
 ): Promise<void> {
   if (memory.length < depth * block) {
     memory = allocate(depth * block);
-    // Touched, so that no page of it is made while the loop is watched
+    // The memory is touched, so that none of its pages is made while the loop is watched.
     memory.fill(1);
   }
   await new Promise<void>((resolve, reject) => {

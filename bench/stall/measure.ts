@@ -45,7 +45,7 @@ export async function measureStalls(task: StallTask): Promise<Stalls> {
     while (meter.seen < milliseconds) {
       const path = prepare(load, folder);
       const file = await party.open(path, load.needs === "new" ? "w+" : "r");
-      // What opening left behind is not the load's
+      // The garbage of opening files does not belong to the load.
       await setTimeout(5);
       const end = performance.now() + milliseconds - meter.seen;
       meter.start();

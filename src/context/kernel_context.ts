@@ -98,7 +98,7 @@ export class KernelContext {
     }
   }
 
-  /** Ends the context; nothing may be in flight. Holds the thread for tens of milliseconds. */
+  /** Ends the context; nothing may be in flight. Blocks the thread for tens of milliseconds. */
   destroy(): void {
     this.wakeup?.close();
     this.ring.detach();

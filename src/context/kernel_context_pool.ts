@@ -32,7 +32,7 @@ export function takeKernelContext(kernel: Kernel, entries: number): KernelContex
   try {
     return new KernelContext(kernel, entries);
   } catch (error) {
-    // The account is full, perhaps by contexts of other sizes that nobody uses
+    // The account may be full of idle contexts of other sizes.
     if (!(error instanceof AioError) || error.errno !== -EAGAIN || pool.length === 0) throw error;
     for (const idle of pool.splice(0)) idle.destroy();
     return new KernelContext(kernel, entries);

@@ -52,7 +52,7 @@ let hostTexts: ReadonlyMap<string, string> | undefined;
  */
 export function describeErrno(errno: number): [string, string] {
   const name = names.get(-errno);
-  // Numbers that Linux has not are those of a host that is none
+  // Linux has no such number, so it comes from another operating system.
   if (name === undefined) return describeHostErrno(errno);
   hostTexts ??= new Map(getSystemErrorMap().values());
   return [name, hostTexts.get(name) ?? TEXTS[name] ?? `system error ${-errno}`];

@@ -157,7 +157,7 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
   }
 
   next(): Promise<IteratorResult<RangeResult<T>>> {
-    // Steps that are asked for at once come one after the other
+    // Steps that are asked for at the same time come one after the other.
     if (this.#step !== undefined) return this.#step.then(() => this.next(), () => this.next());
     if (this.#requests !== undefined) return this.#wait(this.#first(this.#requests));
     this.#releaseCurrent();
@@ -196,7 +196,7 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
   async #later(): Promise<IteratorResult<RangeResult<T>>> {
     while (!this.#over) {
       if (this.#failure !== undefined) {
-        // Not waited for: a producer that is stuck must not hold the failure back
+        // Not awaited: a producer that is stuck must not delay the failure.
         this.#end()?.catch(() => {});
         throw this.#failure.reason;
       }
@@ -215,7 +215,7 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
     return { value: undefined, done: true };
   }
 
-  /** Gives everything back; the promise is the producer's, if it has to be told. */
+  /** Gives everything back; the promise is the producer's, if it is to be ended. */
   #end(): Promise<unknown> | undefined {
     this.#releaseCurrent();
     if (this.#over) return undefined;

@@ -33,7 +33,7 @@ export function webStream(file: AioFile, autoClose: boolean): ReadableStream<Uin
       const { bytesRead } = await file.read(chunk);
       if (bytesRead > 0) return controller.enqueue(chunk.subarray(0, bytesRead));
       controller.close();
-      // One who waits with memory of his own is told as well
+      // A reader that waits with memory of its own has to be answered as well.
       (controller as ReadableByteStreamController).byobRequest?.respond(0);
       await over();
     },

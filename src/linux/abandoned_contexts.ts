@@ -30,7 +30,7 @@ const MFD_CLOEXEC = 1;
 const PROT_READ_WRITE = 3;
 const MAP_SHARED_FIXED = 0x11;
 
-/** Word of the page that holds the thread id. */
+/** Which word of the page has the thread id. */
 const OWNER = 0;
 /** Nobody's: the next thread may have the page. */
 const NOBODY = 0;
@@ -60,7 +60,7 @@ class Page {
   /** Puts `after` in the place of the first `before`. */
   replace(before: number, after: number): void {
     const place = this.contexts.indexOf(BigInt(before));
-    // A thread with more contexts than the page has places leaves the rest to the process
+    // If a thread has more contexts than the page has places, the rest end with the process.
     if (place >= 0) this.contexts[place] = BigInt(after);
   }
 }
@@ -107,13 +107,13 @@ export class AbandonedContexts {
       if (!isPermitted({ name: "read", path: MAPS })) return;
       for (const page of this.#pages()) page.replace(ctx_id, 0);
     } catch {
-      // Nor has any thread such a page, then
+      // Then no thread has such a page either.
     }
   }
 
   #begin(): void {
     this.#begun = true;
-    // Those of the main thread end with the process
+    // The contexts of the main thread end with the process.
     if (!isMainThread) process.on("exit", () => this.#destroyOwn());
     try {
       if (!isPermitted({ name: "read", path: MAPS })) return;
@@ -122,14 +122,14 @@ export class AbandonedContexts {
       this.#page = this.#take(thread);
       process.on("worker", (worker: Worker) => worker.once("exit", () => this.#lookLater()));
     } catch {
-      // Deno wants --allow-all for /proc/self; then they end with the process
+      // Deno wants --allow-all for /proc/self. Without it the contexts end with the process.
     }
   }
 
   /** At the end of a worker. What is in flight is waited for. */
   #destroyOwn(): void {
     for (const ctx_id of [...this.#own]) {
-      // Not those that another thread has destroyed
+      // Another thread may have destroyed some.
       if (this.#page?.contexts.includes(BigInt(ctx_id)) ?? true) this.#destroy(ctx_id);
     }
     this.#page?.passes(this.#page.owner[0]!, NOBODY);
@@ -146,9 +146,9 @@ export class AbandonedContexts {
   #destroyLeft(): void {
     for (const page of this.#pages()) {
       const thread = Atomics.load(page.owner, 0);
-      // Looked for after it was read: who is not there now will not come again
+      // Looked for after its number was read: a thread that is missing now does not come back.
       if (thread <= NOBODY || existsSync(`/proc/self/task/${thread}`)) continue;
-      // Another thread may see the same
+      // Another thread may be about to do the same.
       if (!page.passes(thread, BEING_CLEARED)) continue;
       for (const [place, ctx_id] of page.contexts.entries()) {
         page.contexts[place] = 0n;
@@ -185,7 +185,7 @@ export class AbandonedContexts {
     const fd = call(SYS_memfd_create, address, MFD_CLOEXEC);
     if (fd < 0) return;
     if (call(SYS_ftruncate, fd, PAGE_SIZE) === 0) {
-      // In the place of the page that was mapped just now: only so is its address known in full
+      // Mapped over the page from before, as only so the whole address is known.
       call(SYS_mmap, address, PAGE_SIZE, PROT_READ_WRITE, MAP_SHARED_FIXED, fd, 0);
     }
     call(SYS_close, fd);

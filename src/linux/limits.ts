@@ -14,7 +14,7 @@ export function readLimits(): Limits | undefined {
     if (!paths.every((path) => isPermitted({ name: "read", path }))) return undefined;
     return { aioNr: read(paths[0]), aioMaxNr: read(paths[1]) };
   } catch {
-    // A sandbox or a missing permission: the figures only explain, nothing depends on them
+    // In a sandbox they cannot be read. They only explain, and nothing depends on them.
     return undefined;
   }
 }

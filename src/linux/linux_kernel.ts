@@ -69,9 +69,9 @@ export class LinuxKernel implements Kernel {
   /** See {@link Kernel.io_setup}. */
   io_setup(nr_events: number, ctxp: BigUint64Array): number {
     checkWord("io_setup", "nr_events", nr_events);
-    // Before the call: a context whose id is lost could never be ended
+    // Checked before the call, as a context whose id is lost could never be destroyed.
     if (ctxp.length === 0) throw rangeError("call io_setup", "ctxp", "not empty", "[]");
-    // By way of the scratch word: a small typed array can move between the call and the kernel
+    // The id goes through the scratch word, as a small typed array can move during the call.
     this.#contextId[0] = ctxp[0] ?? 0n;
     const result = this.#ioSetup(nr_events, this.#contextIdAddress);
     ctxp[0] = this.#contextId[0]!;
@@ -84,7 +84,7 @@ export class LinuxKernel implements Kernel {
   /** See {@link Kernel.io_destroy}. */
   io_destroy(ctx_id: number): number {
     checkWord("io_destroy", "ctx_id", ctx_id);
-    // Detached first: the call unmaps the ring, and a view on it would then end the process
+    // Detached first: the call unmaps the ring, and touching a view on it would then crash.
     this.#views.detachRing(ctx_id);
     this.#abandoned.delete(ctx_id);
     return this.#ioDestroy(ctx_id);
@@ -150,7 +150,7 @@ export class LinuxKernel implements Kernel {
       free: () => {
         if (!mapped) return;
         mapped = false;
-        // Detached first, as the ring is: whoever still holds a view then sees an empty one
+        // Detached first, as the ring is, so that remaining views become empty.
         buffer.transfer(0);
         this.#native.unmap(address, byteLength);
       },

@@ -31,7 +31,7 @@ function tryLoad(): Kernel | Error {
       );
     }
     const kernel = new LinuxKernel(loadNative(), architecture);
-    // No context has the id 0: a kernel that has the call answers EINVAL
+    // No context has the id 0, so a kernel that has the call answers EINVAL.
     const errno = kernel.io_destroy(0);
     if (errno === -EINVAL) return kernel;
     return new AioError(errno, "io_destroy", {

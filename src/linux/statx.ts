@@ -15,7 +15,7 @@ const STATX_DIOALIGN = 0x2000;
 /** Linux 6.14 and later. */
 const STATX_DIO_READ_ALIGN = 0x20000;
 
-// Offsets in `struct statx`, include/uapi/linux/stat.h
+// Offsets in `struct statx`; see include/uapi/linux/stat.h.
 const STX_MASK = 0;
 const STX_DIO_MEM_ALIGN = 152;
 const STX_DIO_OFFSET_ALIGN = 156;
@@ -47,7 +47,7 @@ export class Statx {
     const statx = new DataView(buffer);
     const reported = statx.getUint32(STX_MASK, true);
     const offset = statx.getUint32(STX_DIO_OFFSET_ALIGN, true);
-    // 0 says that the file does not support O_DIRECT
+    // 0 means that the file does not support O_DIRECT.
     if ((reported & STATX_DIOALIGN) === 0 || offset === 0) return undefined;
     return {
       memory: statx.getUint32(STX_DIO_MEM_ALIGN, true),

@@ -97,7 +97,7 @@ export class Router {
   /**
    * The page cache is about to get these bytes. A read with O_DIRECT makes it write them, and would
    * wait for that in io_submit. One range is remembered: what is written next begins with a read of
-   * it, or lies elsewhere.
+   * it, or lies apart from it.
    */
   writesCached(start: number, end: number): void {
     this.#cachedStart = start;
