@@ -6,21 +6,22 @@
 import { choose, type KernelName } from "./choose_kernel.ts";
 import type { Limits } from "./kernel.ts";
 
-/** What {@link probe} found. */
+/** The result of {@link probe}. */
 export interface Probe {
   /**
-   * The kernel that `open` and `AioContext` use; `undefined` where the environment asks for one
-   * that cannot be had.
+   * The kernel that `open` and `AioContext` use; `undefined` if the environment variable
+   * `KAIO_KERNEL` names one that is not available.
    */
   kernel: KernelName | undefined;
-  /** Why it is not that of the machine, in one sentence. */
+  /** Why that is not the Linux kernel, in one sentence; `undefined` if it is. */
   reason: string | undefined;
-  /** How much of the kernel's account of requests is used, where that can be read. */
+  /** How much of fs.aio-max-nr is in use, where that can be read. */
   limits: Limits | undefined;
 }
 
 /**
- * Finds out whether the system calls of Linux AIO work here, and if not, what is missing.
+ * Finds out whether the system calls of Linux AIO work here, and if not, what is missing: FFI, a
+ * permission of the runtime, or the calls themselves. It never throws.
  *
  * @example
  * ```ts
@@ -30,7 +31,7 @@ export interface Probe {
  * if (kernel !== "linux") console.log(reason);
  * ```
  *
- * @returns What was found; it never throws
+ * @returns The kernel in use, the reason, and the limits
  */
 export function probe(): Probe {
   try {

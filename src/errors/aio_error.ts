@@ -1,11 +1,11 @@
 /**
- * One error for everything that the kernel refuses.
+ * The error of every call that the kernel rejects.
  *
  * @module
  */
 import { describeErrno } from "./errno_names.ts";
 
-/** Where a failed call stood; each member is given where it applies. */
+/** Details of the failed call, each where it applies. */
 export interface AioErrorDetails {
   /** The file that was opened. */
   path?: string | undefined;
@@ -15,14 +15,15 @@ export interface AioErrorDetails {
   position?: number | undefined;
   /** The number of bytes asked for. */
   length?: number | undefined;
-  /** What was tried, in place of the error's usual text. */
+  /** What failed, in place of the usual text of the error. */
   message?: string | undefined;
-  /** What was wrong and what helps, where that is known: ends the message. */
+  /** The cause and the fix, where they are known; appended to the message. */
   hint?: string | undefined;
 }
 
 /**
- * A failure that the kernel reported, in the shape of the errors of `node:fs`.
+ * An error that the kernel reported, shaped like the errors of `node:fs`. See errno(3) for the
+ * codes.
  *
  * @example
  * ```ts
@@ -38,27 +39,27 @@ export interface AioErrorDetails {
 export class AioError extends Error {
   /** Always `"AioError"`. */
   override readonly name: string = "AioError";
-  /** The symbolic name: `"EINVAL"`. See errno(3). */
+  /** The symbolic name, such as `"EINVAL"`. See errno(3). */
   readonly code: string;
-  /** The number that Linux has for it on every system, negative: `-22`. */
+  /** The number that Linux has for it, negative, also on other systems: `-22`. */
   readonly errno: number;
-  /** What failed: `"io_setup"`, `"pread"`, … */
+  /** The call that failed: `"io_setup"`, `"pread"`, … */
   readonly syscall: string;
-  /** The file, where it is known. */
+  /** The path of the file, where it is known. */
   readonly path?: string;
-  /** The file descriptor, where there was one. */
+  /** The file descriptor, where the call had one. */
   readonly fd?: number;
-  /** The position in the file in bytes, where there was one. */
+  /** The position in the file in bytes, where the call had one. */
   readonly position?: number;
-  /** The number of bytes asked for, where there was one. */
+  /** The number of bytes asked for, where the call had one. */
   readonly length?: number;
 
   /**
-   * Makes the error of a failed call.
+   * Creates the error of a failed call.
    *
-   * @param errno The negative errno, as the kernel returned it
-   * @param syscall What failed
-   * @param details Where it stood
+   * @param errno The negative errno that the kernel returned
+   * @param syscall The call that failed
+   * @param details File, position, length, and the message or a hint
    */
   constructor(errno: number, syscall: string, details: AioErrorDetails = {}) {
     const [code, description] = describeErrno(errno);

@@ -26,31 +26,31 @@ let arena: WeakRef<ArrayBuffer> | undefined;
 let unused = 0;
 
 /**
- * Makes page-aligned, zeroed memory that requests on any context use where it lies.
+ * Allocates page-aligned, zeroed memory that requests on any context use in place, without a copy.
  *
  * It never moves and cannot be detached, transferred or resized, so the kernel may write to it
- * whatever the program does meanwhile. Small pieces are cut from arenas of 1 to 16 MiB: `buffer` is
- * then the whole arena, which lives while a view on any part of it can be reached or a request uses
- * one. Post a `slice()` to other threads, as a view takes a copy of its whole buffer along.
+ * whatever the program does meanwhile. Small pieces are cut from arenas of 1 to 16 MiB: their
+ * `buffer` is the whole arena, which lives as long as a view of any part of it is reachable or a
+ * request uses it. Post a `slice()` to other threads, as posting a view copies its whole buffer.
  *
- * Where no more such memory can be had, as under a limit on addresses (`ulimit -v`), it is ordinary
- * memory: requests copy it, and it can be detached.
+ * Where no more such memory is available, as under a limit on addresses (`ulimit -v`), it returns
+ * ordinary memory: requests copy it, and it can be detached.
  *
  * @example
  * ```ts
  * import { allocate, AioContext, open } from "kaio";
  *
  * await using file = await open("data.bin", "r", { direct: "try" });
- * await using aio = new AioContext({ entries: 4 });
+ * await using aio = new AioContext();
  * for (let block = 0; block < 4; block++) {
  *   aio.read(file.fd, allocate(4096), { position: block * 4096 });
  * }
- * for await (const { res, error } of aio) if (error) throw error; else console.log(res);
+ * for await (const { error, res } of aio) console.log(error ?? res);
  * ```
  *
  * @param byteLength The size in bytes, at most 4 GiB
- * @returns A view of exactly `byteLength` bytes that begins at a page
- * @throws {RangeError} If `byteLength` is not an integer from 1 to 4 GiB, or memory is used up
+ * @returns A view of exactly `byteLength` bytes that begins at a page boundary
+ * @throws {RangeError} If `byteLength` is not an integer from 1 to 4 GiB, or memory is exhausted
  */
 export function allocate(byteLength: number): Uint8Array<ArrayBuffer> {
   if (!Number.isInteger(byteLength) || byteLength < 1 || byteLength > MAXIMUM_BYTE_LENGTH) {
