@@ -48,22 +48,22 @@ import type { WriteResult } from "./write_one.ts";
 const fstatAsync = promisify(fstat);
 const ftruncateAsync = promisify(ftruncate);
 
-/** How {@link AioFile.readAt} reads. */
+/** Options of {@link AioFile.readAt}. */
 export interface ReadAtOptions {
-  /** Rejects the promise at once with `signal.reason`. */
+  /** When aborted, rejects the promise at once with `signal.reason`. */
   signal?: AbortSignal;
 }
 
-/** How {@link AioFile.readMany} reads. */
+/** Options of {@link AioFile.readMany}. */
 export interface ReadManyOptions {
   /**
-   * The most ranges in flight.
+   * Maximum number of ranges in flight.
    *
    * @default {64}
    */
   depth?: number;
   /**
-   * Whether ranges come as soon as they are there, or as they were asked for.
+   * Whether ranges are yielded as they complete or as they were requested.
    *
    * @default {"completion"}
    */
@@ -72,10 +72,10 @@ export interface ReadManyOptions {
   signal?: AbortSignal;
 }
 
-/** How {@link AioFile.scan} reads. */
+/** Options of {@link AioFile.scan}. */
 export interface ScanOptions extends ReadManyOptions {
   /**
-   * Bytes of a block.
+   * Size of a block in bytes.
    *
    * @default {65536}
    */
@@ -86,22 +86,25 @@ export interface ScanOptions extends ReadManyOptions {
    * @default {0}
    */
   start?: number;
-  /** Where to end, in bytes; by default, and at most, where the file ends when the scan begins. */
+  /**
+   * Where to end, in bytes, exclusive; by default, and at most, the size of the file when the scan
+   * begins.
+   */
   end?: number;
 }
 
-/** How {@link AioFile.readFile} reads. */
+/** Options of {@link AioFile.readFile}. */
 export interface ReadFileOptions {
-  /** The result is a string in this encoding, not a Buffer. */
+  /** The encoding of the resulting string; without it the result is a Buffer. */
   encoding?: BufferEncoding | null | undefined;
   /** Rejects the promise with `signal.reason`. */
   signal?: AbortSignal | undefined;
 }
 
-/** How {@link AioFile.writeFile} writes. */
+/** Options of {@link AioFile.writeFile}. */
 export interface WriteFileOptions {
   /**
-   * Of strings.
+   * The encoding of strings.
    *
    * @default {"utf8"}
    */
@@ -114,30 +117,40 @@ const MAXIMUM_DEPTH = 65536;
 const MAXIMUM_BLOCK_SIZE = 1 << 30;
 
 /**
- * An open file. Made by `open`.
+ * An open file, as `open` resolves with it.
  *
- * It is the `FileHandle` that `node:fs/promises` opened, and has every member of it. Those that are
+ * It is the `FileHandle` that `node:fs/promises` opened, and has every member of it. The members
  * listed here are kaio's own: they take the same arguments and give the same results and error
- * codes, reject with {@link AioError}, and do not block the thread while a disk works, with `direct`
- * or without. All others are the runtime's.
+ * codes, reject with {@link AioError}, and do not block the thread while a disk works, with
+ * `direct` or without. All others are the runtime's.
  *
- * A write makes the file no longer than it asks for, not even for a moment, with `direct` or without:
- * others never see more, nor is there more if the process is killed.
+ * A write never makes the file longer than it asks for, not even for a moment, with `direct` or
+ * without: other processes never see more bytes, nor are more left if the process is killed.
  *
- * Several operations may be under way at once. What is promised of their order:
+ * Several operations may be in progress at once. Their order:
  *
- * - An operation that is begun after the promise of another has resolved comes after it: a read
- *   sees the write, and a sync covers it.
- * - Operations that are under way at once have no order, so two writes to the same bytes may end
- *   either way, and a sync covers or misses a write. But:
- * - Those without a position take turns, each where the one before it ended.
- * - {@link AioFile.truncate} and {@link AioFile.allocate} come after the writes begun before them
- *   and before those begun after them, also where those are on another `AioFile` for the same file
- *   in this thread.
+ * - An operation that begins after the promise of another has resolved comes after it: a read sees
+ *   the write, and a sync covers it.
+ * - Operations in progress at once have no guaranteed order, so two writes to the same bytes may
+ *   end either way, and a sync may cover or miss a write. There are two exceptions:
+ * - Operations without a position take turns, each beginning where the one before it ended.
+ * - {@link AioFile.truncate} and {@link AioFile.allocate} come after the writes that began before
+ *   them, and before the writes that begin after them, even through another `AioFile` of the same
+ *   file in this thread.
  *
- * A file that was not closed is closed after it became unreachable: when neither the `AioFile` nor
- * an operation, loop or stream on it is left. A warning `KAIO_NOT_CLOSED` then names the place where
- * it was opened.
+ * A file that was not closed is closed once it becomes unreachable: when neither the `AioFile` nor
+ * an operation, loop or stream on it is left. The warning `KAIO_NOT_CLOSED` then says where it was
+ * opened.
+ *
+ * @example
+ * ```ts
+ * import { open } from "kaio";
+ *
+ * await using file = await open("notes.txt", "w+", { direct: "try" });
+ * await file.write("hello, disk", 0);
+ * await file.datasync();
+ * console.log(new TextDecoder().decode(await file.readAt(7, 4))); // disk
+ * ```
  */
 export class AioFile extends AdoptedHandle implements AsyncDisposable {
   readonly #file: OpenFile;
@@ -161,32 +174,70 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   }
 
   /**
-   * The file descriptor; -1 once the file is closed. It does not keep the file open: see
-   * {@link AioFile}.
+   * The file descriptor; -1 once the file is closed. It does not keep the file open: see {@link
+   * AioFile}.
+   *
+   * @example
+   * ```ts
+   * import { fstatSync } from "node:fs";
+   * import { open } from "kaio";
+   *
+   * await using file = await open("data.bin");
+   * console.log(fstatSync(file.fd).size);
+   * ```
    */
   override get fd(): number {
     return this.#closing === undefined ? this.#file.fd : -1;
   }
 
-  /** The path that the file was opened with. */
+  /**
+   * The path that the file was opened with.
+   *
+   * @example
+   * ```ts
+   * import { open } from "kaio";
+   *
+   * await using file = await open("data.bin");
+   * console.log(file.path); // data.bin
+   * ```
+   */
   get path(): string {
     return this.#file.path;
   }
 
-  /** Whether reads and writes pass by the page cache. */
+  /**
+   * Whether reads and writes bypass the page cache (O_DIRECT).
+   *
+   * @example
+   * ```ts
+   * import { open } from "kaio";
+   *
+   * await using file = await open("data.bin", "r", { direct: "try" });
+   * if (!file.direct) console.log(`${file.path} is read through the page cache`);
+   * ```
+   */
   get direct(): boolean {
     return this.#file.direct;
   }
 
   /**
-   * Reads a range.
+   * Reads a range; see pread(2). Shorter than `length` only at the end of the file.
    *
-   * @param position Where it begins, in bytes
-   * @param length How many bytes
-   * @param options A signal
-   * @returns Exactly that range; shorter only where the file ends
+   * @example
+   * ```ts
+   * import { open } from "kaio";
+   *
+   * await using file = await open("data.bin", "r", { direct: "try" });
+   * const bytes = await file.readAt(123_456, 1000, { signal: AbortSignal.timeout(60_000) });
+   * console.log(bytes.length); // 1000
+   * ```
+   *
+   * @param position Where the range begins, in bytes
+   * @param length Its length in bytes
+   * @param options A signal that aborts the read
+   * @returns The bytes
    * @throws {RangeError} If `position` or `length` is out of range
-   * @throws {AioError} What the kernel answered; EBADF if the file is closed
+   * @throws {AioError} If the kernel reports an error; EBADF if the file is closed
    */
   readAt(
     position: number,
@@ -227,23 +278,28 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   }
 
   /**
-   * Reads many ranges, a number of them in flight.
+   * Reads many ranges, up to `depth` of them in flight.
    *
    * @example
    * ```ts
    * import { open } from "kaio";
    *
    * await using file = await open("app.db");
-   * const pages = [7, 3, 1].map((page) => ({ position: (page - 1) * 4096, length: 4096, data: page }));
+   * const length = 4096;
+   * const pages = [7, 3, 1].map((data) => ({ position: (data - 1) * length, length, data }));
    * for await (const { bytes, data } of file.readMany(pages, { depth: 16 })) {
-   *   console.log(data, bytes.length);
+   *   console.log(`page ${data}: ${bytes.length} bytes`);
    * }
    * ```
    *
-   * @param requests The ranges; asked for more as room becomes free
-   * @param options Depth, order and signal
-   * @returns The ranges; the bytes of each are valid until the next is asked for
+   * @param requests The ranges, as an iterable or async iterable, which is asked for more whenever
+   * a read completes
+   * @param options Depth, by default 64; order, by default of completion; a signal
+   * @returns An iterator over the ranges, whose bytes are valid until the next step; a step rejects
+   * with an AioError if the kernel reports an error
    * @throws {RangeError} If `depth` is not an integer from 1 to 65536
+   * @throws {TypeError} If `order` is neither "completion" nor "request"
+   * @throws {AioError} EBADF if the file is closed or not open for reading
    */
   readMany<T = undefined>(
     requests: RangeRequests<T>,
@@ -253,12 +309,27 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   }
 
   /**
-   * Reads the file, or a part of it, in blocks.
+   * Reads the file, or a part of it, in blocks, up to `depth` of them in flight.
    *
-   * @param options Size of the blocks, depth, range, order and signal
-   * @returns The blocks; the bytes of each are valid until the next is asked for
+   * @example
+   * ```ts
+   * import { open } from "kaio";
+   *
+   * await using file = await open("app.db", "r", { direct: "try" });
+   * let zeros = 0;
+   * for await (const { bytes } of file.scan({ blockSize: 4096 })) {
+   *   if (bytes.every((byte) => byte === 0)) zeros++;
+   * }
+   * console.log(`${zeros} blocks are empty`);
+   * ```
+   *
+   * @param options By default the whole file, in blocks of 65536 bytes, 64 in flight, in order of
+   * completion
+   * @returns An iterator over the blocks, whose bytes are valid until the next step; a step rejects
+   * with an AioError if the kernel reports an error, ENODATA if the file shrinks meanwhile
    * @throws {RangeError} If an option is out of range
-   * @throws {AioError} ENODATA if the file shrinks meanwhile
+   * @throws {TypeError} If `order` is neither "completion" nor "request"
+   * @throws {AioError} EBADF if the file is closed or not open for reading
    */
   scan(options: ScanOptions = {}): AsyncIterableIterator<RangeResult<undefined>> {
     const { blockSize = 65536, start = 0 } = options;
@@ -289,16 +360,28 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   }
 
   /**
-   * Reads into a buffer; see `FileHandle.read`.
+   * Reads into a buffer; see `FileHandle.read` and pread(2).
    *
-   * @param buffer Where the bytes go, or all arguments in one object; by default 16 KiB of memory
-   * @param offset First byte of the buffer, or the other arguments in one object
-   * @param length How many bytes
-   * @param position Position in the file; `null`: where the last read or write without one ended
-   * @returns The number of bytes, 0 at the end of the file, and the buffer
+   * @example
+   * ```ts
+   * import { open } from "kaio";
+   *
+   * await using file = await open("data.bin");
+   * const { buffer, bytesRead } = await file.read(new Uint8Array(512), 0, 512, 4096);
+   * console.log(buffer.subarray(0, bytesRead));
+   * ```
+   *
+   * @param buffer Where the bytes go, or an object with all arguments; by default 16 KiB of new
+   * memory
+   * @param offset First byte of the buffer, by default 0; or an object with the other arguments
+   * @param length How many bytes; by default as many as fit
+   * @param position Position in the file in bytes; by default, and with `null`, the current
+   * position, which then moves on
+   * @returns The number of bytes, which is 0 at the end of the file, and the buffer
    * @throws {TypeError} ERR_INVALID_ARG_TYPE
    * @throws {RangeError} ERR_OUT_OF_RANGE
-   * @throws {AioError} What the kernel answered
+   * @throws {AioError} If the kernel reports an error; EBADF if the file is closed; ENOTSUP without
+   * a position, if the file is direct and FFI is missing
    */
   override read<B extends ArrayBufferView>(
     buffer: B,
@@ -348,13 +431,25 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   }
 
   /**
-   * Reads into several buffers, filled one after the other; see `FileHandle.readv`.
+   * Reads into several buffers, which are filled one after the other; see `FileHandle.readv` and
+   * preadv(2).
+   *
+   * @example
+   * ```ts
+   * import { open } from "kaio";
+   *
+   * await using file = await open("data.bin");
+   * const [header, body] = [new Uint8Array(100), new Uint8Array(4096)];
+   * const { bytesRead } = await file.readv([header, body], 0);
+   * console.log(bytesRead); // 4196
+   * ```
    *
    * @param buffers Where the bytes go
-   * @param position Position in the file; `null`: where the last read or write without one ended
-   * @returns The number of bytes, and the buffers
+   * @param position Position in the file in bytes; by default, and with `null`, the current
+   * position, which then moves on
+   * @returns The number of bytes read into all of them, and the buffers
    * @throws {TypeError} ERR_INVALID_ARG_TYPE
-   * @throws {AioError} What the kernel answered
+   * @throws {AioError} As {@link AioFile.read}
    */
   override async readv<B extends readonly ArrayBufferView[]>(
     buffers: B,
@@ -371,17 +466,28 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   }
 
   /**
-   * Writes a buffer or a string; see `FileHandle.write`.
+   * Writes a buffer or a string; see `FileHandle.write` and pwrite(2).
    *
-   * @param data The bytes, which are to stay as they are until the promise resolves
-   * @param offset First byte of the buffer, or the other arguments in one object; of a string the
-   * position
-   * @param length How many bytes; of a string the encoding
-   * @param position Position in the file; `null`: where the last read or write without one ended
-   * @returns The number of bytes, and what was written
+   * @example
+   * ```ts
+   * import { open } from "kaio";
+   *
+   * await using file = await open("log.bin", "w");
+   * await file.write("hello, disk", 0);
+   * await file.write(new Uint8Array(4096), { position: 4096, durable: true });
+   * ```
+   *
+   * @param data The bytes; do not change them before the promise resolves
+   * @param offset First byte of the buffer, by default 0, or an object with the other arguments;
+   * for a string the position
+   * @param length How many bytes, by default to the end of the buffer; for a string the encoding
+   * @param position Position in the file in bytes; by default, and with `null`, the current
+   * position, which then moves on
+   * @returns The number of bytes written, and `data`
    * @throws {TypeError} ERR_INVALID_ARG_TYPE
    * @throws {RangeError} ERR_OUT_OF_RANGE
-   * @throws {AioError} What the kernel answered
+   * @throws {AioError} If the kernel reports an error; EBADF if the file is closed; ENOTSUP without
+   * a position, if the file is direct and FFI is missing
    */
   override write<D extends ArrayBufferView | string>(
     data: D,
@@ -399,14 +505,25 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   }
 
   /**
-   * Writes several buffers, one after the other; see `FileHandle.writev`.
+   * Writes several buffers, one after the other; see `FileHandle.writev` and pwritev(2).
    *
-   * @param buffers The bytes
-   * @param position Position in the file; `null`: where the last read or write without one ended
-   * @param options Whether the bytes are on the disk when the promise resolves
-   * @returns The number of bytes, and the buffers
+   * @example
+   * ```ts
+   * import { open } from "kaio";
+   *
+   * await using file = await open("log.bin", "w");
+   * const [header, body] = [new Uint8Array(16), new Uint8Array(4096)];
+   * const { bytesWritten } = await file.writev([header, body], 0, { durable: true });
+   * console.log(bytesWritten); // 4112
+   * ```
+   *
+   * @param buffers The bytes; do not change them before the promise resolves
+   * @param position Position in the file in bytes; by default, and with `null`, the current
+   * position, which then moves on
+   * @param options Whether the bytes are on the disk when the promise resolves, by default false
+   * @returns The number of bytes written, and the buffers
    * @throws {TypeError} ERR_INVALID_ARG_TYPE
-   * @throws {AioError} What the kernel answered
+   * @throws {AioError} As {@link AioFile.write}
    */
   override async writev<B extends readonly ArrayBufferView[]>(
     buffers: B,
@@ -423,11 +540,20 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   }
 
   /**
-   * Reads from the current position to the end; see `FileHandle.readFile`.
+   * Reads from the current position to the end of the file; see `FileHandle.readFile`.
    *
-   * @param options Encoding and signal, or the encoding
+   * @example
+   * ```ts
+   * import { open } from "kaio";
+   *
+   * await using file = await open("notes.txt", "w+");
+   * await file.write("hello, disk", 0);
+   * console.log(await file.readFile("utf8")); // hello, disk
+   * ```
+   *
+   * @param options An encoding and a signal, or the encoding
    * @returns A Buffer, or a string if there is an encoding
-   * @throws {AioError} What the kernel answered
+   * @throws {AioError} As {@link AioFile.read}
    */
   override readFile(
     options?: (ReadFileOptions & { encoding?: null | undefined }) | null,
@@ -455,12 +581,23 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   }
 
   /**
-   * Writes at the current position; see `FileHandle.writeFile`. What follows it in the file stays.
+   * Writes at the current position; see `FileHandle.writeFile`. Bytes of the file beyond what is
+   * written stay.
+   *
+   * @example
+   * ```ts
+   * import { open } from "kaio";
+   *
+   * await using file = await open("notes.txt", "w");
+   * await file.writeFile("hello, ");
+   * await file.writeFile(["d", "is", "k"]);
+   * console.log((await file.stat()).size); // 11
+   * ```
    *
    * @param data A string, a buffer, or an iterable, async iterable or stream of them
-   * @param options Encoding and signal, or the encoding
+   * @param options An encoding, by default utf8, and a signal, or the encoding
    * @throws {TypeError} ERR_INVALID_ARG_TYPE
-   * @throws {AioError} What the kernel answered
+   * @throws {AioError} As {@link AioFile.write}
    */
   override async writeFile(
     data: Chunks,
@@ -489,12 +626,21 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   }
 
   /**
-   * The same as {@link AioFile.writeFile}, as it is of a `FileHandle`: at the current position, which
-   * is the end of a file that was opened to append.
+   * The same as {@link AioFile.writeFile}, as in `FileHandle`: it writes at the current position,
+   * which is the end of the file only if the file was opened to append.
+   *
+   * @example
+   * ```ts
+   * import { open } from "kaio";
+   *
+   * await using file = await open("log.txt", "a");
+   * await file.appendFile("one line\n");
+   * ```
    *
    * @param data A string, a buffer, or an iterable, async iterable or stream of them
-   * @param options Encoding and signal, or the encoding
-   * @throws {AioError} What the kernel answered
+   * @param options An encoding, by default utf8, and a signal, or the encoding
+   * @throws {TypeError} ERR_INVALID_ARG_TYPE
+   * @throws {AioError} As {@link AioFile.write}
    */
   override appendFile(
     data: Chunks,
@@ -504,9 +650,20 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   }
 
   /**
-   * See `FileHandle.stat` and fstat(2).
+   * Gets the size, times and other attributes of the file; see `FileHandle.stat` and fstat(2).
+   *
+   * @example
+   * ```ts
+   * import { open } from "kaio";
+   *
+   * await using file = await open("data.bin");
+   * const { size, mtime } = await file.stat();
+   * console.log(size, mtime);
+   * ```
    *
    * @param options Whether the numbers are bigints
+   * @returns The attributes
+   * @throws {AioError} EBADF if the file is closed
    */
   override stat(options?: { bigint?: false }): Promise<Stats>;
   /** The same in bigints. */
@@ -519,11 +676,21 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   }
 
   /**
-   * Cuts the file, or lengthens it with zeros; see `FileHandle.truncate` and ftruncate(2). Comes
-   * after the writes that were begun before it, and before those that were begun after it.
+   * Truncates the file, or extends it with zeros; see `FileHandle.truncate` and ftruncate(2). It
+   * comes after the writes that began before it, and before the writes that begin after it.
    *
-   * @param length Bytes that the file has afterwards; less than 0 counts as 0
+   * @example
+   * ```ts
+   * import { open } from "kaio";
+   *
+   * await using file = await open("data.bin", "r+");
+   * await file.truncate(4096);
+   * console.log((await file.stat()).size); // 4096
+   * ```
+   *
+   * @param length The new size in bytes; less than 0 counts as 0
    * @throws {RangeError} ERR_OUT_OF_RANGE
+   * @throws {AioError} EBADF if the file is closed
    */
   override async truncate(length: number = 0): Promise<void> {
     if (length < 0) length = 0;
@@ -542,17 +709,29 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   }
 
   /**
-   * Reserves space on the disk, so that later writes there do not fail with ENOSPC: the file is at
-   * least `position + length` bytes long afterwards, with zeros where nothing was written. Ordered
-   * as {@link AioFile.truncate}. Done by another thread, however long it takes. See fallocate(2).
+   * Reserves space on the disk, so that later writes in this range do not fail with ENOSPC; see
+   * fallocate(2). The file is then at least `position + length` bytes long, with zeros where
+   * nothing was written. Ordered like {@link AioFile.truncate}. The call runs on another thread, so
+   * it does not block this one.
    *
-   * @param position Where the space begins
-   * @param length Its bytes, at least 1
+   * @example
+   * ```ts
+   * import { open } from "kaio";
+   *
+   * await using file = await open("store.db", "w");
+   * await file.allocate(0, 1 << 20).catch((error) => {
+   *   if (error.code !== "ENOTSUP") throw error;
+   * });
+   * ```
+   *
+   * @param position Where the space begins, in bytes
+   * @param length Its length in bytes, at least 1
    * @throws {RangeError} ERR_OUT_OF_RANGE
-   * @throws {AioError} ENOSPC, where some file systems have reserved what there was, and the file
-   * is longer; ENOTSUP where the file system, or the portable kernel, has no such call; EFBIG
-   * @throws {Error} What the runtime says of a thread that it does not permit: Node with
-   * `--permission` wants `--allow-worker`
+   * @throws {AioError} ENOSPC, after which some file systems have reserved what space there was and
+   * the file is longer; ENOTSUP if the file system, or the portable kernel, has no such call;
+   * EFBIG; EBADF if the file is closed
+   * @throws {Error} If the runtime does not permit a thread: Node with `--permission` needs
+   * `--allow-worker`
    */
   async allocate(position: number, length: number): Promise<void> {
     checkInteger("allocate", "position", position, Number.MAX_SAFE_INTEGER);
@@ -576,8 +755,20 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   }
 
   /**
-   * Makes what was written last: data and metadata; see `FileHandle.sync` and fsync(2). It covers
+   * Flushes written data and metadata to the disk; see `FileHandle.sync` and fsync(2). It covers
    * the writes whose promises have resolved.
+   *
+   * @example
+   * ```ts
+   * import { open } from "kaio";
+   *
+   * await using file = await open("log.bin", "w");
+   * await file.write("hello, disk", 0);
+   * await file.sync();
+   * ```
+   *
+   * @throws {AioError} If the kernel reports an error: EIO if the bytes did not reach the disk;
+   * EBADF if the file is closed
    */
   override async sync(): Promise<void> {
     this.#file.check("fsync");
@@ -585,8 +776,19 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   }
 
   /**
-   * Makes what was written last: data and what is needed to read it; see `FileHandle.datasync` and
-   * fdatasync(2). It covers the writes whose promises have resolved.
+   * Flushes written data, and the metadata needed to read it, to the disk; see
+   * `FileHandle.datasync` and fdatasync(2). It covers the writes whose promises have resolved.
+   *
+   * @example
+   * ```ts
+   * import { open } from "kaio";
+   *
+   * await using file = await open("log.bin", "w");
+   * await Promise.all([file.write("hello, ", 0), file.write("disk", 7)]);
+   * await file.datasync();
+   * ```
+   *
+   * @throws {AioError} As {@link AioFile.sync}
    */
   override async datasync(): Promise<void> {
     this.#file.check("fsync");
@@ -594,8 +796,20 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   }
 
   /**
-   * Waits for what is under way and closes the file; see `FileHandle.close`. An error is that of the
-   * runtime.
+   * Waits for the operations in progress and closes the file; see `FileHandle.close`. It rejects
+   * with the runtime's errors.
+   *
+   * @example Without `await using`
+   * ```ts
+   * import { open } from "kaio";
+   *
+   * const file = await open("data.bin");
+   * try {
+   *   console.log(await file.readAt(0, 100));
+   * } finally {
+   *   await file.close();
+   * }
+   * ```
    */
   override close(): Promise<void> {
     return this.#closing ??= this.#close();
@@ -618,17 +832,41 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     }
   }
 
-  /** Closes the file; for `await using`. */
+  /**
+   * Closes the file at the end of the block that declares it with `await using`; see {@link
+   * AioFile.close}.
+   *
+   * @example
+   * ```ts
+   * import { open } from "kaio";
+   *
+   * {
+   *   await using file = await open("data.bin");
+   *   console.log(await file.readAt(0, 100));
+   * }
+   * console.log("closed");
+   * ```
+   */
   override async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
   }
 
   /**
-   * The file as a stream of bytes from the current position on; see
-   * `FileHandle.readableWebStream`. A file has one such stream.
+   * The bytes from the current position on, as a web stream; see `FileHandle.readableWebStream`. A
+   * file has only one such stream.
    *
-   * @param options Whether the file is closed when the stream is over
-   * @throws {Error} ERR_INVALID_STATE if it had one before
+   * @example
+   * ```ts
+   * import { open } from "kaio";
+   *
+   * await using file = await open("data.bin");
+   * for await (const chunk of file.readableWebStream()) console.log(chunk.length);
+   * ```
+   *
+   * @param options Whether the file is closed when the stream ends, by default false
+   * @returns A stream of bytes
+   * @throws {Error} ERR_INVALID_STATE if the file had a stream before
+   * @throws {AioError} EBADF if the file is closed or not open for reading
    */
   override readableWebStream(options: { autoClose?: boolean } = {}): ReadableStream<Uint8Array> {
     this.#file.check("read");
@@ -641,10 +879,22 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   }
 
   /**
-   * The file as a stream of Node; see `FileHandle.createReadStream`.
+   * The file, or a part of it, as a Node stream; see `FileHandle.createReadStream`.
    *
-   * @param options Range, encoding, size of the chunks
+   * @example
+   * ```ts
+   * import { open } from "kaio";
+   *
+   * await using file = await open("data.bin");
+   * const stream = file.createReadStream({ start: 100, end: 199, autoClose: false });
+   * for await (const chunk of stream) console.log(chunk.length); // 100
+   * ```
+   *
+   * @param options The range in bytes, `end` inclusive; encoding and size of the chunks;
+   * `autoClose`, by default true, closes the file when the stream ends
+   * @returns A stream
    * @throws {RangeError} ERR_OUT_OF_RANGE
+   * @throws {AioError} EBADF if the file is closed or not open for reading
    */
   override createReadStream(options?: CreateReadStreamOptions): ReadStream {
     this.#file.check("read");

@@ -34,18 +34,18 @@ const NO_ALIGNMENT: DirectAlignment = { memory: 1, offset: 1, readOffset: 1 };
 /** How many requests of files without a context of their own may be in flight at once. */
 const SHARED_ENTRIES = 256;
 
-/** How a file is opened. */
+/** Options of {@link open}. */
 export interface OpenOptions {
   /**
-   * Whether to pass by the page cache (O_DIRECT): `true` fails where the file system has no such
-   * way, `"try"` then opens as if it were `false`. Any position, length and buffer is accepted
-   * either way: kaio does the alignment. A file that is to be written is opened twice: the bytes
-   * behind its last whole block go through the page cache, as O_DIRECT cannot end there.
+   * Whether to bypass the page cache (O_DIRECT): `true` fails if the file system does not support
+   * it, `"try"` then opens the file as with `false`. Any position, length and buffer is accepted
+   * either way: kaio handles the alignment. A file opened for writing is opened twice, as O_DIRECT
+   * cannot write a partial block: the bytes after the last whole block go through the page cache.
    *
    * @default {false}
    */
   direct?: boolean | "try";
-  /** The context for the file's requests; by default all files share one. */
+  /** The context for the file's requests; by default all files share one of 256 entries. */
   context?: AioContext<never> | AioContext;
   /**
    * The permissions of a file that is created.
@@ -58,9 +58,9 @@ export interface OpenOptions {
 let shared: AioContext | undefined;
 
 /**
- * Opens a file.
+ * Opens a file; see open(2).
  *
- * It is opened by `node:fs/promises`, so the permissions of the runtime hold, as do its error codes.
+ * `node:fs/promises` opens it, so the runtime's permissions and error codes apply.
  *
  * @example
  * ```ts
@@ -71,16 +71,16 @@ let shared: AioContext | undefined;
  * console.log(new TextDecoder().decode(header.subarray(0, 15)));
  * ```
  *
- * @param path The file
- * @param flags As `node:fs` has them
- * @param options How it is opened; or the mode, as `node:fs/promises` takes it in third place
- * @returns The file, to be closed
- * @throws {AioError} What open(2) answered: ENOENT, EACCES, …; EINVAL with `direct: true` where
- * the file system has no O_DIRECT, ESTALE if the path becomes another file meanwhile;
- * EAGAIN where fs.aio-max-nr is used up
- * @throws {TypeError} If `flags` or `direct` is none of the above
- * @throws {Error} If the environment asks for the kernel of this machine (`KAIO_KERNEL=linux`) and
- * it cannot be called
+ * @param path The path of the file, or a `file:` URL
+ * @param flags How to open it, as `node:fs` has it: `"r"`, `"w+"`, `O_RDWR | O_CREAT`, …
+ * @param options Options, or a mode, as `node:fs/promises` takes it
+ * @returns The file; close it, or declare it with `await using`
+ * @throws {AioError} If the kernel reports an error: ENOENT, EACCES, …; EINVAL with `direct: true`
+ * if the file system does not support O_DIRECT; ESTALE if the path became another file while it was
+ * opened; EAGAIN if fs.aio-max-nr is used up
+ * @throws {TypeError} If `flags` or `direct` has another value than those listed
+ * @throws {Error} If `KAIO_KERNEL=linux` asks for the Linux kernel and its FFI or system calls are
+ * not available
  */
 export async function open(
   path: string | URL,
