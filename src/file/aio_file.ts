@@ -454,7 +454,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   override async readv<B extends readonly ArrayBufferView[]>(
     buffers: B,
     position?: number | null,
-  ): Promise<{ bytesRead: number; buffers: B }> {
+  ): Promise<{ bytesRead: number; buffers: B & NodeJS.ArrayBufferView[] }> {
     const vector = parseVector("read", buffers, position);
     this.#file.check("read");
     const { length, position: at } = vector;
@@ -462,7 +462,8 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     const range = { buffer: bytes, bytes, offset: 0, length, position: at, rwFlags: 0 };
     const { bytesRead } = await this.#readParts(range);
     scatterTo(vector, bytes.subarray(0, bytesRead));
-    return { bytesRead, buffers };
+    // The types of FileHandle that Deno brings along promise a mutable array.
+    return { bytesRead, buffers: buffers as B & NodeJS.ArrayBufferView[] };
   }
 
   /**
@@ -529,14 +530,15 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     buffers: B,
     position?: number | null,
     options?: DurableOptions,
-  ): Promise<{ bytesWritten: number; buffers: B }> {
+  ): Promise<{ bytesWritten: number; buffers: B & NodeJS.ArrayBufferView[] }> {
     const vector = parseVector("write", buffers, position);
     const rwFlags = flagsOf(options);
     this.#file.check("write");
     const bytes = gatherFrom(vector);
     const { length, position: at } = vector;
     const range = { bytes, offset: 0, length, position: at, rwFlags };
-    return { bytesWritten: (await this.#write(range, null)).bytesWritten, buffers };
+    const { bytesWritten } = await this.#write(range, null);
+    return { bytesWritten, buffers: buffers as B & NodeJS.ArrayBufferView[] };
   }
 
   /**
