@@ -28,7 +28,7 @@ export type { KernelName } from "./src/choose_kernel.ts";
 export { AioError, type AioErrorDetails } from "./src/errors/aio_error.ts";
 export { allocate } from "./src/memory/allocate.ts";
 export type { Address, Allocation, Kernel, Limits, Wakeup } from "./src/kernel.ts";
-export type { Blocking, DirectAlignment, FileHost } from "./src/file_host.ts";
+export type { Blocking, DirectAlignment, FileHost, FilePosition } from "./src/file_host.ts";
 export { open, type OpenOptions } from "./src/file/open.ts";
 export {
   AioFile,
