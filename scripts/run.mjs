@@ -41,7 +41,9 @@ const SILENCE_SECONDS = 300;
 const groups = new Set();
 const killAll = () => groups.forEach(kill);
 process.on("exit", killAll);
-for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => process.exit(130));
+/** The signals that end a script in good order. */
+export const signals = /** @type {const} */ (["SIGINT", "SIGTERM", "SIGHUP"]);
+for (const signal of signals) process.on(signal, () => process.exit(130));
 
 /** @param {number} group */
 function kill(group) {
@@ -55,6 +57,7 @@ function kill(group) {
  * @property {string} [cwd] the folder of the repository by default
  * @property {Record<string, string | undefined>} [env] added to the environment
  * @property {(text: string) => void} [heard] gets what the program prints, as it comes
+ * @property {(child: import("node:child_process").ChildProcess) => void} [started]
  */
 
 /**
@@ -67,7 +70,7 @@ function kill(group) {
  * @returns {Promise<{ ok: boolean, output: string }>} `output` is stdout and stderr, as they came,
  *   with a last line that says how it ended if it did not end well. Never rejects.
  */
-export function run(command, args, { cwd = root, env, heard } = {}) {
+export function run(command, args, { cwd = root, env, heard, started } = {}) {
   const { FORCE_COLOR: _, ...inherited } = process.env;
   return new Promise((resolve) => {
     const child = spawn(command, args, {
@@ -76,6 +79,7 @@ export function run(command, args, { cwd = root, env, heard } = {}) {
       stdio: ["ignore", "pipe", "pipe"],
       detached: true,
     });
+    started?.(child);
     const group = child.pid;
     if (group !== undefined) groups.add(group);
     let output = "";

@@ -6,7 +6,7 @@ import type { AioFile } from "../../mod.ts";
 import { chosenKernel as kernel } from "../soak/kernel.ts";
 import { within } from "../support/within.ts";
 
-/** What `scripts/test_faults.mjs` has made; a path, or why there is none. */
+/** What `scripts/test_faults.ts` has made; a path, or why there is none. */
 export interface Place {
   readonly name: string;
   readonly path: string;
@@ -21,7 +21,7 @@ export interface Place {
 export function places(kind: string): Place[] {
   const file = process.env["KAIO_FAULTS"];
   if (file === undefined) {
-    return [{ name: kind, path: "", missing: "scripts/test_faults.mjs did not run this" }];
+    return [{ name: kind, path: "", missing: "scripts/test_faults.ts did not run this" }];
   }
   const all: Record<string, Place[]> = JSON.parse(readFileSync(file, "utf8"));
   return all[kind] ?? [];

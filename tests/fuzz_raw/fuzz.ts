@@ -8,7 +8,7 @@ import { Fuzzer } from "./fuzzer.ts";
 import { Grounds } from "./grounds.ts";
 import { Journal } from "./journal.ts";
 
-// fuzz.ts CALLS SEED JOURNAL: the program that scripts/fuzz_raw.mjs runs in each runtime
+// fuzz.ts CALLS SEED JOURNAL: the program that scripts/fuzz.ts runs in each runtime
 const [calls, seed, path] = process.argv.slice(2) as [string, string, string];
 
 const TURN_EVERY = 500;

@@ -1,8 +1,10 @@
-import { closeSync, openSync, writeSync } from "node:fs";
+import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { Buffer } from "node:buffer";
 
 const LINES = 64;
 const LINE_SIZE = 512;
+/** How many of the last calls are shown. */
+const LAST = 12;
 
 /** The last calls, in a file: what a process that crashes leaves behind. */
 export class Journal implements Disposable {
@@ -26,4 +28,11 @@ export class Journal implements Disposable {
   [Symbol.dispose](): void {
     closeSync(this.#fd);
   }
+}
+
+/** The last calls of a journal, each a line, the latest at the end. */
+export function lastCalls(path: string): string {
+  const lines = readFileSync(path, "utf8").split("\n").map((line) => line.trimEnd())
+    .filter((line) => line !== "").sort((a, b) => parseInt(a) - parseInt(b));
+  return lines.slice(-LAST).join("\n");
 }

@@ -3,7 +3,7 @@ import process from "node:process";
 import { AioContext, type AioFile, open } from "../../mod.ts";
 import { chosenKernel as kernel } from "../soak/kernel.ts";
 import { Random } from "../support/random.ts";
-import { record } from "./record.mjs";
+import { record } from "./record.ts";
 
 // writer.ts PATH SEED SIZE DIRECT WAY ORDER: writes records until it is killed, and says on
 // standard output which are promised to be on the disk. "lie" promises what was only written.

@@ -3,7 +3,7 @@ import process from "node:process";
 import fc from "fast-check";
 import { programText, TwinProperty } from "../support/twin_property.ts";
 
-// fuzz.ts PROGRAMS SEED JOURNAL: the program that scripts/fuzz.mjs runs in each runtime
+// fuzz.ts PROGRAMS SEED JOURNAL: the program that scripts/fuzz.ts runs in each runtime
 const [count, seed, journal] = process.argv.slice(2) as [string, string, string];
 
 const REPORT_EVERY = 1000;

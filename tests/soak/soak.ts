@@ -8,7 +8,7 @@ import { chosenKernel as kernel } from "./kernel.ts";
 import { Contexts, type Setting } from "./stage.ts";
 import { rises, type Vital, vital } from "./vitals.ts";
 
-// soak.ts MINUTES SEED [FOLDER...]: the program that scripts/soak.mjs runs in each runtime
+// soak.ts MINUTES SEED [FOLDER...]: the program that scripts/soak.ts runs in each runtime
 const [minutes, seed, ...parents] = process.argv.slice(2) as [string, string, ...string[]];
 
 const SAMPLE_MILLISECONDS = 2000;

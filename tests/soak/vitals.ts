@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from "node:fs";
 import process from "node:process";
+import { setTimeout as sleep } from "node:timers/promises";
 import { collectGarbage } from "../support/gc.ts";
 
 const MEGABYTE = 2 ** 20;
@@ -30,6 +31,13 @@ export function vital(): Vital {
 /** `fs.aio-nr`: what the contexts of all processes were made for. */
 export function aioNr(): number {
   return Number(readFileSync("/proc/sys/fs/aio-nr", "utf8"));
+}
+
+/** `fs.aio-nr` once it is down to what it was before a process, or after so many seconds. */
+export async function aioNrAfter(before: number, seconds: number): Promise<number> {
+  const end = performance.now() + seconds * 1000;
+  while (aioNr() > before && performance.now() < end) await sleep(20);
+  return aioNr();
 }
 
 /** Whether what was taken rose from the first third of the time to the last. */
