@@ -2,19 +2,19 @@
  * The life of an operation.
  *
  * ```
- *  new ──> waiting ──> queued ──> submitted ──> done
- *            │                        │
- *            └── (a slot is free) ────┘
+ *  new ──┬──> waiting ──┬──> queued ──> submitted ──┬──> done
+ *        └──────────────┘                  │        │
+ *         (a slot is free)                 └──> cancelled
  * ```
  *
  * | state | where it is | who owns its memory |
  * | --- | --- | --- |
- * | `NEW` | being filled in, or with the threads of `node:fs` | the operation |
- * | `WAITING` | in the {@link Backlog}, as all slots are taken; it moves to a slot, oldest first | the user: a bounce buffer is taken with the slot |
+ * | `NEW` | being filled in, held by the copy budget, or with the threads of `node:fs` | the operation |
+ * | `WAITING` | in the {@link Backlog}, as all slots are taken; it moves to a slot, oldest first | of a context the user: a bounce buffer is taken with the slot; of a file the operation |
  * | `QUEUED` | in a slot: its iocb is written and stands in the pointer array | pinned: memory from `allocate` is referenced by the operation, all other memory has a bounce buffer, to which a write is copied |
  * | `SUBMITTED` | io_submit accepted the iocb | the kernel, and nothing but the event ends that |
  * | `CANCELLED` | as `SUBMITTED`; io_cancel has accepted it | the kernel, until the event |
- * | `DONE` | the event was reaped; the slot is free again | what a read brought to a bounce buffer is copied out, and the buffer goes back to its pool |
+ * | `DONE` | the event was reaped; the slot is free again. A transfer of a file that was not cached is tried again from here, or is with the threads | what a read brought to a bounce buffer is copied out, and the buffer goes back to its pool |
  *
  * What cuts it short:
  *

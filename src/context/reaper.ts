@@ -84,6 +84,8 @@ export class Reaper {
     const { words } = ring;
     const nr = this.#nr;
     let at = ring.head;
+    // Plain reads: `available` has loaded the tail with an acquire, and `advance` stores the head with
+    // a release, so they come after the one and before the other.
     for (let i = 0; i < count; i++) {
       const event = HEADER_WORDS + EVENT_WORDS * at;
       submission.complete(words[event]!, words[event + RES_WORD]!);

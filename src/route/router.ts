@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { EAGAIN, EOPNOTSUPP } from "../abi/errno.ts";
+import { EAGAIN, ECANCELED, EOPNOTSUPP } from "../abi/errno.ts";
 import { IOCB_CMD_PREAD, IOCB_CMD_PWRITE } from "../abi/opcodes.ts";
 import { RWF_NOWAIT } from "../abi/rw_flags.ts";
 import type { Core } from "../context/core.ts";
@@ -106,13 +106,15 @@ export class Router {
 
   /** Has the kernel read again what the page cache did not have. */
   tryAgain(read: Transfer): void {
+    // Nothing expects the bytes after an abort, so the memory need not stay taken.
+    if (read.stopped) return read.settle(-ECANCELED);
     read.tries++;
     this.loop.budget.queue(read);
   }
 
   /**
-   * A transfer has its result, of the kernel or of a thread. The only place that knows of requests
-   * that would have to wait, and of short reads and short writes.
+   * A transfer has its result, of the kernel or of a thread. Decides what follows from one that would
+   * have had to wait, and from a short read or write.
    */
   finished(transfer: Transfer, res: number): void {
     const { opcode } = transfer;
