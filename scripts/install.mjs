@@ -69,6 +69,7 @@ async function brokenRuntimes() {
  * @returns {Promise<string>} what npm printed
  */
 async function npm(...args) {
+  console.log(`npm ${args[0]} …`);
   // Under `npm test` the PATH begins with node_modules/.bin, and npm would then run on the very
   // Node that it is about to replace.
   const PATH = (process.env.PATH ?? "").split(delimiter)

@@ -133,7 +133,7 @@ function paragraphs(paragraphs: readonly (readonly string[])[]): string {
 }
 
 /** A number with a comma at each thousand. */
-function grouped(value: number, digits = 0): string {
+export function grouped(value: number, digits = 0): string {
   const fraction = { minimumFractionDigits: digits, maximumFractionDigits: digits };
   return value.toLocaleString("en-US", fraction);
 }

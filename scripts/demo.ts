@@ -1,0 +1,138 @@
+/**
+ * Reads every page of a SQLite database with `kaio scan`, in Bun, Deno and Node, beside the
+ * runtimes' own `fs`. Makes the database, and removes it at the end.
+ *
+ *     npm run demo
+ *     npm run demo -- --file app.db       a file of your own: it is only read
+ *     npm run demo -- --size 1000         megabytes of the database that is made
+ *     npm run demo -- --rounds 5          how often everything is measured
+ *
+ * @module
+ */
+import { spawnSync } from "node:child_process";
+import { closeSync, fsyncSync, mkdirSync, openSync, statfsSync, statSync } from "node:fs";
+import { cpus, release, tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { grouped } from "../src/cli/report.ts";
+import { makeDatabase } from "../tests/support/sqlite_fixture.ts";
+import { TempFolder } from "../tests/support/temp.ts";
+import { bars, bold, colourful, dim, type Runtime, table } from "./demo/report.ts";
+import { flags, must, root, type RuntimeName, runtimes } from "./run.mjs";
+
+const BLOCK = 4096;
+const DEPTH = 64;
+/** No further round is begun after so many seconds. */
+const BUDGET = 90;
+const TMPFS = 0x01021994;
+
+const { values: options } = parseArgs({
+  options: {
+    file: { type: "string" },
+    size: { type: "string", default: "200" },
+    rounds: { type: "string", default: "3" },
+  },
+});
+
+/** Runs a program of this repository and parses what it prints. */
+async function figuresOf(runtime: RuntimeName, ...args: (string | number)[]) {
+  const output = await must(runtimes[runtime], [...flags[runtime], ...args.map(String)]);
+  return JSON.parse(output);
+}
+
+/**
+ * Says what is being done: on a terminal in a line that is written over, else in one that stays.
+ *
+ * @param text Empty to erase the line
+ * @param brief Whether it is left out where it would stay
+ */
+function doing(text: string, brief = false): void {
+  if (colourful) process.stdout.write(`\r\x1b[K${dim(text)}`);
+  else if (text !== "" && !brief) console.log(text);
+}
+
+/** The file to read: the user's, or a database made for this run, on a disk if possible. */
+function findFile(): string {
+  if (options.file !== undefined) return resolve(options.file);
+  const onDisk = statfsSync(tmpdir()).type !== TMPFS;
+  const parent = onDisk ? tmpdir() : join(root, "build");
+  mkdirSync(parent, { recursive: true });
+  const folder = new TempFolder(parent);
+  process.on("exit", () => folder[Symbol.dispose]());
+  const path = folder.join("demo.sqlite");
+  doing(`Making a SQLite database of ${options.size} MB …`);
+  makeDatabase(path, { size: Number(options.size) * 1e6, pageSize: BLOCK });
+  // A read that bypasses the page cache would have to wait until what it covers is written.
+  const fd = openSync(path, "r+");
+  fsyncSync(fd);
+  closeSync(fd);
+  doing("");
+  return path;
+}
+
+/** Measures kaio and the runtime's own `fs` in turn, in each runtime. */
+async function measure(path: string): Promise<{ results: Runtime[]; direct: boolean }> {
+  const { size } = statSync(path);
+  const began = performance.now();
+  const names: RuntimeName[] = ["bun", "deno", "node"];
+  const results = names.map((runtime): Runtime & { runtime: RuntimeName } => (
+    { runtime, name: "", kaio: [], own: [] }
+  ));
+  let direct = true;
+  const scan = ["cli.ts", "scan", "--json", `--block=${BLOCK}`, `--depth=${DEPTH}`, path];
+  for (let round = 1; round <= Number(options.rounds); round++) {
+    if (performance.now() - began > BUDGET * 1000) break;
+    for (const result of results) {
+      const where = `Round ${round} of ${options.rounds}: ${result.runtime}`;
+      doing(`${where}, kaio scan …`, true);
+      const kaio = await figuresOf(result.runtime, ...scan);
+      result.name = kaio.runtime;
+      direct = kaio.direct;
+
+      doing(`${where}, FileHandle.read …`, true);
+      const mode = direct ? "direct" : "cached";
+      const ownFs = ["scripts/demo/own_fs.ts", path, BLOCK, DEPTH, mode];
+      const own = await figuresOf(result.runtime, ...ownFs);
+      for (const { bytes } of [kaio, own]) {
+        if (bytes !== size) throw new Error(`${result.name} read ${bytes} of ${size} bytes`);
+      }
+      result.kaio.push(kaio);
+      result.own.push(own);
+    }
+    // Each round begins with another runtime.
+    results.push(...results.splice(0, 1));
+  }
+  doing("");
+  return { results: results.sort((a, b) => a.runtime < b.runtime ? -1 : 1), direct };
+}
+
+try {
+  console.log(bold("kaio: Linux asynchronous disk I/O for Bun, Deno and Node"));
+  console.log(dim(`Linux ${release()}, ${cpus().length} × ${cpus()[0]?.model.trim() ?? "?"}\n`));
+  const path = findFile();
+  console.log(`${dim("$")} ${bold(`kaio scan ${path}`)}`);
+  const { status } = spawnSync(runtimes.bun, [...flags.bun, "cli.ts", "scan", path], {
+    cwd: root,
+    stdio: ["ignore", "inherit", "inherit"],
+  });
+  if (status !== 0) throw new Error(`Exit code ${status}`);
+  console.log();
+
+  doing("Now the same in Bun, Deno and Node, and with their own fs …");
+  const { results, direct } = await measure(path);
+  const rounds = Number(results[0]?.kaio.length);
+  const way = direct ? "O_DIRECT" : "page cache: this file system has no O_DIRECT";
+  console.log(
+    `Blocks of ${grouped(BLOCK)} bytes, ${DEPTH} in flight, ${way}; ` +
+      (rounds === 1 ? "one round" : `medians of ${rounds} rounds`),
+  );
+  console.log(["", ...table(results), "", ...bars(results), ""].join("\n"));
+  console.log(
+    dim("CPU: µs per read of the whole process; kaio's includes the census of the pages"),
+  );
+} catch (error) {
+  doing("");
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}

@@ -1,0 +1,85 @@
+/**
+ * The figures of the demo as a table and as bars, plain or in colour.
+ *
+ * @module
+ */
+import process from "node:process";
+import { median } from "../../bench/output.ts";
+import { grouped } from "../../src/cli/report.ts";
+
+/** The figures of one scan of the file; `kaio scan --json` has more. */
+export interface Figures {
+  readonly megabytesPerSecond: number;
+  readonly readsPerSecond: number;
+  readonly cpuMicrosecondsPerRead: number;
+}
+
+/** A runtime, with the figures of each round. */
+export interface Runtime {
+  name: string;
+  readonly kaio: Figures[];
+  readonly own: Figures[];
+}
+
+const BAR_WIDTH = 46;
+
+/** Whether escape codes are understood and wanted. */
+export const colourful: boolean = process.stdout.isTTY === true && !process.env.NO_COLOR;
+
+function style(sgr: number): (text: string) => string {
+  return (text) => colourful ? `\x1b[${sgr}m${text}\x1b[0m` : text;
+}
+export const bold = style(1);
+export const dim = style(2);
+const green = style(32);
+
+function medians({ kaio, own }: Runtime, figure: keyof Figures) {
+  return {
+    kaio: median(kaio.map((round) => round[figure])),
+    own: median(own.map((round) => round[figure])),
+    // Within a round, because a machine is not as fast in one as in the next
+    ratio: median(kaio.map((round, index) => round[figure] / own[index]![figure])),
+  };
+}
+
+/** Lines of at most 80 characters. */
+export function table(runtimes: readonly Runtime[]): string[] {
+  const figures = ["MB/s", "reads/s", "CPU µs"];
+  const head = ["", ...figures, "", ...figures, "", "speed", "CPU"];
+  const rows = runtimes.map((runtime) => {
+    const speed = medians(runtime, "megabytesPerSecond");
+    const reads = medians(runtime, "readsPerSecond");
+    const cpu = medians(runtime, "cpuMicrosecondsPerRead");
+    const side = (who: "kaio" | "own") => [
+      grouped(speed[who]),
+      grouped(reads[who]),
+      grouped(cpu[who], 1),
+    ];
+    const ratios = [`× ${grouped(speed.ratio, 1)}`, `× ${grouped(cpu.ratio, 2)}`];
+    return [runtime.name, ...side("kaio"), "", ...side("own"), "", ...ratios];
+  });
+  const widths = head.map((_, column) =>
+    Math.max(...[head, ...rows].map((row) => row[column]!.length))
+  );
+  const line = (row: string[]) =>
+    row.map((cell, column) => {
+      const text = column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!);
+      return head[column] === "speed" && row !== head ? bold(green(text)) : text;
+    }).join("  ");
+  const title = (text: string, column: number) =>
+    bold(text.padEnd(widths.slice(column, column + 3).reduce((sum, width) => sum + width + 2, 0)));
+  const titles = [" ".repeat(widths[0]!), title("kaio scan", 1), title("FileHandle.read", 5)];
+  return [[...titles, bold("kaio : own")].join("  "), dim(line(head)), ...rows.map(line)];
+}
+
+/** Two bars for each runtime. */
+export function bars(runtimes: readonly Runtime[]): string[] {
+  const speeds = runtimes.map((runtime) => medians(runtime, "megabytesPerSecond"));
+  const most = Math.max(...speeds.flatMap(({ kaio, own }) => [kaio, own]));
+  const width = Math.max(...runtimes.map(({ name }) => name.length));
+  const bar = (value: number) => "█".repeat(Math.max(1, Math.round(value / most * BAR_WIDTH)));
+  return speeds.flatMap(({ kaio, own }, index) => [
+    `${runtimes[index]!.name.padEnd(width)}  kaio  ${green(bar(kaio))} ${grouped(kaio)} MB/s`,
+    `${" ".repeat(width)}  own   ${dim(bar(own))} ${grouped(own)}`,
+  ]);
+}
