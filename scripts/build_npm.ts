@@ -25,7 +25,7 @@ await build({
   scriptModule: false,
   typeCheck: "both",
   // The tests are written for node:test, and run on the sources. The package itself is tried by
-  // scripts/check_package.mjs.
+  // scripts/check_package.ts.
   test: false,
   compilerOptions: {
     // Keeps #private fields as they are, but writes `using` in older words.

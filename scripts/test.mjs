@@ -16,7 +16,7 @@ import { readdirSync } from "node:fs";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { install } from "./install.mjs";
-import { config, jsrAnswers, root, run, runtimes } from "./run.mjs";
+import { config, flags, jsrAnswers, root, run, runtimes } from "./run.mjs";
 import { runTests } from "./run_tests.mjs";
 
 /** @import { RuntimeName } from "./run.mjs" */
@@ -156,8 +156,8 @@ async function staticChecks() {
   await deno("doc --lint", Object.values(config.exports));
   const noWarning = (/** @type {string} */ output) => !/^\s*warning/im.test(output);
   await deno("publish --dry-run", ["--allow-dirty"], noWarning);
-  const script = join(root, "scripts/check_package.mjs");
-  process.stdout.write(await check("package check", process.execPath, [script]));
+  const script = [...flags.node, "scripts/check_package.ts"];
+  process.stdout.write(await check("package check", runtimes.node, script));
 }
 
 /** @param {string[]} files */

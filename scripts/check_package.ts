@@ -1,43 +1,29 @@
-// @ts-check
 /**
  * Installs the package as its users will, and uses it in Bun, Deno and Node, and in Node without FFI.
  *
- *     node scripts/check_package.mjs         packed by `deno pack`
- *     node scripts/check_package.mjs npm     what `deno task build:npm` left in the folder npm/
+ *     node scripts/start.mjs check_package         packed by `deno pack`
+ *     node scripts/start.mjs check_package npm     what dnt left in the folder npm/
  *
  * @module
  */
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { install } from "./install.mjs";
-import { config, jsrAnswers, root, run, runtimes } from "./run.mjs";
+import process from "node:process";
+import { TempFolder } from "../tests/support/temp.ts";
+import { config, flags, jsrAnswers, must, root, type RuntimeName, runtimes } from "./run.mjs";
 
 const [built] = process.argv.slice(2);
-const temporary = mkdtempSync(join(tmpdir(), "kaio-package-"));
-process.on("exit", () => rmSync(temporary, { recursive: true, force: true }));
+const temporary = new TempFolder();
+process.on("exit", () => temporary[Symbol.dispose]());
 
-/**
- * @param {string} command
- * @param {string[]} args
- * @param {string} cwd
- * @returns {Promise<string>} what it printed
- * @throws {Error} if it fails; the message holds what it printed
- */
-async function must(command, args, cwd = root) {
-  const { ok, output } = await run(command, args, { cwd });
-  if (!ok) throw new Error(`${command} ${args.join(" ")}\n${output}`);
-  return output;
-}
-
-/** @returns {Promise<string>} the path of the tarball */
-async function pack() {
+/** Makes the tarball and returns its path. */
+async function pack(): Promise<string> {
   if (built !== undefined) {
-    await must("npm", ["pack", resolve(built), "--pack-destination", temporary], temporary);
-    const [name = ""] = readdirSync(temporary).filter((file) => file.endsWith(".tgz"));
-    return join(temporary, name);
+    const { path } = temporary;
+    await must("npm", ["pack", resolve(built), "--pack-destination", path], { cwd: path });
+    return temporary.join(readdirSync(path).find((file) => file.endsWith(".tgz"))!);
   }
-  const tarball = join(temporary, "package.tgz");
+  const tarball = temporary.join("package.tgz");
   const output = await must(runtimes.deno, ["pack", "--allow-dirty", "--output", tarball]);
   // That a module has no types of its own is no problem if no public type comes from there, and
   // whether one does is what the type check of the user's program finds out.
@@ -48,11 +34,8 @@ async function pack() {
   return tarball;
 }
 
-/**
- * @param {string} tarball
- * @throws {Error} if a file is missing, there twice, or should not be there
- */
-async function checkContent(tarball) {
+/** Throws if a file is missing, there twice, or should not be there. */
+async function checkContent(tarball: string): Promise<void> {
   const files = (await must("tar", ["-tzf", tarball])).trim().split("\n")
     .map((name) => name.replace(/^package\//, ""));
   const wanted = ["package.json", "README.md", "CHANGELOG.md", "LICENSE"];
@@ -65,18 +48,14 @@ async function checkContent(tarball) {
   if (problems.length > 0) throw new Error(`Bad tarball:\n${problems.join("\n")}`);
 }
 
-/** @param {string} name */
-function isStray(name) {
+/** Whether a file has no place in the package. */
+function isStray(name: string): boolean {
   const code = built === undefined ? /\.(js|d\.ts)$/ : /\.(js|ts|map)$|^esm\/package\.json$/;
   return !code.test(name) || /_test\./.test(name);
 }
 
-/**
- * The program of a user, who has only the package.
- *
- * @param {string} name of the package
- */
-const program = (name) => `
+/** The program of a user, who has only the package of this name. */
+const program = (name: string) => `
 import { rm, writeFile } from "node:fs/promises";
 import { AioContext, open } from "${name}";
 import { PortableKernel } from "${name}/portable";
@@ -118,12 +97,8 @@ if (Number(iocb.nbytes) !== 4096) throw new Error("Iocb does not keep nbytes");
 await rm(path);
 `;
 
-/**
- * The same in short, where there is no FFI.
- *
- * @param {string} name of the package
- */
-const withoutFfi = (name) => `
+/** The same in short, where there is no FFI. */
+const withoutFfi = (name: string) => `
 import { AioContext, open, probe } from "${name}";
 import { PortableKernel } from "${name}/portable";
 import { linux } from "${name}/syscalls";
@@ -137,49 +112,41 @@ for (const kernel of [undefined, new PortableKernel()]) {
 }
 `;
 
-/** @param {string} tarball */
-async function use(tarball) {
-  const project = join(temporary, "project");
-  mkdirSync(project);
-  writeFileSync(join(project, "package.json"), '{ "private": true, "type": "module" }\n');
-  await must("npm", ["install", "--offline", "--no-audit", "--no-fund", tarball], project);
+/** Installs the tarball in a project and runs the programs and the command there. */
+async function use(tarball: string): Promise<void> {
+  const cwd = temporary.join("project");
+  mkdirSync(cwd);
+  writeFileSync(join(cwd, "package.json"), '{ "private": true, "type": "module" }\n');
+  await must("npm", ["install", "--offline", "--no-audit", "--no-fund", tarball], { cwd });
   // As every TypeScript project that uses Node's modules has it.
-  symlinkSync(join(root, "node_modules/@types"), join(project, "node_modules/@types"));
+  symlinkSync(join(root, "node_modules/@types"), join(cwd, "node_modules/@types"));
 
   const name = built === undefined ? config.name : "kaio";
-  const others = Object.keys(config.exports).map((key) => name + key.slice(1))
-    .filter((specifier) => !specifier.endsWith("/cli"));
-  const imports = others.map((specifier) => `import "${specifier}";\n`).join("");
-  writeFileSync(join(project, "use.ts"), imports + program(name));
+  const imports = Object.keys(config.exports).filter((key) => key !== "./cli")
+    .map((key) => `import "${name}${key.slice(1)}";\n`);
+  writeFileSync(join(cwd, "use.ts"), imports.join("") + program(name));
+  writeFileSync(join(cwd, "without_ffi.mjs"), withoutFfi(name));
 
-  await must(runtimes.deno, ["check", "use.ts"], project);
+  await must(runtimes.deno, ["check", "use.ts"], { cwd });
   const cli = join("node_modules", name, built === undefined ? "cli.js" : "esm/cli.js");
   for (const args of [["use.ts"], [cli, "scan", "use.ts", "--no-direct"]]) {
-    await must(runtimes.bun, ["run", ...args], project);
-    await must(runtimes.deno, ["run", "-A", ...args], project);
-    await must(runtimes.node, ["--disable-warning=ExperimentalWarning", ...args], project);
+    for (const runtime of ["bun", "deno", "node"] satisfies RuntimeName[]) {
+      await must(runtimes[runtime], [...flags[runtime], ...args], { cwd });
+    }
   }
-  writeFileSync(join(project, "without_ffi.mjs"), withoutFfi(name));
   for (const args of [["without_ffi.mjs"], [cli, "scan", "use.ts"], [cli, "probe", "use.ts"]]) {
-    await must(runtimes.node, ["--no-experimental-ffi", ...args], project);
+    await must(runtimes.node, ["--no-experimental-ffi", ...args], { cwd });
   }
-}
-
-async function aboutDnt() {
-  if (built !== undefined) return "";
-  const reason = await jsrAnswers() ? "`deno task build:npm` does" : "JSR cannot be reached";
-  return `; dnt not run: ${reason}`;
 }
 
 try {
-  await install();
   const tarball = await pack();
   await checkContent(tarball);
   await use(tarball);
   const source = built === undefined ? "deno pack tarball" : "dnt build";
-  console.log(
-    `package: ok (${source} in Bun, Deno, Node 26, Node 26 without FFI${await aboutDnt()})`,
-  );
+  const reason = await jsrAnswers() ? "`deno task build:npm` does" : "JSR cannot be reached";
+  const dnt = built === undefined ? `; dnt not run: ${reason}` : "";
+  console.log(`package: ok (${source} in Bun, Deno, Node 26, Node 26 without FFI${dnt})`);
 } catch (error) {
   console.log(`package: FAILED\n${error instanceof Error ? error.message : error}`);
   process.exitCode = 1;
