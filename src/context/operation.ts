@@ -65,7 +65,7 @@ export abstract class Operation {
   /** By which it can be cancelled; tickets are given in the order of the queue. */
   ticket = 0;
   /** Whether its memory is pinned before it is queued, so that nothing is to be done with a slot. */
-  readonly isPinned: boolean = false;
+  declare readonly isPinned: boolean;
   /** Which slot it has, from `QUEUED` on. */
   slot = 0;
 
@@ -88,3 +88,6 @@ export abstract class Operation {
    */
   abstract complete(res: number): void;
 }
+
+// On the prototypes, as it is the same for all of a class: an operation has enough fields of its own.
+(Operation.prototype as { isPinned: boolean }).isPinned = false;

@@ -23,8 +23,6 @@ const PARTS = 8;
  */
 export abstract class RangeRead extends Transfer {
   declare protected readonly file: OpenFile;
-  /** Where the range begins. */
-  start = 0;
   /** How many bytes it has. */
   length = 0;
   /** The memory, if it is pooled. */
@@ -40,7 +38,8 @@ export abstract class RangeRead extends Transfer {
     const span = Math.ceil(enough / readOffset) * readOffset;
     const pooled = this.pooled = this.file.core.pool.take(span);
     this.bytes = pooled.bytes;
-    this.base = this.address = pooled.address;
+    this.address = pooled.address;
+    this.offset = 0;
     this.#read(start, length, span);
   }
 
@@ -51,7 +50,6 @@ export abstract class RangeRead extends Transfer {
 
   #read(start: number, length: number, span: number): void {
     this.opcode = IOCB_CMD_PREAD;
-    this.start = start;
     this.length = length;
     this.nbytes = span;
     this.position = start - this.#skip;
@@ -61,6 +59,13 @@ export abstract class RangeRead extends Transfer {
     this.stopped = false;
     this.file.enter();
     this.file.router.begin(this);
+  }
+
+  /** Where the range begins. */
+  get start(): number {
+    return this.position === CURRENT_POSITION
+      ? CURRENT_POSITION
+      : this.position - this.done + this.#skip;
   }
 
   override settle(res: number): void {
@@ -101,19 +106,18 @@ abstract class PromisedRead<R> extends RangeRead implements Settles<R> {
   reject!: (reason: unknown) => void;
   /** The result. */
   readonly promise: Promise<R> = promiseOf(this);
-  #signal: AbortSignal | undefined = undefined;
-  #abort: (() => void) | undefined = undefined;
+  /** Takes the listener off the signal, if there is one. */
+  #unlisten: (() => void) | undefined = undefined;
 
   /** Rejects at once when the signal is aborted. */
   protected listen(signal: AbortSignal): void {
-    this.#signal = signal;
-    this.#abort = () => {
+    const abort = () => {
       // The promise is over at once. Memory and slot stay taken until the kernel lets go of them.
       this.reject(signal.reason);
-      this.#unlisten();
       this.stop();
     };
-    signal.addEventListener("abort", this.#abort, { once: true });
+    signal.addEventListener("abort", abort, { once: true });
+    this.#unlisten = () => signal.removeEventListener("abort", abort);
   }
 
   protected override arrived(count: number): void {
@@ -124,19 +128,15 @@ abstract class PromisedRead<R> extends RangeRead implements Settles<R> {
       this.reject(error);
     }
     this.release();
-    if (this.#signal !== undefined) this.#unlisten();
+    this.#unlisten?.();
   }
 
   protected override failed(errno: number): void {
     this.release();
-    if (this.#signal !== undefined) this.#unlisten();
-    if (errno === -ECANCELED && this.#signal?.aborted) return;
+    this.#unlisten?.();
+    // Then the promise was rejected with the reason of the abort.
+    if (errno === -ECANCELED && this.stopped) return;
     this.reject(this.file.error(errno, IOCB_CMD_PREAD, this.start, this.length));
-  }
-
-  #unlisten(): void {
-    if (this.#abort !== undefined) this.#signal!.removeEventListener("abort", this.#abort);
-    this.#abort = undefined;
   }
 
   /** What the promise resolves with. */
@@ -206,8 +206,8 @@ class ReadInto<B> extends PromisedRead<ReadResult<B>> {
     if (position % readOffset !== 0 || length % readOffset !== 0) return false;
     const base = pool.addressOf(bufferOf(this.#target));
     if (base === 0) return false;
-    this.base = base + byteOffsetOf(this.#target);
-    this.address = this.base + this.#offset;
+    this.address = base + byteOffsetOf(this.#target) + this.#offset;
+    this.offset = this.#offset;
     // Memory from `allocate` is no SharedArrayBuffer.
     this.bytes = this.#target as Uint8Array<ArrayBuffer>;
     return this.address % memory === 0;

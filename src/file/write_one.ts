@@ -77,17 +77,17 @@ export class Write<D> extends Transfer implements Settles<WriteResult<D>> {
     const { core: { pool }, alignment } = this.file;
     checkIntact(bytes, offset + length, "write from");
     const base = pool.addressOf(bufferOf(bytes));
-    this.base = base + byteOffsetOf(bytes);
-    this.address = this.base + offset;
+    this.address = base + byteOffsetOf(bytes) + offset;
     if (base !== 0 && this.address % alignment.memory === 0) {
       // Memory from `allocate` is no SharedArrayBuffer.
       this.bytes = bytes as Uint8Array<ArrayBuffer>;
+      this.offset = offset;
       return;
     }
     const bounce = this.#bounce = pool.take(length);
     bounce.bytes.set(partOf(bytes, offset, length));
     this.bytes = bounce.bytes;
-    this.base = this.address = bounce.address;
+    this.address = bounce.address;
   }
 
   override settle(res: number): void {

@@ -122,7 +122,6 @@ class MergedWrite extends Transfer implements Settles<number> {
     this.#span = roundUp(end, offset) - this.#start;
     this.#pooled = file.core.pool.take(this.#span);
     this.bytes = this.#pooled.bytes;
-    this.base = this.#pooled.address;
     const head = position > this.#start ? [0] : [];
     const tail = end % offset !== 0 ? [this.#span - offset] : [];
     this.#toRead = [...new Set([...tail, ...head])];
@@ -148,7 +147,8 @@ class MergedWrite extends Transfer implements Settles<number> {
 
   #send(opcode: number, at: number, nbytes: number, rwFlags: number): void {
     this.opcode = opcode;
-    this.address = this.base + at;
+    this.address = this.#pooled.address + at;
+    this.offset = at;
     this.nbytes = this.enough = nbytes;
     this.position = this.#start + at;
     this.rwFlags = rwFlags;

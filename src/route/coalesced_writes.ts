@@ -138,13 +138,13 @@ class Run implements ThreadTask {
       return writevOnThread(fd, memories, position, this.#moved);
     }
     // Not a writev of one: in some runtimes that copies, and O_DIRECT wants memory as it is.
-    const start = first.address - first.base;
+    const start = first.offset + first.done;
     writeOnThread(fd, this.#router.memoryOf(first), start, nbytes, position, this.#moved);
   }
 
   #bytesOf(write: Transfer): Uint8Array {
     const memory = this.#router.memoryOf(write);
-    const start = write.address - write.base;
+    const start = write.offset + write.done;
     return write.nbytes === memory.length ? memory : memory.subarray(start, start + write.nbytes);
   }
 

@@ -181,7 +181,7 @@ export class Router {
     readOnThread(
       this.fd,
       this.memoryOf(transfer),
-      transfer.address - transfer.base,
+      transfer.offset + transfer.done,
       transfer.nbytes,
       position === CURRENT_POSITION ? null : position,
       (res) => {

@@ -4,7 +4,6 @@
  * @module
  */
 import { Operation } from "../context/operation.ts";
-import type { Address } from "../kernel.ts";
 import type { ThreadTask } from "../threads/quota.ts";
 import type { Route } from "./route.ts";
 import type { Router } from "./router.ts";
@@ -22,7 +21,6 @@ export interface TransferredFile {
  * comes short. `address`, `nbytes` and `position` are those of what is left to do.
  */
 export abstract class Transfer extends Operation implements ThreadTask {
-  override readonly isPinned = true;
   /** What it is a transfer of. */
   protected readonly file: TransferredFile;
   /** Bytes moved so far. */
@@ -31,8 +29,8 @@ export abstract class Transfer extends Operation implements ThreadTask {
   enough = 0;
   /** The memory: referenced until the end, which is what pins it. */
   bytes: Uint8Array<ArrayBuffer> | undefined = undefined;
-  /** Where {@link Transfer.bytes} begins. */
-  base: Address = 0;
+  /** Where in {@link Transfer.bytes} it begins, or began before some were moved. */
+  offset = 0;
   /** How it is done now; see {@link Route}. */
   route: Route = "ring";
   /** How often it was tried again after it was missing in the page cache. */
@@ -71,6 +69,9 @@ export abstract class Transfer extends Operation implements ThreadTask {
    */
   abstract settle(res: number): void;
 }
+
+// Its memory is known before it has a slot.
+(Transfer.prototype as { isPinned: boolean }).isPinned = true;
 
 /** What settles a promise. */
 export interface Settles<R> {
