@@ -79,9 +79,16 @@ export function choose(wanted?: KernelName): Choice {
 
 /** What open files ask of the machine, where a kernel of the user's does not say it. */
 export function fileHostOf(kernel: Kernel): FileHost {
-  if (kernel.files !== undefined) return kernel.files;
+  const { files } = kernel;
+  if (files === undefined) return machineFiles() ?? UNKNOWN_HOST;
+  if (files.seek !== undefined || files.newPosition !== undefined) return files;
+  // Asked for with the first file that needs it, because until then there may be no need for FFI.
+  return Object.create(files, { seek: { get: () => machineFiles()?.seek } }) as FileHost;
+}
+
+function machineFiles(): FileHost | undefined {
   const machine = loadLinux();
-  return machine instanceof Error ? UNKNOWN_HOST : machine.files ?? UNKNOWN_HOST;
+  return machine instanceof Error ? undefined : machine.files;
 }
 
 /** Nothing is known of the files, so io_submit is not trusted with what may wait. */

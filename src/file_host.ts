@@ -38,11 +38,17 @@ export interface FileHost {
   /** What statx(2) says of O_DIRECT on this file; `undefined` where the file system is silent. */
   directAlignment?(fd: number): DirectAlignment | undefined;
   /**
-   * The position of a descriptor, for a file to which nothing can be transferred without one: with
-   * O_DIRECT, because positions are aligned, and in a simulation. `undefined` for all others.
-   * Without it such a file has no current position.
+   * Moves the position of a descriptor; see lseek(2). Without it a file that is opened with O_DIRECT
+   * has no current position, because its transfers are aligned and so need to be given one.
+   *
+   * @returns Where it is then, or `-errno`
    */
-  positionOf?(fd: number, direct: boolean): FilePosition | undefined;
+  readonly seek?: (fd: number, offset: number, whence: number) => number;
+  /**
+   * The current position of a file that was just opened, for all files of a kernel that does not
+   * see what is transferred by `node:fs`: a simulation.
+   */
+  newPosition?(): FilePosition;
   /**
    * Writes on another thread, the iovecs at the address `iov`; see pwritev(2). The position -1 is
    * the descriptor's own, which is moved. Only available where the asynchronous writes of

@@ -57,7 +57,6 @@ const READS: Record<string, (file: AioFile) => Promise<Uint8Array[]>> = {
     for await (const { bytes } of file.scan({ order: "request" })) parts.push(bytes.slice());
     return parts;
   },
-  "readFile": async (file) => [await file.readFile()],
 };
 
 const CACHES: Record<string, (nth: number) => Cached> = {

@@ -5,7 +5,7 @@ import { AioContext } from "../mod.ts";
 import { real } from "./support/real_kernel.ts";
 import { pattern, sameBytes } from "./support/bytes.ts";
 import { decorate } from "./support/decorated_kernel.ts";
-import { onGrounds, Scene } from "./support/file_grounds.ts";
+import { DIRECT_GROUNDS, onGrounds, Scene } from "./support/file_grounds.ts";
 
 const MIB = 1 << 20;
 
@@ -45,4 +45,4 @@ onGrounds("readFile takes what comes while it reads", async (ground) => {
   await using context = new AioContext({ kernel, entries: 16 });
   const file = await scene.open(path, "r", { context });
   sameBytes(await file.readFile(), content);
-});
+}, DIRECT_GROUNDS);

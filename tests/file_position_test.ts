@@ -7,13 +7,11 @@ import { AioContext, AioError, type AioFile, open } from "../mod.ts";
 import { PortableKernel } from "../src/portable/mod.ts";
 import { pattern, sameBytes } from "./support/bytes.ts";
 import { GROUNDS, onGrounds, Scene } from "./support/file_grounds.ts";
-import { kernelName } from "./support/real_kernel.ts";
+import { hasDirectPosition } from "./support/real_kernel.ts";
 import { TempFile } from "./support/temp.ts";
 
 const CONTENT = pattern(3_000_000);
 const BUFFERED = GROUNDS.filter(({ direct }) => !direct);
-/** Without FFI, a file opened with O_DIRECT has no current position. */
-const WITH_POSITION = kernelName === "linux" ? GROUNDS : BUFFERED;
 
 /** The position that everybody sees who holds the descriptor; `undefined` where none is told. */
 function positionOf({ fd }: AioFile): number | undefined {
@@ -55,7 +53,7 @@ onGrounds("operations without a position move the descriptor's own", async (grou
   const content = readFileSync(file.path);
   assert.equal(content.length, 1400 + 4_000_000);
   sameBytes(content.subarray(1400 + 2_500_000), CONTENT.subarray(0, 1_500_000));
-}, WITH_POSITION);
+});
 
 onGrounds("operations with a position leave the current one", async (ground) => {
   await using scene = new Scene(ground);
@@ -68,7 +66,7 @@ onGrounds("operations with a position leave the current one", async (ground) => 
   for await (const _ of file.createReadStream({ start: 0, end: 9, autoClose: false }));
   assertPosition(file, 100, "all of them");
   sameBytes((await file.read(new Uint8Array(10))).buffer, CONTENT.subarray(100, 110));
-}, WITH_POSITION);
+});
 
 onGrounds("readFile and streams read from the current position to the end", async (ground) => {
   await using scene = new Scene(ground);
@@ -92,7 +90,7 @@ onGrounds("readFile and streams read from the current position to the end", asyn
     sameBytes(await rest(file), CONTENT.subarray(1234));
     assertPosition(file, CONTENT.length, "at the end");
   }
-}, WITH_POSITION);
+});
 
 onGrounds("an append moves the position to the end", async (ground) => {
   await using scene = new Scene(ground);
@@ -101,7 +99,7 @@ onGrounds("an append moves the position to the end", async (ground) => {
   await file.write("abc");
   assertPosition(file, 13, "appended");
   assert.equal((await file.read(new Uint8Array(10))).bytesRead, 0);
-}, WITH_POSITION);
+});
 
 onGrounds("a durable write goes to the current position", async (ground) => {
   await using scene = new Scene(ground);
@@ -110,7 +108,7 @@ onGrounds("a durable write goes to the current position", async (ground) => {
   await file.writev([Buffer.from("cd")], null, { durable: true });
   assertPosition(file, 4, "written");
   assert.equal(readFileSync(file.path, "latin1"), "abcd456789");
-}, WITH_POSITION);
+});
 
 onGrounds("synchronous calls on the descriptor share the position", async (ground) => {
   await using scene = new Scene(ground);
@@ -138,7 +136,7 @@ onGrounds("a child process that inherits the descriptor writes behind the file",
 }, BUFFERED);
 
 test("with O_DIRECT and without FFI there is no current position", {
-  skip: kernelName === "linux" ? "there is FFI" : false,
+  skip: hasDirectPosition ? "there is FFI" : false,
 }, async () => {
   using temp = new TempFile(CONTENT);
   {

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import { AioContext, type AioFile } from "../mod.ts";
 import { pattern, sameBytes } from "./support/bytes.ts";
-import { onGrounds, Scene } from "./support/file_grounds.ts";
+import { DIRECT_GROUNDS, GROUNDS, onGrounds, Scene } from "./support/file_grounds.ts";
 import { allocating, SlowKernel } from "./support/file_kernels.ts";
 import { WatchedSignal } from "./support/file_listeners.ts";
 
@@ -73,8 +73,23 @@ for (const name of ["readAt", "readAt of 3 MiB", "readFile", "readMany", "scan"]
     // Now the kernel has let go of all
     await file.close();
     assert.equal(watched.listeners, 0);
-  });
+  }, name === "readFile" ? DIRECT_GROUNDS : GROUNDS);
 }
+
+onGrounds(
+  "readFile: aborted before its bytes are there, rejects with the reason",
+  async (ground) => {
+    await using scene = new Scene(ground);
+    const file = await scene.holding(CONTENT);
+    const watched = new WatchedSignal();
+    const read = file.readFile({ signal: watched.signal });
+    watched.abort(REASON);
+    await assert.rejects(read, (error) => error === REASON);
+    sameBytes(await file.readAt(MIB, 100), CONTENT.subarray(MIB, MIB + 100));
+    await file.close();
+    assert.equal(watched.listeners, 0);
+  },
+);
 
 onGrounds("a signal that aborts a read in the queue takes it back", async (ground) => {
   await using scene = new Scene(ground);

@@ -5,9 +5,43 @@
  */
 import { EOPNOTSUPP } from "../abi/errno.ts";
 import { AioError } from "../errors/aio_error.ts";
-import type { FilePosition } from "../file_host.ts";
+import type { FileHost, FilePosition } from "../file_host.ts";
 import { CURRENT_POSITION } from "../route/transfer.ts";
 import type { OpenFile } from "./open_file.ts";
+
+const SEEK_SET = 0;
+const SEEK_CUR = 1;
+
+/** Whether a file that is opened with O_DIRECT has a current position. */
+export function hasPosition(files: FileHost): boolean {
+  return (files.newPosition ?? files.seek) !== undefined;
+}
+
+/** Finds and moves the position of a descriptor. */
+class SoughtPosition implements FilePosition {
+  readonly #file: OpenFile;
+  readonly #seek: NonNullable<FileHost["seek"]>;
+
+  constructor(file: OpenFile, seek: NonNullable<FileHost["seek"]>) {
+    this.#file = file;
+    this.#seek = seek;
+  }
+
+  get(): number {
+    return this.#to(0, SEEK_CUR);
+  }
+
+  set(position: number): void {
+    this.#to(position, SEEK_SET);
+  }
+
+  #to(offset: number, whence: number): number {
+    const { fd, path } = this.#file;
+    const res = this.#seek(fd, offset, whence);
+    if (res < 0) throw new AioError(res, "lseek", { fd, path });
+    return res;
+  }
+}
 
 /**
  * The position is the descriptor's, so others that hold the descriptor see it and move it, too.
@@ -22,7 +56,11 @@ export class Cursor {
   /** @param file Whose position it is */
   constructor(file: OpenFile) {
     this.#file = file;
-    this.#position = file.core.files.positionOf?.(file.fd, file.direct);
+    const { core: { files }, direct } = file;
+    this.#position = files.newPosition?.();
+    if (direct && this.#position === undefined && files.seek !== undefined) {
+      this.#position = new SoughtPosition(file, files.seek);
+    }
   }
 
   /**

@@ -16,6 +16,7 @@ import { errnoOf } from "../errors/errno_of.ts";
 import { AioError } from "../errors/aio_error.ts";
 import { disown } from "./adopted_handle.ts";
 import { AioFile } from "./aio_file.ts";
+import { hasPosition } from "./cursor.ts";
 import { accessOf, parseFlags } from "./open_flags.ts";
 import { OpenFile } from "./open_file.ts";
 import { rangeLockOf } from "./range_lock.ts";
@@ -99,11 +100,9 @@ export async function open(
   // Before the file is opened, so that nothing is left open where there is no kernel to be had
   const context = options.context ?? (shared ??= new AioContext({ entries: SHARED_ENTRIES }));
   const { core, loop } = internalsOf(context as AioContext);
-  // A file that is to be direct only if that is possible is to have a current position.
-  const hasPosition = core.files.positionOf !== undefined;
   let opened: Opened | undefined;
   try {
-    opened = direct === false || (direct === "try" && !hasPosition)
+    opened = direct === false || (direct === "try" && !hasPosition(core.files))
       ? { handle: await openHandle(path, wanted, mode), direct: false }
       : await openDirect(path, wanted, mode, direct);
     const { handle, closeBuffered } = opened;

@@ -7,8 +7,7 @@ import type { LibcCall } from "../../ffi/runtime.ts";
 import type { Native } from "../../ffi/native.ts";
 import { type Architecture, SYS_fcntl } from "../abi/syscall_numbers.ts";
 import { checkWord } from "../check.ts";
-import { AioError } from "../errors/aio_error.ts";
-import type { Blocking, DirectAlignment, FileHost, FilePosition } from "../file_host.ts";
+import type { Blocking, DirectAlignment, FileHost } from "../file_host.ts";
 import type { Allocation } from "../kernel.ts";
 import { bufferOf, byteLengthOf, byteOffsetOf } from "../memory/intrinsics.ts";
 import { Statx } from "./statx.ts";
@@ -16,14 +15,13 @@ import { Statx } from "./statx.ts";
 /** Asks for the seals of a file: only files in memory can have any. See fcntl(2). */
 const F_GET_SEALS = 1034;
 
-const SEEK_SET = 0;
-const SEEK_CUR = 1;
-
 /** See {@link FileHost}. */
 export class LinuxFileHost implements FileHost {
   readonly #native: Native;
   readonly #statx: Statx;
   readonly #fcntl: LibcCall;
+  /** See {@link FileHost.seek}. */
+  readonly seek: NonNullable<FileHost["seek"]>;
   /** See {@link FileHost.pwritev}. */
   readonly pwritev?: NonNullable<FileHost["pwritev"]>;
   /** See {@link FileHost.alias}. */
@@ -38,6 +36,7 @@ export class LinuxFileHost implements FileHost {
     this.#native = native;
     this.#statx = new Statx(native, architecture, allocate);
     this.#fcntl = native.syscall(SYS_fcntl[architecture], 3);
+    this.seek = native.lseek;
     if (native.pwritev !== undefined) this.pwritev = native.pwritev;
     if (native.fsCopies) this.alias = aliasesOf(native);
   }
@@ -52,17 +51,6 @@ export class LinuxFileHost implements FileHost {
   directAlignment(fd: number): DirectAlignment | undefined {
     checkWord("statx", "fd", fd);
     return this.#statx.directAlignment(fd);
-  }
-
-  /** See {@link FileHost.positionOf}. */
-  positionOf(fd: number, direct: boolean): FilePosition | undefined {
-    if (!direct) return undefined;
-    const seek = (offset: number, whence: number): number => {
-      const res = this.#native.lseek(fd, offset, whence);
-      if (res < 0) throw new AioError(res, "lseek", { fd });
-      return res;
-    };
-    return { get: () => seek(0, SEEK_CUR), set: (position) => void seek(position, SEEK_SET) };
   }
 
   /** See {@link FileHost.fallocate}. */

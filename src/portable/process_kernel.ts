@@ -51,7 +51,7 @@ export class ProcessKernel implements Kernel {
     const { disk } = machine;
     this.files = {
       blocksFor: () => "nothing",
-      ...disk.newPosition && { positionOf: () => disk.newPosition!() },
+      ...disk.newPosition && { newPosition: () => disk.newPosition!() },
     };
     this.#process = new Process(machine);
     this.#submission = new Submission(this.#process);

@@ -60,7 +60,7 @@ export function decorateFiles(members: Partial<FileHost>): FileHost {
   return {
     blocksFor: (fd) => files.blocksFor(fd),
     ...files.directAlignment && { directAlignment: (fd) => files.directAlignment!(fd) },
-    ...files.positionOf && { positionOf: (...args) => files.positionOf!(...args) },
+    ...files.seek && { seek: files.seek },
     ...files.alias && { alias: (bytes) => files.alias!(bytes) },
     ...files.pwritev && { pwritev: (...args) => files.pwritev!(...args) },
     ...files.fallocate && { fallocate: (...args) => files.fallocate!(...args) },

@@ -1,4 +1,4 @@
-import { choose, type KernelName } from "../../src/choose_kernel.ts";
+import { choose, fileHostOf, type KernelName } from "../../src/choose_kernel.ts";
 import type { Kernel } from "../../src/kernel.ts";
 
 const { name, kernel } = choose();
@@ -10,6 +10,9 @@ export const kernelName: KernelName = name;
 export const real = kernel as
   & Kernel
   & Required<Pick<Kernel, "addressOf" | "wakeup" | "limits" | "files">>;
+
+/** Whether a file that is opened with O_DIRECT has a current position: where there is FFI. */
+export const hasDirectPosition: boolean = fileHostOf(kernel).seek !== undefined;
 
 /**
  * The options of a test that makes no sense on any other kernel than that of the machine.
