@@ -412,7 +412,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
       if (at === undefined || count > LARGEST_READ || file.isStream || count === 0) {
         return this.#readParts(range);
       }
-      return readInto(file, range.bytes, range.offset, count, at, range.buffer);
+      return readInto(file, range, at);
     } catch (error) {
       return Promise.reject(error);
     }

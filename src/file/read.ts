@@ -104,8 +104,6 @@ export abstract class RangeRead extends Transfer {
 abstract class PromisedRead<R> extends RangeRead implements Settles<R> {
   resolve!: (result: R) => void;
   reject!: (reason: unknown) => void;
-  /** The result. */
-  readonly promise: Promise<R> = promiseOf(this);
   /** Takes the listener off the signal, if there is one. */
   #unlisten: (() => void) | undefined = undefined;
 
@@ -127,16 +125,22 @@ abstract class PromisedRead<R> extends RangeRead implements Settles<R> {
     } catch (error) {
       this.reject(error);
     }
-    this.release();
-    this.#unlisten?.();
+    this.end();
   }
 
   protected override failed(errno: number): void {
+    // After an abort the promise was rejected with its reason.
+    if (errno !== -ECANCELED || !this.stopped) {
+      this.reject(this.file.error(errno, IOCB_CMD_PREAD, this.start, this.length));
+    }
+    this.end();
+  }
+
+  /** The promise is settled. */
+  protected end(): void {
     this.release();
     this.#unlisten?.();
-    // Then the promise was rejected with the reason of the abort.
-    if (errno === -ECANCELED && this.stopped) return;
-    this.reject(this.file.error(errno, IOCB_CMD_PREAD, this.start, this.length));
+    this.#unlisten = undefined;
   }
 
   /** What the promise resolves with. */
@@ -145,10 +149,16 @@ abstract class PromisedRead<R> extends RangeRead implements Settles<R> {
 
 /** A read of which the caller gets memory of its own, with one copy. */
 class ReadAt extends PromisedRead<Uint8Array<ArrayBuffer>> {
-  constructor(file: OpenFile, start: number, length: number, signal: AbortSignal | undefined) {
-    super(file);
+  /** Begins the read, and makes its promise. */
+  issue(
+    start: number,
+    length: number,
+    signal: AbortSignal | undefined,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const promise = promiseOf(this);
     this.readPooled(start, length);
     if (signal !== undefined) this.listen(signal);
+    return promise;
   }
 
   protected override result(count: number): Uint8Array<ArrayBuffer> {
@@ -165,7 +175,7 @@ export function readAt(
   length: number,
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const { promise } = new ReadAt(file, position, length, signal);
+  const promise = new ReadAt(file).issue(position, length, signal);
   file.loop.flush.ask();
   return promise;
 }
@@ -176,74 +186,89 @@ export interface ReadResult<B> {
   buffer: B;
 }
 
-/** A read into the user's memory: in place, or with one copy. */
-class ReadInto<B> extends PromisedRead<ReadResult<B>> {
-  readonly #target: Uint8Array;
-  readonly #offset: number;
-  readonly #buffer: B;
+/** Where in the user's memory a read goes. */
+export interface Target<B> {
+  /** What the user gave, for the result. */
+  readonly buffer: B;
+  /** The memory. */
+  readonly bytes: Uint8Array;
+  /** Where in it. */
+  readonly offset: number;
+  /** How many bytes, not 0. */
+  readonly length: number;
+}
 
-  constructor(
-    file: OpenFile,
-    target: Uint8Array,
-    offset: number,
-    length: number,
+/** The most idle reads that a file keeps. */
+const MOST_IDLE = 256;
+
+/** A read into the user's memory: in place, or with one copy. It is used again when it is over. */
+class ReadInto extends PromisedRead<ReadResult<unknown>> {
+  #target: Target<unknown> | undefined = undefined;
+
+  /** Begins the read, and makes its promise. */
+  issue(
+    target: Target<unknown>,
     position: number,
-    buffer: B,
     signal: AbortSignal | undefined,
-  ) {
-    super(file);
+  ): Promise<ReadResult<unknown>> {
+    const promise = promiseOf(this);
     this.#target = target;
-    this.#offset = offset;
-    this.#buffer = buffer;
-    if (this.#useInPlace(position, length)) this.readInPlace(position, length);
-    else this.readPooled(position, length);
+    if (this.#useInPlace(target, position)) this.readInPlace(position, target.length);
+    else this.readPooled(position, target.length);
     if (signal !== undefined) this.listen(signal);
+    return promise;
   }
 
   /** Whether the kernel may use the memory where it lies: `allocate` made it, and it is aligned. */
-  #useInPlace(position: number, length: number): boolean {
+  #useInPlace({ bytes, offset, length }: Target<unknown>, position: number): boolean {
     const { core: { pool }, alignment: { memory, readOffset } } = this.file;
     if (position % readOffset !== 0 || length % readOffset !== 0) return false;
-    const base = pool.addressOf(bufferOf(this.#target));
+    const base = pool.addressOf(bufferOf(bytes));
     if (base === 0) return false;
-    this.address = base + byteOffsetOf(this.#target) + this.#offset;
-    this.offset = this.#offset;
+    this.address = base + byteOffsetOf(bytes) + offset;
+    this.offset = offset;
     // Memory from `allocate` is no SharedArrayBuffer.
-    this.bytes = this.#target as Uint8Array<ArrayBuffer>;
+    this.bytes = bytes as Uint8Array<ArrayBuffer>;
     return this.address % memory === 0;
   }
 
-  protected override result(count: number): ReadResult<B> {
+  protected override result(count: number): ReadResult<unknown> {
+    const { buffer, bytes, offset, length } = this.#target!;
     if (this.pooled !== undefined) {
-      checkIntact(this.#target, this.#offset + this.length, "read into");
-      copyBytes(this.#target, this.read(count), this.#offset);
+      checkIntact(bytes, offset + length, "read into");
+      copyBytes(bytes, this.read(count), offset);
     }
-    return { bytesRead: count, buffer: this.#buffer };
+    return { bytesRead: count, buffer };
+  }
+
+  protected override end(): void {
+    super.end();
+    // An idle read must keep nothing of its last user alive.
+    this.#target = undefined;
+    this.resolve = this.reject = ignore;
+    const { idleReads } = this.file;
+    if (idleReads.length < MOST_IDLE) idleReads.push(this);
   }
 }
+
+function ignore(): void {}
 
 /**
  * Reads up to {@link LARGEST_READ} bytes into the user's memory.
  *
- * @param target The memory
- * @param offset Where in it
- * @param length How many bytes, not 0
- * @param position In the file
- * @param buffer What the user gave, for the result
+ * @param position In the file, or {@link CURRENT_POSITION}
  * @param signal Rejects the promise
  */
 export function readInto<B>(
   file: OpenFile,
-  target: Uint8Array,
-  offset: number,
-  length: number,
+  target: Target<B>,
   position: number,
-  buffer: B,
   signal?: AbortSignal,
 ): Promise<ReadResult<B>> {
-  const { promise } = new ReadInto(file, target, offset, length, position, buffer, signal);
+  const read = file.idleReads.pop() as ReadInto | undefined ?? new ReadInto(file);
+  const promise = read.issue(target, position, signal);
   file.loop.flush.ask();
-  return promise;
+  return promise as Promise<ReadResult<B>>;
 }
 
 /**
@@ -264,7 +289,12 @@ export async function readLong(
   const isPlaced = position !== CURRENT_POSITION;
   const placeOf = (at: number) => file.isStream ? 0 : isPlaced ? position + at : position;
   const part = (at: number, count: number) =>
-    readInto(file, target, offset + at, count, placeOf(at), null, signal);
+    readInto(
+      file,
+      { buffer: null, bytes: target, offset: offset + at, length: count },
+      placeOf(at),
+      signal,
+    );
   if (file.isStream) {
     const count = Math.min(length, LARGEST_READ);
     return (await whenReady(file, POLLIN, signal, () => part(0, count))).bytesRead;
