@@ -122,10 +122,9 @@ test("memory of another realm is memory", () => {
   assert.equal(isDetached(bufferOf(bytesOf(own))), false);
 });
 
-test("a Proxy is no view, and what is none of the language's is refused", () => {
-  assert.equal(ArrayBuffer.isView(new Proxy(new Uint8Array(4), {})), false);
+test("a Proxy is no view, and what is none of the language's has no length", () => {
   for (const wrong of [new Proxy(new Uint8Array(4), {}), Object.create(Uint8Array.prototype), {}]) {
-    assert.throws(() => bytesOf(wrong), TypeError);
+    assert.equal(ArrayBuffer.isView(wrong), false);
     assert.throws(() => byteLengthOf(wrong), TypeError);
   }
 });

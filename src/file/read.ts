@@ -45,6 +45,7 @@ export abstract class RangeRead extends Transfer {
 
   /** Begins to read into memory that the kernel may use where it lies; see {@link inPlace}. */
   protected readInPlace(start: number, length: number): void {
+    this.#skip = 0;
     this.#read(start, length, length);
   }
 
