@@ -4,7 +4,7 @@
  *
  *     node scripts/test.mjs                              everything
  *     node scripts/test.mjs --only bun,node              the tests, in some of the runtimes
- *     node scripts/test.mjs tests/abi_layout_test.ts     some of the tests, in all of them
+ *     node scripts/test.mjs tests/abi/layout_test.ts     some of the tests, in all of them
  *     KAIO_KERNEL=portable node scripts/test.mjs         everything, over this kernel alone
  *
  * The runtimes are `bun`, `deno`, `node` and `noffi`: Node without FFI, where the portable kernel is
@@ -26,7 +26,7 @@ import { runTests } from "./run_tests.mjs";
 const NEWS_SECONDS = 60;
 
 /** What these tests show has nothing to do with the kernel that the others run on. */
-const ALIKE = /^tests\/(abi|census_parts|cli_progress|package|portable)_/;
+const ALIKE = /^tests\/(abi\/|cli\/(census_parts|progress)_|project\/package_|portable\/)/;
 
 /** These are type-checked apart: Bun's types change the global ones, and dnt comes from JSR. */
 const APART = ["scripts/bun_types.ts", "scripts/build_npm.ts"];

@@ -1,0 +1,261 @@
+import assert from "node:assert/strict";
+import { fstatSync } from "node:fs";
+import process from "node:process";
+import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
+import { POLLIN } from "../../src/abi/poll.ts";
+import { AioContext } from "../../mod.ts";
+import { open } from "../../mod.ts";
+import { PortableKernel } from "../../src/portable/mod.ts";
+import { bothWays } from "../support/both_ways.ts";
+import { pattern, sameBytes } from "../support/bytes.ts";
+import { decorate } from "../support/decorated_kernel.ts";
+import { collectGarbage } from "../support/gc.ts";
+import { Pollable } from "../support/pollable.ts";
+import { real } from "../support/real_kernel.ts";
+import { TempFile } from "../support/temp.ts";
+
+const PAGE = 4096;
+const BYTES = pattern(64 * PAGE);
+
+/** The warnings of kaio so far, and where their numbers are asked for. */
+const warnings: string[] = [];
+process.on("warning", (warning: Error & { code?: string }) => {
+  if (warning.code === "KAIO_NOT_CLOSED") warnings.push(warning.message);
+});
+
+/** Collects garbage until something is so. */
+async function until(condition: () => boolean): Promise<void> {
+  for (let round = 0; round < 500; round++) {
+    collectGarbage();
+    // By timer: callbacks of the collector, warnings and completions all want their turn
+    await sleep(5);
+    if (condition()) return;
+  }
+  assert.fail("The garbage collector does not find what was forgotten");
+}
+
+/** Collects garbage many times over a while. */
+async function collectOften(): Promise<void> {
+  for (let round = 0; round < 20; round++) {
+    collectGarbage();
+    await sleep(10);
+  }
+}
+
+function counting(): { kernel: typeof real; setups: () => number } {
+  let setups = 0;
+  const kernel = decorate({
+    io_setup(nr_events, ctxp) {
+      setups++;
+      return real.io_setup(nr_events, ctxp);
+    },
+  });
+  return { kernel: kernel as typeof real, setups: () => setups };
+}
+
+bothWays("a context that was forgotten goes to the pool, with a warning", async (way) => {
+  const { kernel, setups } = counting();
+  warnings.length = 0;
+  (() => void new AioContext({ ...way, kernel, entries: 3 }))();
+  await until(() => warnings.length >= 1);
+  assert.match(
+    warnings[0]!,
+    /^AioContext was not closed before it became unreachable; made at .*context_forgotten_test\.ts:\d+:\d+\)?$/,
+  );
+  await using _next = new AioContext({ ...way, kernel, entries: 3 });
+  assert.equal(setups(), 1);
+});
+
+bothWays("what a forgotten context has queued is never sent", async (way) => {
+  using file = new TempFile(new Uint8Array(PAGE));
+  const { kernel, setups } = counting();
+  warnings.length = 0;
+  (() => {
+    const aio = new AioContext({ ...way, kernel, entries: 3 });
+    // More than it has places for
+    for (let at = 0; at < 5; at++) aio.write(file.fd, BYTES.subarray(0, 5), { position: 7 * at });
+  })();
+  await until(() => warnings.length >= 1);
+  await collectOften();
+  // It was given back, and goes on to work
+  await using reader = new AioContext({ ...way, kernel, entries: 3 });
+  assert.equal(setups(), 1);
+  reader.read(file.fd, new Uint8Array(PAGE));
+  for await (const { res, buffer } of reader) {
+    assert.equal(res, PAGE);
+    sameBytes(buffer, new Uint8Array(PAGE));
+  }
+});
+
+bothWays("a loop whose context nobody else has goes on", async (way) => {
+  using file = new TempFile(BYTES);
+  const ROUNDS = 50;
+  const begin = () => {
+    const aio = new AioContext<number>({ ...way, entries: 3 });
+    for (let round = 0; round < ROUNDS; round++) {
+      aio.read(file.fd, new Uint8Array(PAGE), { position: round * PAGE, data: round });
+    }
+    return aio[Symbol.asyncIterator]();
+  };
+  const seen = new Set<number>();
+  const loop = async () => {
+    for await (const { res, data, buffer } of begin()) {
+      assert.equal(res, PAGE);
+      sameBytes(buffer, BYTES.subarray(data * PAGE, (data + 1) * PAGE));
+      seen.add(data);
+      if (seen.size % 5 === 0) collectGarbage();
+      if (seen.size % 10 === 0) await sleep(40);
+      assert.deepEqual(warnings, []);
+    }
+  };
+  warnings.length = 0;
+  await loop();
+  assert.equal(seen.size, ROUNDS);
+  await until(() => warnings.length >= 1);
+});
+
+bothWays("a loop that waits for long holds its context", async (way) => {
+  using pipe = new Pollable();
+  const wait = async () => {
+    const aio = new AioContext({ ...way, entries: 3 });
+    aio.poll(pipe.fd, POLLIN);
+    const results: number[] = [];
+    for await (const batch of aio.batches()) for (const { res } of batch) results.push(res);
+    return results;
+  };
+  warnings.length = 0;
+  const results = wait();
+  await collectOften();
+  assert.deepEqual(warnings, []);
+  pipe.fill();
+  assert.equal((await results)[0]! & POLLIN, POLLIN);
+  await until(() => warnings.length >= 1);
+});
+
+test("a file that was forgotten is closed, with a warning", async () => {
+  using file = new TempFile(BYTES);
+  warnings.length = 0;
+  const forget = async () => {
+    const forgotten = await open(file.path);
+    return forgotten.fd;
+  };
+  const fd = await forget();
+  await until(() => warnings.length >= 1);
+  assert.ok(warnings[0]!.startsWith(`AioFile of '${file.path}' was not closed`), `${warnings[0]}`);
+  assert.match(warnings[0]!, /; made at .*context_forgotten_test\.ts:\d+:\d+\)?$/);
+  await until(() => !isOpen(fd));
+});
+
+function isOpen(fd: number): boolean {
+  try {
+    fstatSync(fd);
+    return true;
+  } catch (error) {
+    assert.equal((error as NodeJS.ErrnoException).code, "EBADF");
+    return false;
+  }
+}
+
+for (const direct of [false, "try"] as const) {
+  test(`a scan goes on when nobody has its file, direct: ${direct}`, async () => {
+    using file = new TempFile(BYTES);
+    const scan = async () => {
+      let blocks = 0;
+      const opened = (await open(file.path, "r", { direct })).scan({ blockSize: PAGE, depth: 3 });
+      for await (const { position, bytes } of opened) {
+        sameBytes(bytes, BYTES.subarray(position, position + PAGE));
+        if (++blocks % 8 === 0) {
+          collectGarbage();
+          await sleep(20);
+        }
+        assert.deepEqual(warnings, []);
+      }
+      assert.equal(blocks, BYTES.length / PAGE);
+    };
+    await forgetting(1, scan);
+  });
+
+  test(`readMany waits for its producer when nobody has its file, direct: ${direct}`, async () => {
+    using file = new TempFile(BYTES);
+    const slowly = async function* () {
+      for (let page = 0; page < 5; page++) {
+        await collectOften();
+        yield { position: page * PAGE, length: 10 };
+      }
+    };
+    const readMany = async () => {
+      let count = 0;
+      const opened = (await open(file.path, "r", { direct })).readMany(slowly());
+      for await (const { position, bytes } of opened) {
+        sameBytes(bytes, BYTES.subarray(position, position + 10));
+        assert.deepEqual(warnings, []);
+        count++;
+      }
+      assert.equal(count, 5);
+    };
+    await forgetting(1, readMany);
+  });
+
+  test(`reads end when nobody has their files, direct: ${direct}`, async () => {
+    using file = new TempFile(BYTES);
+    const FILES = 20;
+    const read = async (_: unknown, page: number) => {
+      const opened = await open(file.path, "r", { direct });
+      const promise = opened.readAt(page * PAGE, 100);
+      collectGarbage();
+      sameBytes(await promise, BYTES.subarray(page * PAGE, page * PAGE + 100));
+    };
+    await forgetting(FILES, () => Promise.all(Array.from({ length: FILES }, read)));
+  });
+}
+
+/** Runs what forgets so many files, and waits until they are found. */
+async function forgetting(count: number, body: () => Promise<unknown>): Promise<void> {
+  warnings.length = 0;
+  await body();
+  await until(() => warnings.length >= count);
+}
+
+test("a file holds the context it was opened with", async () => {
+  using file = new TempFile(BYTES);
+  const { kernel, setups } = counting();
+  const work = async () => {
+    const context = new AioContext({ kernel, entries: 3 });
+    return await open(file.path, "r", { context, direct: "try" });
+  };
+  const use = async () => {
+    const opened = await work();
+    await collectOften();
+    assert.deepEqual(warnings, []);
+    sameBytes(await opened.readAt(5, 10), BYTES.subarray(5, 15));
+    await opened.close();
+  };
+  await forgetting(1, use);
+  assert.match(warnings[0]!, /^AioContext /);
+  await using _next = new AioContext({ kernel, entries: 3 });
+  assert.equal(setups(), 1);
+});
+
+test("what was closed is no news, nor is the context of all files", async () => {
+  using file = new TempFile(BYTES);
+  const work = async () => {
+    await using opened = await open(file.path);
+    await opened.readAt(0, 10);
+    await using aio = new AioContext({ entries: 3 });
+    aio.read(file.fd, new Uint8Array(10));
+    for await (const { res } of aio) assert.equal(res, 10);
+  };
+  warnings.length = 0;
+  await work();
+  await collectOften();
+  assert.deepEqual(warnings, []);
+  await work();
+});
+
+test("contexts on a kernel of the user are found as well", async () => {
+  warnings.length = 0;
+  (() => void new AioContext({ kernel: new PortableKernel({ seed: 1 }) }))();
+  await until(() => warnings.length >= 1);
+  assert.match(warnings[0]!, /^AioContext was not closed/);
+});

@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { existsSync, readFileSync } from "node:fs";
+import { test } from "node:test";
+import { AioError, open, type OpenOptions } from "../../mod.ts";
+import { pattern, sameBytes } from "../support/bytes.ts";
+import { DIRECT_GROUNDS, onGrounds, Scene } from "../support/file_grounds.ts";
+import { hasDirectPosition } from "../support/real_kernel.ts";
+
+/** Procfs has no O_DIRECT, and this file of it can be read by the kernel's AIO. */
+const WITHOUT = "/proc/cpuinfo";
+const skip = existsSync(WITHOUT) ? false : `no ${WITHOUT}`;
+
+test('direct "try" does without where there is no O_DIRECT', { skip }, async () => {
+  await using file = await open(WITHOUT, "r", { direct: "try" });
+  assert.equal(file.direct, false);
+  const text = readFileSync(WITHOUT, "latin1");
+  assert.equal((await file.readFile("latin1")).length > 0, true);
+  assert.equal(new TextDecoder().decode(await file.readAt(1, 8)), text.slice(1, 9));
+});
+
+test("direct true names the cure where there is no O_DIRECT", { skip }, async () => {
+  await assert.rejects(open(WITHOUT, "r", { direct: true }), (error) => {
+    assert.ok(error instanceof AioError);
+    assert.equal(error.code, "EINVAL");
+    assert.equal(error.errno, -22);
+    assert.equal(error.syscall, "open");
+    assert.equal(error.path, WITHOUT);
+    assert.match(error.message, /O_DIRECT/);
+    assert.match(error.message, /direct: "try"/);
+    return true;
+  });
+});
+
+test("direct takes true, false and try alone", async () => {
+  for (const direct of ["yes", 1, null, "true"]) {
+    await assert.rejects(open(WITHOUT, "r", { direct } as unknown as OpenOptions), TypeError);
+  }
+});
+
+onGrounds('direct "try" takes O_DIRECT where it is', async (ground) => {
+  await using scene = new Scene(ground);
+  const content = pattern(10_001);
+  const file = await scene.holding(content, "r+", { direct: "try" });
+  // Without a current position it opens as if without O_DIRECT.
+  assert.equal(file.direct, hasDirectPosition);
+  sameBytes(await file.readAt(1, 10_001), content.subarray(1));
+  await assert.rejects(scene.open(scene.folder.join("missing"), "r", { direct: "try" }), {
+    code: "ENOENT",
+  });
+}, DIRECT_GROUNDS);
+
+onGrounds("direct says what was opened", async (ground) => {
+  await using scene = new Scene(ground);
+  const path = scene.file("content");
+  const file = await scene.open(path);
+  assert.equal(file.direct, ground.direct);
+  assert.equal(file.path, path);
+});
+
+onGrounds("a mode in third place, as node:fs/promises takes it, is not forgotten", async (
+  ground,
+) => {
+  await using scene = new Scene(ground);
+  const path = scene.folder.join("secret");
+  const mode = 0o600 as unknown as OpenOptions;
+  // Heeded or refused, but never a file that all can read where it was to be a secret
+  try {
+    await using file = await open(path, "w", mode);
+    assert.equal((await file.stat()).mode & 0o777, 0o600);
+  } catch (error) {
+    assert.ok(error instanceof TypeError, String(error));
+  }
+});

@@ -1,0 +1,35 @@
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { test } from "node:test";
+import { VERSION } from "../../src/version.ts";
+
+async function read(path: string): Promise<string> {
+  return await readFile(new URL(`../../${path}`, import.meta.url), "utf8");
+}
+
+const deno = JSON.parse(await read("deno.json"));
+const npm = JSON.parse(await read("package.json"));
+
+test("deno.json and package.json describe the same package", () => {
+  for (const key of ["version", "license", "exports"]) assert.deepEqual(npm[key], deno[key], key);
+  assert.equal(VERSION, deno.version);
+});
+
+test("every entry point is a file that is published, and says what it is", async () => {
+  for (const path of Object.values<string>(deno.exports)) {
+    const included = deno.publish.include.some((prefix: string) =>
+      path.slice(2).startsWith(prefix)
+    );
+    assert.ok(included, `${path} is not in publish.include`);
+    assert.match(
+      await read(path),
+      /^(#!.*\n)?\/\*\*[^]*?@module/,
+      `${path} has no @module comment`,
+    );
+  }
+});
+
+test("CHANGELOG.md has a section for the version", async () => {
+  const headings = (await read("CHANGELOG.md")).match(/^## .*/gm) ?? [];
+  assert.ok(headings.some((heading) => heading.includes(deno.version)), headings.join("\n"));
+});
