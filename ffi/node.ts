@@ -46,9 +46,10 @@ const OPEN = `
 /** Binds to `node:ffi`; under `--permission` it needs `--allow-ffi`. */
 export function node(): Runtime {
   const ffi = process.getBuiltinModule?.("node:ffi") as unknown as NodeFfi | undefined;
-  if (ffi === undefined) {
+  // The first releases that have node:ffi lack the event loop, which a watch needs.
+  if (ffi?.getCurrentEventLoop === undefined) {
     throw new Error(
-      `Cannot use FFI: node:ffi comes with Node 26 and is not switched off there: this is Node ${process.versions.node}`,
+      `Cannot use FFI: it needs node:ffi, which is on by default from Node 26.9: this is Node ${process.versions.node}`,
     );
   }
   // A library holds one signature for each symbol, so every binding opens a library of its own.

@@ -45,7 +45,7 @@ const NO_FFI: readonly (readonly [flags: readonly string[], reason: RegExp])[] =
     ],
   ]
   : [
-    [["--no-experimental-ffi"], /FFI.*(switched off|--experimental-ffi)/],
+    [["--no-experimental-ffi"], /FFI.*(on by default|--experimental-ffi)/],
     [["--permission", "--allow-fs-read=*"], /--allow-ffi/],
   ];
 
