@@ -61,7 +61,7 @@ bothWays("a context that was forgotten goes to the pool, with a warning", async 
   await until(() => warnings.length >= 1);
   assert.match(
     warnings[0]!,
-    /^AioContext was not closed before it became unreachable; made at .*context_forgotten_test\.ts:\d+:\d+\)?$/,
+    /^AioContext was not closed before it became unreachable; made at .*forgotten_test\.ts:\d+:\d+\)?$/,
   );
   await using _next = new AioContext({ ...way, kernel, entries: 3 });
   assert.equal(setups(), 1);
@@ -143,7 +143,7 @@ test("a file that was forgotten is closed, with a warning", async () => {
   const fd = await forget();
   await until(() => warnings.length >= 1);
   assert.ok(warnings[0]!.startsWith(`AioFile of '${file.path}' was not closed`), `${warnings[0]}`);
-  assert.match(warnings[0]!, /; made at .*context_forgotten_test\.ts:\d+:\d+\)?$/);
+  assert.match(warnings[0]!, /; made at .*forgotten_test\.ts:\d+:\d+\)?$/);
   await until(() => !isOpen(fd));
 });
 
