@@ -69,8 +69,10 @@ export class Cursor {
    * @throws {AioError} ENOTSUP
    */
   check(syscall: "read" | "write"): void {
-    const { direct, fd, path } = this.#file;
+    const { append, direct, fd, path } = this.#file;
     if (this.#position !== undefined || !direct) return;
+    // An append goes to the end, wherever the position is.
+    if (append && syscall === "write") return;
     const hint = "a file opened with O_DIRECT needs FFI to find its current position; " +
       'give a position, or open with `direct: "try"` to do without O_DIRECT here';
     throw new AioError(-EOPNOTSUPP, syscall, { fd, path, hint });

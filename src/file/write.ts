@@ -111,9 +111,9 @@ async function writeParts<D>(
 
 /** With O_DIRECT an append goes to a position: the kernel would want the end to be aligned. */
 async function startOf(file: OpenFile, { position }: Source): Promise<number> {
+  if (file.append && file.direct) return await sizeOf(file);
   if (position === CURRENT_POSITION) return position;
-  if (!file.append) return file.isStream ? 0 : position;
-  return file.direct ? await sizeOf(file) : 0;
+  return file.append || file.isStream ? 0 : position;
 }
 
 async function writePart(file: OpenFile, part: Source): Promise<WriteResult<null>> {

@@ -12,7 +12,13 @@ import {
 import { RWF_NOWAIT } from "../../src/abi/rw_flags.ts";
 import { pattern, sameBytes } from "../support/bytes.ts";
 import { ColdKernel } from "../support/file_cold_kernel.ts";
-import { type Ground, GROUNDS, Scene, testWithin } from "../support/file_grounds.ts";
+import {
+  type Ground,
+  GROUNDS,
+  POSITION_GROUNDS,
+  Scene,
+  testWithin,
+} from "../support/file_grounds.ts";
 import { bytesOf, memoryOf } from "../support/iovecs.ts";
 import { linuxOnly } from "../support/real_kernel.ts";
 
@@ -50,14 +56,13 @@ testWithin("buffered writes never go through io_submit, syncs do", async () => {
 
 testWithin("buffered and direct writes leave the same file", async () => {
   const files: Uint8Array[] = [];
-  for (const ground of GROUNDS) {
+  for (const ground of POSITION_GROUNDS) {
     await using scene = new Scene(ground);
     const file = await scene.holding("", "w+");
     await change(file);
     files.push(readFileSync(file.path));
   }
-  sameBytes(files[0]!, files[1]!);
-  sameBytes(files[0]!, files[2]!);
+  for (const file of files) sameBytes(file, files[0]!);
 });
 
 testWithin(

@@ -5,7 +5,7 @@ import { closeSync, openSync, readFileSync, writeSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { AioContext, type AioFile, open } from "../../mod.ts";
 import { pattern, sameBytes } from "../support/bytes.ts";
-import { onGrounds, Scene, testWithin } from "../support/file_grounds.ts";
+import { onGrounds, POSITION_GROUNDS, Scene, testWithin } from "../support/file_grounds.ts";
 import { counting } from "../support/file_kernels.ts";
 import { linuxOnly } from "../support/real_kernel.ts";
 import { TempFolder } from "../support/temp.ts";
@@ -42,7 +42,7 @@ onGrounds("one place in a context is enough for everything", async (ground) => {
   let total = 0;
   for await (const { bytes } of file.scan({ depth: 50, blockSize: 10_000 })) total += bytes.length;
   assert.equal(total, CONTENT.length);
-});
+}, POSITION_GROUNDS);
 
 onGrounds("a closed context is a clear error", async (ground) => {
   await using scene = new Scene(ground);
@@ -101,7 +101,7 @@ onGrounds("a context that is closed waits for what its files are about", async (
     await other.close();
     await next[Symbol.asyncDispose]();
   }
-});
+}, POSITION_GROUNDS);
 
 onGrounds("a context that is closed does not wait for a producer that is stuck", async (ground) => {
   await using scene = new Scene(ground);
@@ -123,7 +123,7 @@ onGrounds("a context that is closed does not wait for a producer that is stuck",
   await assert.rejects(within(writing), /context is closed/);
   await within(file.close());
   assert.equal(readFileSync(file.path, "latin1"), "one");
-});
+}, POSITION_GROUNDS);
 
 onGrounds("a context that is closed ends the iterations over its files", async (ground) => {
   await using scene = new Scene(ground);

@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { AioContext, AioError, type AioFile, open } from "../../mod.ts";
 import { PortableKernel } from "../../src/portable/mod.ts";
 import { pattern, sameBytes } from "../support/bytes.ts";
-import { GROUNDS, onGrounds, Scene } from "../support/file_grounds.ts";
+import { GROUNDS, onGrounds, POSITION_GROUNDS, Scene } from "../support/file_grounds.ts";
 import { hasDirectPosition } from "../support/real_kernel.ts";
 import { TempFile } from "../support/temp.ts";
 
@@ -99,7 +99,7 @@ onGrounds("an append moves the position to the end", async (ground) => {
   await file.write("abc");
   assertPosition(file, 13, "appended");
   assert.equal((await file.read(new Uint8Array(10))).bytesRead, 0);
-});
+}, POSITION_GROUNDS);
 
 onGrounds("a durable write goes to the current position", async (ground) => {
   await using scene = new Scene(ground);

@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import { AioContext, type AioFile } from "../../mod.ts";
 import { pattern, sameBytes } from "../support/bytes.ts";
-import { DIRECT_GROUNDS, GROUNDS, onGrounds, Scene } from "../support/file_grounds.ts";
+import { GROUNDS, onGrounds, POSITION_GROUNDS, Scene } from "../support/file_grounds.ts";
 import { allocating, SlowKernel } from "../support/file_kernels.ts";
 import { WatchedSignal } from "../support/file_listeners.ts";
 
@@ -73,7 +73,7 @@ for (const name of ["readAt", "readAt of 3 MiB", "readFile", "readMany", "scan"]
     // Now the kernel has let go of all
     await file.close();
     assert.equal(watched.listeners, 0);
-  }, name === "readFile" ? DIRECT_GROUNDS : GROUNDS);
+  }, name === "readFile" ? POSITION_GROUNDS.filter(({ direct }) => direct) : GROUNDS);
 }
 
 onGrounds(
@@ -89,6 +89,7 @@ onGrounds(
     await file.close();
     assert.equal(watched.listeners, 0);
   },
+  POSITION_GROUNDS,
 );
 
 onGrounds("a signal that aborts a read in the queue takes it back", async (ground) => {

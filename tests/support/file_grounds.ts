@@ -25,6 +25,11 @@ export const GROUNDS: readonly Ground[] = [
 /** Those opened with O_DIRECT. */
 export const DIRECT_GROUNDS: readonly Ground[] = GROUNDS.filter(({ direct }) => direct);
 
+/** Those where a file has a current position. */
+export const POSITION_GROUNDS: readonly Ground[] = GROUNDS.filter(({ direct }) =>
+  !direct || hasDirectPosition
+);
+
 /**
  * Registers a test once for each ground; skipped where the ground is not to be had.
  *
