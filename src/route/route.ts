@@ -39,11 +39,17 @@ export interface RoutedFile {
   readonly isStream: boolean;
 }
 
-/** The routes of a file that was just opened. */
+/** How the reads and the writes of a file are done. */
+export interface Routes {
+  reads: Route;
+  writes: Route;
+}
+
+/** The routes that a file begins with. */
 export function routesOf(
   files: FileHost,
   { fd, direct, isStream }: RoutedFile,
-): { reads: Route; writes: Route } {
+): Routes {
   const blocking = isStream ? "nothing" : files.blocksFor(fd);
   if (blocking === "nothing") return { reads: "ring", writes: "ring" };
   const inMemory = blocking === "copy";

@@ -12,7 +12,7 @@ import { readOnThread } from "../threads/fs_threads.ts";
 import { threadQuota } from "../threads/quota.ts";
 import { CacheMisses } from "./cache_misses.ts";
 import { CoalescedWrites } from "./coalesced_writes.ts";
-import { type Route, type RoutedFile, routesOf } from "./route.ts";
+import { type Route, type RoutedFile, type Routes, routesOf } from "./route.ts";
 import { CURRENT_POSITION, type Transfer } from "./transfer.ts";
 
 /** A file as its router sees it. */
@@ -34,8 +34,8 @@ export class Router {
   readonly #direct: boolean;
   readonly #isStream: boolean;
   readonly #readOffset: number;
-  #reads: Route;
-  #writes: Route;
+  /** Chosen with the first transfer: the question costs a call, and some files have no transfer. */
+  #routes: Routes | undefined = undefined;
   /** How O_DIRECT reads what the page cache may have yet to write. */
   #cachedReads: Route = "ringNoWait";
   #cachedStart = 0;
@@ -51,14 +51,16 @@ export class Router {
     this.#direct = file.direct;
     this.#isStream = file.isStream;
     this.#readOffset = file.readOffset;
-    const { reads, writes } = routesOf(file.core.files, file);
-    this.#reads = reads;
-    this.#writes = writes;
+  }
+
+  #chooseRoutes(): Routes {
+    const file = { fd: this.fd, direct: this.#direct, isStream: this.#isStream };
+    return this.#routes = routesOf(this.core.files, file);
   }
 
   /** Whether io_submit waits for the disk with writes, so that the threads make them. */
   get writesOnThreads(): boolean {
-    return this.#writes === "threads";
+    return (this.#routes ?? this.#chooseRoutes()).writes === "threads";
   }
 
   /**
@@ -69,6 +71,7 @@ export class Router {
    */
   begin(transfer: Transfer): void {
     const { opcode, position, nbytes } = transfer;
+    const routes = this.#routes ?? this.#chooseRoutes();
     const cached = position < this.#cachedEnd && position + nbytes > this.#cachedStart;
     transfer.fd = this.fd;
     transfer.tries = 0;
@@ -76,9 +79,9 @@ export class Router {
     transfer.route = position === CURRENT_POSITION
       ? "threads"
       : opcode === IOCB_CMD_PREAD
-      ? cached ? this.#cachedReads : this.#reads
+      ? cached ? this.#cachedReads : routes.reads
       : opcode === IOCB_CMD_PWRITE
-      ? this.#writes
+      ? routes.writes
       : "ring";
     switch (transfer.route) {
       case "ring":
@@ -146,9 +149,9 @@ export class Router {
 
   /** The file system does not know RWF_NOWAIT for such a transfer. */
   #giveUpNoWait(reads: boolean): void {
-    if (!reads) this.#writes = "threads";
+    if (!reads) this.#routes!.writes = "threads";
     else if (this.#direct) this.#cachedReads = "threads";
-    else this.#reads = "threads";
+    else this.#routes!.reads = "threads";
   }
 
   /** Continues what came short. */
