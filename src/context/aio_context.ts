@@ -480,9 +480,13 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
   ): Ticket {
     const { submission, ready } = this.#core;
     if (submission.closing) throw closedError("queue request");
-    checkInteger("queue request", "fd", fd, 0x7fffffff);
-    checkInteger("queue request", "position", position, Number.MAX_SAFE_INTEGER);
-    checkInteger("queue request", "flags", rwFlags, 0xffffffff);
+    const isUsual = Number.isInteger(fd) && fd >= 0 && fd <= 0x7fffffff &&
+      Number.isSafeInteger(position) && position >= 0 && rwFlags === 0;
+    if (!isUsual) {
+      checkInteger("queue request", "fd", fd, 0x7fffffff);
+      checkInteger("queue request", "position", position, Number.MAX_SAFE_INTEGER);
+      checkInteger("queue request", "flags", rwFlags, 0xffffffff);
+    }
     const operation = ready.blank();
     operation.opcode = opcode;
     operation.fd = fd;

@@ -60,12 +60,11 @@ export class BufferPool {
 
   /** Where memory from `allocate` lies; 0 for all other memory, and where the kernel cannot tell. */
   addressOf(buffer: ArrayBufferLike): Address {
-    if (!isAllocated(buffer)) return 0;
     let address = this.#addresses.get(buffer);
-    if (address === undefined) {
-      address = this.#kernel.addressOf?.(buffer) ?? 0;
-      this.#addresses.set(buffer, address);
-    }
+    if (address !== undefined) return address;
+    if (!isAllocated(buffer)) return 0;
+    address = this.#kernel.addressOf?.(buffer) ?? 0;
+    this.#addresses.set(buffer, address);
     return address;
   }
 
