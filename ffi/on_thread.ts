@@ -39,7 +39,7 @@ export function inWorker(open: string): (symbol: string, words: number[]) => Pro
     new Promise((resolve, reject) => {
       const workerData = { names: LIBC_NAMES, symbol, words };
       // A copy of the environment would be one more permission to ask for, and options of the
-      // program's own could make a module of the text
+      // program's own could make a module of the text.
       const worker = new Worker(program, { eval: true, env: {}, execArgv: [], workerData });
       worker.once("message", resolve);
       worker.once("error", reject);

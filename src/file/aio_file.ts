@@ -265,9 +265,9 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   ): Promise<Uint8Array<ArrayBuffer>> {
     const file = this.#file;
     return file.during(async () => {
-      // A range far beyond the end must not cost the memory that it would have
+      // A range far beyond the end must not cost the memory that it would have.
       const size = file.isRegular ? await sizeOf(file) : position + length;
-      // Files of /proc say that they have 0 bytes
+      // Files of /proc say that they have 0 bytes.
       if (size === 0) {
         return new Uint8Array((await readToEnd(file, position, signal)).subarray(0, length));
       }
@@ -953,7 +953,7 @@ function closerOf(
   const reference = new WeakRef(file);
   return async () => {
     await reference.deref()?.drained();
-    // Nobody is left to be told of a failure
+    // No code is left to handle a failure.
     for (const close of closers) close?.().catch(() => {});
   };
 }

@@ -97,7 +97,7 @@ export class Cursor {
       position.set(next === undefined ? start + count : await next());
       return count;
     });
-    // One that fails does not stop those behind it
+    // An operation that fails does not stop those behind it.
     this.#turn = moved.catch(() => {});
     return moved;
   }

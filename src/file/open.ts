@@ -97,7 +97,7 @@ export async function open(
   }
   if (path instanceof URL) path = fileURLToPath(path);
   const wanted = parseFlags(flags);
-  // Before the file is opened, so that nothing is left open where there is no kernel to be had
+  // Before the file is opened, so that nothing is left open where no kernel can be had.
   const context = options.context ?? (shared ??= new AioContext({ entries: SHARED_ENTRIES }));
   const { core, loop } = internalsOf(context as AioContext);
   let opened: Opened | undefined;
@@ -185,7 +185,7 @@ async function openDirect(
   } catch (error) {
     if (!(error instanceof AioError) || error.errno !== -EINVAL) throw error;
     if (direct === true) throw directError(path, error.errno);
-    // Where it was to be made and must not have been there, the failed attempt has made it
+    // With O_EXCL the failed attempt has created the file.
     return { handle: await openPath(path, flags & ~O_EXCL, mode), direct: false };
   }
 }
@@ -212,7 +212,7 @@ async function openTwice(
     await handle.close();
     return { handle: again, direct: true };
   } catch (error) {
-    // What was opened is all that was asked for
+    // What was opened is all that was asked for.
     if (direct === "try" && error instanceof AioError) return { handle, direct: false };
     await handle.close();
     throw error;
@@ -225,7 +225,7 @@ async function openDirectly(
   flags: number,
   { dev, ino }: BigIntStats,
 ): Promise<FileHandle> {
-  // Appending is done by position: the kernel would want the end of the file to be aligned
+  // Appends are written by position, as the kernel would want the end of the file to be aligned.
   const again = (flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_APPEND)) | O_DIRECT!;
   const handle = await openReadable(path, again, 0).catch((error) => {
     if (!(error instanceof AioError)) throw error;
@@ -248,7 +248,7 @@ async function openReadable(path: string | URL, flags: number, mode: number): Pr
     return await openPath(path, (flags & ~O_WRONLY) | O_RDWR, mode);
   } catch (error) {
     if (error instanceof AioError && error.errno === -EINVAL) throw error;
-    // Perhaps only writing is permitted: then whole blocks can be written
+    // If only writing is permitted, whole blocks can be written.
     return await openPath(path, flags, mode);
   }
 }
