@@ -37,11 +37,6 @@ export class Fifo<T> {
     return item;
   }
 
-  /** The oldest item, which stays; `undefined` if there is none. */
-  get first(): T | undefined {
-    return this.#items[this.#head];
-  }
-
   /** Takes all items. */
   takeAll(): T[] {
     const items = this.#items.slice(this.#head) as T[];
