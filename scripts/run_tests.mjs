@@ -15,6 +15,7 @@ import { run, runtimes } from "./run.mjs";
 /** A single test that takes longer hangs: the runtime names it and fails. */
 const HANG_MILLISECONDS = 240_000;
 
+/** Reports, and what Node compiled: most of its processes do little else than to compile kaio. */
 const folder = mkdtempSync(join(tmpdir(), "kaio-junit-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 let reports = 0;
@@ -53,7 +54,11 @@ export async function runTests(runtime, files, options) {
     ],
   };
   const paths = files.map((file) => `./${file}`);
-  const { ok, output } = await run(runtimes[runtime], [...flags[runtime], ...paths], options);
+  const env = { ...options.env, NODE_COMPILE_CACHE: join(folder, "compiled") };
+  const { ok, output } = await run(runtimes[runtime], [...flags[runtime], ...paths], {
+    ...options,
+    env,
+  });
   const cases = existsSync(report) ? readJunit(readFileSync(report, "utf8")) : [];
   const skipped = cases.filter((test) => test.skipped);
   const reported = cases.filter((test) => test.failed).length;
