@@ -20,7 +20,7 @@ import { hasPosition } from "./cursor.ts";
 import { accessOf, parseFlags } from "./open_flags.ts";
 import { OpenFile } from "./open_file.ts";
 import { rangeLockOf } from "./range_lock.ts";
-import type { DirectAlignment, FileHost } from "../file_host.ts";
+import type { DirectAlignment } from "../file_host.ts";
 
 const fstatAsync = promisify(fstat);
 
@@ -150,7 +150,7 @@ function openFileOf(
     isStream,
     lock: rangeLockOf(stats.dev, stats.ino),
   };
-  const cached = { ...common, direct: false, alignment: NO_ALIGNMENT };
+  const cached = { ...common, direct: false, alignment: NO_ALIGNMENT, buffered: undefined };
   const append = (flags & O_APPEND) !== 0;
   if (!direct || isStream) return new OpenFile({ ...cached, fd, append });
   return new OpenFile({
@@ -158,15 +158,11 @@ function openFileOf(
     fd,
     append,
     direct: true,
-    alignment: alignmentOf(core.files, fd),
+    alignment: core.files.directAlignment?.(fd) ?? SAFE_ALIGNMENT,
     buffered: bufferedFd === undefined
       ? undefined
       : new OpenFile({ ...cached, fd: bufferedFd, append: false }),
   });
-}
-
-function alignmentOf(files: FileHost, fd: number): DirectAlignment {
-  return files.directAlignment?.(fd) ?? SAFE_ALIGNMENT;
 }
 
 async function openDirect(

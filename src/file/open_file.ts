@@ -10,51 +10,39 @@ import type { EventLoop } from "../context/event_loop.ts";
 import { AioError } from "../errors/aio_error.ts";
 import { requestError, TRANSFERS } from "../errors/request_error.ts";
 import type { DirectAlignment } from "../file_host.ts";
+import type { RoutedFile } from "../route/route.ts";
 import { Router } from "../route/router.ts";
 import { CURRENT_POSITION } from "../route/transfer.ts";
 import type { RangeLock } from "./range_lock.ts";
 
 /** What `open` found out. */
-export interface OpenFileState {
-  fd: number;
-  path: string;
-  core: Core;
-  loop: EventLoop;
-  /** Whether it was opened with O_DIRECT. */
-  direct: boolean;
-  /** What requests must be aligned to: 1 each where it was not. */
-  alignment: DirectAlignment;
-  /** Whether it was opened for reading. */
-  readable: boolean;
-  /** Whether it was opened for writing. */
-  writable: boolean;
-  /** Whether writes go to the end, whatever their position. */
-  append: boolean;
-  isDirectory: boolean;
-  /** Whether it has a length that can be cut. */
-  isRegular: boolean;
-  /** Whether it has neither positions nor an end: a pipe, a socket, a terminal. */
-  isStream: boolean;
-  /** Held by writes against each other. */
-  lock: RangeLock;
-  /** See {@link OpenFile.buffered}. */
-  buffered?: OpenFile | undefined;
-}
+export type OpenFileState =
+  & RoutedFile
+  & Pick<
+    OpenFile,
+    "path" | "readable" | "writable" | "isDirectory" | "isRegular" | "lock" | "buffered"
+  >;
 
 /** A file descriptor with what belongs to it; counts what is under way, so that closing can wait. */
-export class OpenFile {
+export class OpenFile implements RoutedFile {
   readonly fd: number;
   readonly path: string;
   readonly core: Core;
   readonly loop: EventLoop;
   readonly direct: boolean;
+  /** What requests must be aligned to: 1 each where it was not opened with O_DIRECT. */
   readonly alignment: DirectAlignment;
+  /** Whether it was opened for reading. */
   readonly readable: boolean;
+  /** Whether it was opened for writing. */
   readonly writable: boolean;
   readonly append: boolean;
   readonly isDirectory: boolean;
+  /** Whether it has a length that can be cut. */
   readonly isRegular: boolean;
+  /** Whether it has neither positions nor an end: a pipe, a socket, a terminal. */
   readonly isStream: boolean;
+  /** Held by writes against each other. */
   readonly lock: RangeLock;
   /**
    * The same file without O_DIRECT, to write the bytes behind its last whole block. Present for
@@ -85,7 +73,7 @@ export class OpenFile {
     this.isStream = state.isStream;
     this.lock = state.lock;
     this.buffered = state.buffered;
-    this.router = new Router({ ...state, readOffset: state.alignment.readOffset });
+    this.router = new Router(this);
   }
 
   /** Throws what keeps an operation from being started at all. */

@@ -36,7 +36,7 @@ export class CoalescedWrites {
   add(write: Transfer): void {
     const { position: start, nbytes } = write;
     // What is appended, or goes to the current position, follows on what was written there before.
-    const isPlaced = !this.#router.append && start !== CURRENT_POSITION;
+    const isPlaced = !this.#router.file.append && start !== CURRENT_POSITION;
     const end = isPlaced ? start + nbytes : start;
     const run = this.#runs.get(start);
     if (run !== undefined && run.rwFlags === write.rwFlags) {
@@ -87,7 +87,7 @@ class Run implements ThreadTask {
   begin(): void {
     this.#sent = this.#waiting.splice(0, this.#portion());
     this.#whole = this.#partial = 0;
-    const { fd, core: { files, pool } } = this.#router;
+    const { fd, core: { files, pool } } = this.#router.file;
     if (files.pwritev === undefined) return this.#write();
     let vector: PooledBuffer;
     try {
@@ -129,7 +129,7 @@ class Run implements ThreadTask {
   }
 
   #write(): void {
-    const { fd } = this.#router;
+    const { fd } = this.#router.file;
     const [first] = this.#sent as [Transfer];
     const { nbytes } = first;
     const position = first.position === CURRENT_POSITION ? null : first.position;
@@ -177,7 +177,7 @@ class Run implements ThreadTask {
     }
     this.#separate += this.#partial;
     if ((this.rwFlags & RWF_DSYNC) === 0) this.#settle();
-    else syncOnThread("fdatasync", this.#router.fd, this.#synced);
+    else syncOnThread("fdatasync", this.#router.file.fd, this.#synced);
   }
 
   readonly #synced = (res: number): void => {
@@ -202,6 +202,6 @@ class Run implements ThreadTask {
     else this.#over(this);
     for (const write of over) write.settle(res ?? write.done);
     // What the results led to is to be sent.
-    this.#router.loop.flush.ask();
+    this.#router.file.loop.flush.ask();
   }
 }

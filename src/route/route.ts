@@ -22,7 +22,9 @@
  *
  * @module
  */
-import type { FileHost } from "../file_host.ts";
+import type { Core } from "../context/core.ts";
+import type { EventLoop } from "../context/event_loop.ts";
+import type { DirectAlignment } from "../file_host.ts";
 
 /**
  * - `ring`: io_submit hands the transfer over and returns
@@ -32,10 +34,17 @@ import type { FileHost } from "../file_host.ts";
  */
 export type Route = "ring" | "ringCopies" | "ringNoWait" | "threads";
 
-/** What decides. */
+/** An open file as its router sees it. */
 export interface RoutedFile {
   readonly fd: number;
+  readonly core: Core;
+  readonly loop: EventLoop;
+  /** Whether it was opened with O_DIRECT. */
   readonly direct: boolean;
+  readonly alignment: DirectAlignment;
+  /** Whether writes go to the end, whatever their position. */
+  readonly append: boolean;
+  /** Whether it has neither positions nor an end. */
   readonly isStream: boolean;
 }
 
@@ -46,11 +55,8 @@ export interface Routes {
 }
 
 /** The routes that a file begins with. */
-export function routesOf(
-  files: FileHost,
-  { fd, direct, isStream }: RoutedFile,
-): Routes {
-  const blocking = isStream ? "nothing" : files.blocksFor(fd);
+export function routesOf({ fd, core, direct, isStream }: RoutedFile): Routes {
+  const blocking = isStream ? "nothing" : core.files.blocksFor(fd);
   if (blocking === "nothing") return { reads: "ring", writes: "ring" };
   const inMemory = blocking === "copy";
   if (direct) return { reads: "ring", writes: inMemory ? "ring" : "ringNoWait" };

@@ -6,8 +6,6 @@
 import { EAGAIN, ECANCELED, EOPNOTSUPP } from "../abi/errno.ts";
 import { IOCB_CMD_PREAD, IOCB_CMD_PWRITE } from "../abi/opcodes.ts";
 import { RWF_NOWAIT } from "../abi/rw_flags.ts";
-import type { Core } from "../context/core.ts";
-import type { EventLoop } from "../context/event_loop.ts";
 import { readOnThread } from "../threads/fs_threads.ts";
 import { threadQuota } from "../threads/quota.ts";
 import { CacheMisses } from "./cache_misses.ts";
@@ -15,25 +13,9 @@ import { CoalescedWrites } from "./coalesced_writes.ts";
 import { type Route, type RoutedFile, type Routes, routesOf } from "./route.ts";
 import { CURRENT_POSITION, type Transfer } from "./transfer.ts";
 
-/** A file as its router sees it. */
-export interface RouterOptions extends RoutedFile {
-  readonly core: Core;
-  readonly loop: EventLoop;
-  /** Whether writes go to the end, whatever their position. */
-  readonly append: boolean;
-  /** What a read that is not the last must end at a multiple of, in bytes. */
-  readonly readOffset: number;
-}
-
 /** The routes of one file. */
 export class Router {
-  readonly fd: number;
-  readonly append: boolean;
-  readonly core: Core;
-  readonly loop: EventLoop;
-  readonly #direct: boolean;
-  readonly #isStream: boolean;
-  readonly #readOffset: number;
+  readonly file: RoutedFile;
   /** Chosen with the first transfer: the question costs a call, and some files have no transfer. */
   #routes: Routes | undefined = undefined;
   /** How O_DIRECT reads what the page cache may have yet to write. */
@@ -43,24 +25,14 @@ export class Router {
   readonly #misses = new CacheMisses(this);
   readonly #coalesced = new CoalescedWrites(this);
 
-  constructor(file: RouterOptions) {
-    this.fd = file.fd;
-    this.append = file.append;
-    this.core = file.core;
-    this.loop = file.loop;
-    this.#direct = file.direct;
-    this.#isStream = file.isStream;
-    this.#readOffset = file.readOffset;
-  }
-
-  #chooseRoutes(): Routes {
-    const file = { fd: this.fd, direct: this.#direct, isStream: this.#isStream };
-    return this.#routes = routesOf(this.core.files, file);
+  /** @param file Whose transfers they are */
+  constructor(file: RoutedFile) {
+    this.file = file;
   }
 
   /** Whether io_submit waits for the disk with writes, so that the threads make them. */
   get writesOnThreads(): boolean {
-    return (this.#routes ?? this.#chooseRoutes()).writes === "threads";
+    return (this.#routes ??= routesOf(this.file)).writes === "threads";
   }
 
   /**
@@ -71,9 +43,10 @@ export class Router {
    */
   begin(transfer: Transfer): void {
     const { opcode, position, nbytes } = transfer;
-    const routes = this.#routes ?? this.#chooseRoutes();
+    const { file } = this;
+    const routes = this.#routes ??= routesOf(file);
     const cached = position < this.#cachedEnd && position + nbytes > this.#cachedStart;
-    transfer.fd = this.fd;
+    transfer.fd = file.fd;
     transfer.tries = 0;
     transfer.missed = false;
     transfer.route = position === CURRENT_POSITION
@@ -85,13 +58,13 @@ export class Router {
       : "ring";
     switch (transfer.route) {
       case "ring":
-        return this.core.submission.queue(transfer);
+        return file.core.submission.queue(transfer);
       case "ringCopies":
-        return this.loop.budget.queue(transfer);
+        return file.loop.budget.queue(transfer);
       case "ringNoWait":
         transfer.rwFlags |= RWF_NOWAIT;
         // With O_DIRECT a device moves the bytes; else io_submit copies what the page cache has.
-        return (this.#direct ? this.core.submission : this.loop.budget).queue(transfer);
+        return (file.direct ? file.core.submission : file.loop.budget).queue(transfer);
       case "threads":
         return this.sendToThreads(transfer);
     }
@@ -112,7 +85,7 @@ export class Router {
     // Nothing expects the bytes after an abort, so the memory need not stay taken.
     if (read.stopped) return read.settle(-ECANCELED);
     read.tries++;
-    this.loop.budget.queue(read);
+    this.file.loop.budget.queue(read);
   }
 
   /**
@@ -135,8 +108,8 @@ export class Router {
   /** Whether a transfer that was not to wait would have had to: it is done in another way then. */
   #mustWait(transfer: Transfer, res: number, reads: boolean): boolean {
     const missing = res === -EAGAIN;
-    if (!this.#direct) this.loop.budget.recordMiss(missing);
-    if (missing && reads && !this.#direct) {
+    if (!this.file.direct) this.file.loop.budget.recordMiss(missing);
+    if (missing && reads && !this.file.direct) {
       this.#misses.add(transfer);
       return true;
     }
@@ -150,7 +123,7 @@ export class Router {
   /** The file system does not know RWF_NOWAIT for such a transfer. */
   #giveUpNoWait(reads: boolean): void {
     if (!reads) this.#routes!.writes = "threads";
-    else if (this.#direct) this.#cachedReads = "threads";
+    else if (this.file.direct) this.#cachedReads = "threads";
     else this.#routes!.reads = "threads";
   }
 
@@ -159,8 +132,8 @@ export class Router {
     if (reads) {
       // A short read that ends inside a block is the end of the file. One that ends on a block
       // boundary may not be: read on.
-      const atBoundary = transfer.done % this.#readOffset === 0;
-      if (!atBoundary || this.#isStream || transfer.stopped) return false;
+      const atBoundary = transfer.done % this.file.alignment.readOffset === 0;
+      if (!atBoundary || this.file.isStream || transfer.stopped) return false;
       this.begin(transfer);
     } else {
       // A short write that was not to wait has come to where it would have had to.
@@ -182,7 +155,7 @@ export class Router {
   readOnThread(transfer: Transfer): void {
     const { position } = transfer;
     readOnThread(
-      this.fd,
+      this.file.fd,
       this.memoryOf(transfer),
       transfer.offset + transfer.done,
       transfer.nbytes,
@@ -192,13 +165,13 @@ export class Router {
         if (transfer.missed) this.#misses.returned();
         this.finished(transfer, res);
         // What the result led to, and what the misses try again, is to be sent.
-        this.loop.flush.ask();
+        this.file.loop.flush.ask();
       },
     );
   }
 
   /** The memory of a transfer in a form that `node:fs` does not copy. */
   memoryOf({ bytes }: Transfer): Uint8Array<ArrayBuffer> {
-    return this.core.files.alias?.(bytes!) ?? bytes!;
+    return this.file.core.files.alias?.(bytes!) ?? bytes!;
   }
 }
