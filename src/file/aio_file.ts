@@ -25,11 +25,13 @@ import {
   parseWrite,
   type ReadOptions,
   scatterTo,
+  wholeRange,
   type WriteOptions,
 } from "./arguments.ts";
 import { type Chunks, chunksOf } from "./chunks.ts";
 import { Control } from "./control.ts";
 import { Cursor } from "./cursor.ts";
+import { CURRENT_POSITION } from "../route/transfer.ts";
 import type { OpenFile } from "./open_file.ts";
 import { LARGEST_READ, readAt, readInto, readLong, type ReadResult } from "./read.ts";
 import {
@@ -272,7 +274,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
         return new Uint8Array((await readToEnd(file, position, signal)).subarray(0, length));
       }
       const bytes = new Uint8Array(Math.max(0, Math.min(length, size - position)));
-      const count = await readLong(file, bytes, 0, bytes.length, position, signal);
+      const count = await readLong(file, wholeRange(bytes, position), signal);
       return count === bytes.length ? bytes : bytes.slice(0, count);
     });
   }
@@ -409,25 +411,24 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
       const file = this.#file;
       file.check("read");
       const { length: count, position: at } = range;
-      if (at === undefined || count > LARGEST_READ || file.isStream || count === 0) {
-        return this.#readParts(range);
-      }
-      return readInto(file, range, at);
+      const isOneRequest = count > 0 && count <= LARGEST_READ && at !== CURRENT_POSITION &&
+        !file.isStream;
+      return isOneRequest ? readInto(file, range) : this.#readParts(range);
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
   /** What is not one request at a position. */
-  async #readParts(range: MemoryRange): Promise<ReadResult<ArrayBufferView>> {
-    const { buffer, bytes, offset, length, position } = range;
+  async #readParts<D>(range: MemoryRange<D>): Promise<ReadResult<D>> {
+    const { data, bytes, offset, length, position } = range;
     const read = async (at: number) => {
       checkIntact(bytes, offset + length, "read into");
-      return await readLong(this.#file, bytes, offset, length, at);
+      return await readLong(this.#file, { ...range, position: at });
     };
     // Under way from now on, also while it waits for its turn: closing waits for it.
     const bytesRead = length === 0 ? 0 : await this.#file.during(() => this.#at(position, read));
-    return { bytesRead, buffer };
+    return { bytesRead, buffer: data };
   }
 
   /**
@@ -457,10 +458,8 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   ): Promise<{ bytesRead: number; buffers: B & NodeJS.ArrayBufferView[] }> {
     const vector = parseVector("read", buffers, position);
     this.#file.check("read");
-    const { length, position: at } = vector;
-    const bytes = new Uint8Array(length);
-    const range = { buffer: bytes, bytes, offset: 0, length, position: at, rwFlags: 0 };
-    const { bytesRead } = await this.#readParts(range);
+    const bytes = new Uint8Array(vector.length);
+    const { bytesRead } = await this.#readParts(wholeRange(bytes, vector.position));
     scatterTo(vector, bytes.subarray(0, bytesRead));
     // The types of FileHandle that Deno brings along promise a mutable array.
     return { bytesRead, buffers: buffers as B & NodeJS.ArrayBufferView[] };
@@ -499,7 +498,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     try {
       const range = parseWrite(data, offset, length, position);
       this.#file.check("write");
-      return this.#write(range, data);
+      return this.#write(range);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -534,10 +533,8 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     const vector = parseVector("write", buffers, position);
     const rwFlags = flagsOf(options);
     this.#file.check("write");
-    const bytes = gatherFrom(vector);
-    const { length, position: at } = vector;
-    const range = { bytes, offset: 0, length, position: at, rwFlags };
-    const { bytesWritten } = await this.#write(range, null);
+    const range = wholeRange(gatherFrom(vector), vector.position, rwFlags);
+    const { bytesWritten } = await this.#write(range);
     return { bytesWritten, buffers: buffers as B & NodeJS.ArrayBufferView[] };
   }
 
@@ -578,7 +575,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
       content = await readToEnd(file, position, signal);
       return content.length;
     };
-    await file.during(() => this.#at(undefined, read));
+    await file.during(() => this.#at(CURRENT_POSITION, read));
     return encoding ? content.toString(encoding) : content;
   }
 
@@ -617,9 +614,8 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
         while (bytes.length > 0) {
           signal?.throwIfAborted();
           file.checkContext("write");
-          const { length } = bytes;
-          const range = { bytes, offset: 0, length, position: undefined, rwFlags: 0 };
-          bytes = bytes.subarray((await this.#write(range, null)).bytesWritten);
+          const { bytesWritten } = await this.#write(wholeRange(bytes, CURRENT_POSITION));
+          bytes = bytes.subarray(bytesWritten);
         }
       }
     } finally {
@@ -699,15 +695,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     checkInteger("truncate", "length", length, Number.MAX_SAFE_INTEGER);
     const file = this.#file;
     file.check("ftruncate");
-    await this.#file.during(async () => {
-      const lengthLock = file.lock.takeLength(true);
-      if (lengthLock.blockers > 0) await lengthLock.granted();
-      try {
-        await ftruncateAsync(file.fd, length);
-      } finally {
-        lengthLock.release();
-      }
-    });
+    await this.#withLengthLocked(() => ftruncateAsync(file.fd, length));
   }
 
   /**
@@ -740,16 +728,22 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     checkInteger("allocate", "length", length, Number.MAX_SAFE_INTEGER, 1);
     const file = this.#file;
     file.check("fallocate");
-    await this.#file.during(async () => {
-      const lengthLock = file.lock.takeLength(true);
-      if (lengthLock.blockers > 0) await lengthLock.granted();
+    const { fd, path, core: { files } } = file;
+    const res = await this.#withLengthLocked(async () =>
+      await (files.fallocate?.(fd, position, length) ?? -EOPNOTSUPP)
+    );
+    if (res === 0) return;
+    const hint = files.fallocate === undefined ? "this kernel has no such call" : undefined;
+    throw new AioError(res, "fallocate", { fd, path, position, length, hint });
+  }
+
+  /** Does something after all writes that began before, and before those that begin later. */
+  #withLengthLocked<R>(action: () => Promise<R>): Promise<R> {
+    const file = this.#file;
+    return file.during(async () => {
+      const lengthLock = await file.lock.lock(0, 0, true, true);
       try {
-        const { files } = file.core;
-        const res = await (files.fallocate?.(file.fd, position, length) ?? -EOPNOTSUPP);
-        if (res === 0) return;
-        const { fd, path } = file;
-        const hint = files.fallocate === undefined ? "this kernel has no such call" : undefined;
-        throw new AioError(res, "fallocate", { fd, path, position, length, hint });
+        return await action();
       } finally {
         lengthLock.release();
       }
@@ -905,26 +899,19 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   }
 
   /** At a position, or at the current one, which then moves on. */
-  #at(
-    position: number | undefined,
-    action: (position: number) => Promise<number>,
-  ): Promise<number> {
-    if (position !== undefined) return action(position);
+  #at(position: number, action: (position: number) => Promise<number>): Promise<number> {
+    if (position !== CURRENT_POSITION) return action(position);
     // A stream has no position, and a read that waits for it must not keep a write waiting.
     if (this.#file.isStream) return action(0);
     this.#cursor.check("read");
     return this.#cursor.move(action);
   }
 
-  #write<D>(
-    range: Omit<MemoryRange, "buffer">,
-    data: D,
-  ): Promise<WriteResult<D>> {
+  #write<D>(range: MemoryRange<D>): Promise<WriteResult<D>> {
     const file = this.#file;
-    const { length, position } = range;
+    const { data, length, position } = range;
     if (length === 0) return Promise.resolve({ bytesWritten: 0, buffer: data });
-    if (position !== undefined) return write(file, { ...range, position }, data);
-    if (file.isStream) return write(file, { ...range, position: 0 }, data);
+    if (position !== CURRENT_POSITION || file.isStream) return write(file, range);
     try {
       this.#cursor.check("write");
     } catch (error) {
@@ -932,10 +919,8 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     }
     // Locked now, as is the turn: what cuts the file comes after all writes begun before it.
     const lengthLock = lockLength(file);
-    const move = async (at: number) => {
-      const source = { ...range, position: at };
-      return (await writeAfter(file, source, data, lengthLock)).bytesWritten;
-    };
+    const move = async (at: number) =>
+      (await writeAfter(file, { ...range, position: at }, lengthLock)).bytesWritten;
     // The position goes with an append, as it does in the kernel: to the end of the file.
     const next = file.append ? () => sizeOf(file) : undefined;
     return file.during(async () => {

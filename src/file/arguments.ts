@@ -19,6 +19,7 @@ import {
   copyBytes,
   partOf,
 } from "../memory/intrinsics.ts";
+import { CURRENT_POSITION } from "../route/transfer.ts";
 
 /** Where in its buffer and in the file a read goes. */
 export interface ReadOptions {
@@ -53,20 +54,25 @@ export interface WriteOptions extends DurableOptions {
   position?: number | null;
 }
 
-/** Bytes in the user's memory, and where in the file they belong. */
-export interface MemoryRange {
+/** Bytes in memory, and where in the file they belong. */
+export interface MemoryRange<D = unknown> {
   /** What the user gave, for the result. */
-  readonly buffer: ArrayBufferView;
+  readonly data: D;
   /** The memory. */
   readonly bytes: Uint8Array;
   /** Where in {@link MemoryRange.bytes} the range begins. */
   readonly offset: number;
   /** How many bytes it has. */
   readonly length: number;
-  /** `undefined`: the current position. */
-  readonly position: number | undefined;
-  /** RWF_* of a write. */
+  /** In the file, or {@link CURRENT_POSITION}. */
+  readonly position: number;
+  /** Of a write: RWF_DSYNC if the bytes are on the disk when its promise resolves. */
   readonly rwFlags: number;
+}
+
+/** All of some memory of kaio's own. */
+export function wholeRange(bytes: Uint8Array, position: number, rwFlags = 0): MemoryRange {
+  return { data: undefined, bytes, offset: 0, length: bytes.length, position, rwFlags };
 }
 
 const DEFAULT_SIZE = 16384;
@@ -77,7 +83,7 @@ export function parseRead(
   offset: number | ReadOptions | null | undefined,
   length: number | null | undefined,
   position: number | bigint | null | undefined,
-): MemoryRange {
+): MemoryRange<ArrayBufferView> {
   if (buffer !== undefined && buffer !== null && !ArrayBuffer.isView(buffer)) {
     // Memory without a view on it would pass for an object without options.
     if (typeof buffer !== "object" || Array.isArray(buffer) || buffer instanceof ArrayBuffer) {
@@ -96,12 +102,12 @@ export function parseRead(
 }
 
 /** See `FileHandle.write`. */
-export function parseWrite(
-  data: ArrayBufferView | string,
+export function parseWrite<D extends ArrayBufferView | string>(
+  data: D,
   offset: number | WriteOptions | null | undefined,
   length: number | string | null | undefined,
   position: number | null | undefined,
-): MemoryRange {
+): MemoryRange<D> {
   let rwFlags = 0;
   let first = offset as number | null | undefined;
   if (typeof offset === "object" && offset !== null) {
@@ -113,8 +119,8 @@ export function parseWrite(
   } else if (typeof data === "string") position = offset;
   if (typeof data === "string") {
     const bytes = Buffer.from(data, (length ?? "utf8") as BufferEncoding);
-    const at = typeof position === "number" ? parsePosition("write", position) : undefined;
-    return { buffer: bytes, bytes, offset: 0, length: bytes.length, position: at, rwFlags };
+    const at = typeof position === "number" ? parsePosition("write", position) : CURRENT_POSITION;
+    return { data, bytes, offset: 0, length: bytes.length, position: at, rwFlags };
   }
   if (!ArrayBuffer.isView(data)) {
     throw typeError("write", "buffer", "a string, Buffer, TypedArray or DataView");
@@ -132,17 +138,17 @@ export function flagsOf({ durable = false }: { durable?: boolean | undefined } =
   return durable ? RWF_DSYNC : 0;
 }
 
-function rangeOf(
+function rangeOf<D extends ArrayBufferView>(
   action: string,
-  view: ArrayBufferView,
+  data: D,
   start: number | null | undefined,
   count: number | null | undefined,
   place: number | bigint | null | undefined,
   rwFlags = 0,
-): MemoryRange {
+): MemoryRange<D> {
   let bytes: Uint8Array;
   try {
-    bytes = bytesOf(view);
+    bytes = bytesOf(data);
   } catch {
     throw typeError(action, "buffer", "memory that is not detached");
   }
@@ -161,20 +167,17 @@ function rangeOf(
   }
   const isPlain = Number.isSafeInteger(place) && (place as number) >= 0;
   const position = isPlain ? place as number : parsePosition(action, place);
-  return { buffer: view, bytes, offset, length, position, rwFlags };
+  return { data, bytes, offset, length, position, rwFlags };
 }
 
 /** Like Node's: `null`, `undefined` and -1 mean the current position. */
-function parsePosition(
-  action: string,
-  position: number | bigint | null | undefined,
-): number | undefined {
-  if (position === null || position === undefined) return undefined;
+function parsePosition(action: string, position: number | bigint | null | undefined): number {
+  if (position === null || position === undefined) return CURRENT_POSITION;
   if (typeof position !== "number" && typeof position !== "bigint") {
     throw typeError(action, "position", "a number, a bigint or null");
   }
   const number = Number(position);
-  if (number === -1) return undefined;
+  if (number === -1) return CURRENT_POSITION;
   if (Number.isSafeInteger(number) && number >= 0) return number;
   throw rangeError(action, "position", "an integer from -1 to 2^53 - 1", position);
 }
@@ -184,8 +187,8 @@ export interface MemoryVector {
   readonly parts: readonly { readonly bytes: Uint8Array; readonly length: number }[];
   /** Of all parts together. */
   readonly length: number;
-  /** `undefined`: the current position. */
-  readonly position: number | undefined;
+  /** In the file, or {@link CURRENT_POSITION}. */
+  readonly position: number;
 }
 
 /** See `FileHandle.readv` and `writev`. */
@@ -203,7 +206,7 @@ export function parseVector(
   return {
     parts,
     length: parts.reduce((sum, { length }) => sum + length, 0),
-    position: typeof position === "number" ? parsePosition(action, position) : undefined,
+    position: typeof position === "number" ? parsePosition(action, position) : CURRENT_POSITION,
   };
 }
 

@@ -9,6 +9,7 @@ import { POLLIN } from "../abi/poll.ts";
 import type { PooledBuffer } from "../memory/buffer_pool.ts";
 import { bufferOf, byteOffsetOf, checkIntact, copyBytes } from "../memory/intrinsics.ts";
 import { CURRENT_POSITION, promiseOf, type Settles, Transfer } from "../route/transfer.ts";
+import type { MemoryRange } from "./arguments.ts";
 import type { OpenFile } from "./open_file.ts";
 import { whenReady } from "./stream_turn.ts";
 
@@ -187,41 +188,25 @@ export interface ReadResult<B> {
   buffer: B;
 }
 
-/** Where in the user's memory a read goes. */
-export interface Target<B> {
-  /** What the user gave, for the result. */
-  readonly buffer: B;
-  /** The memory. */
-  readonly bytes: Uint8Array;
-  /** Where in it. */
-  readonly offset: number;
-  /** How many bytes, not 0. */
-  readonly length: number;
-}
-
 /** The most idle reads that a file keeps. */
 const MOST_IDLE = 256;
 
 /** A read into the user's memory: in place, or with one copy. It is used again when it is over. */
 class ReadInto extends PromisedRead<ReadResult<unknown>> {
-  #target: Target<unknown> | undefined = undefined;
+  #range: MemoryRange | undefined = undefined;
 
   /** Begins the read, and makes its promise. */
-  issue(
-    target: Target<unknown>,
-    position: number,
-    signal: AbortSignal | undefined,
-  ): Promise<ReadResult<unknown>> {
+  issue(range: MemoryRange, signal: AbortSignal | undefined): Promise<ReadResult<unknown>> {
     const promise = promiseOf(this);
-    this.#target = target;
-    if (this.#useInPlace(target, position)) this.readInPlace(position, target.length);
-    else this.readPooled(position, target.length);
+    this.#range = range;
+    if (this.#useInPlace(range)) this.readInPlace(range.position, range.length);
+    else this.readPooled(range.position, range.length);
     if (signal !== undefined) this.listen(signal);
     return promise;
   }
 
   /** Whether the kernel may use the memory where it lies: `allocate` made it, and it is aligned. */
-  #useInPlace({ bytes, offset, length }: Target<unknown>, position: number): boolean {
+  #useInPlace({ bytes, offset, length, position }: MemoryRange): boolean {
     const { core: { pool }, alignment: { memory, readOffset } } = this.file;
     if (position % readOffset !== 0 || length % readOffset !== 0) return false;
     const base = pool.addressOf(bufferOf(bytes));
@@ -234,18 +219,18 @@ class ReadInto extends PromisedRead<ReadResult<unknown>> {
   }
 
   protected override result(count: number): ReadResult<unknown> {
-    const { buffer, bytes, offset, length } = this.#target!;
+    const { data, bytes, offset, length } = this.#range!;
     if (this.pooled !== undefined) {
       checkIntact(bytes, offset + length, "read into");
       copyBytes(bytes, this.read(count), offset);
     }
-    return { bytesRead: count, buffer };
+    return { bytesRead: count, buffer: data };
   }
 
   protected override end(): void {
     super.end();
     // An idle read must keep nothing of its last user alive.
-    this.#target = undefined;
+    this.#range = undefined;
     this.resolve = this.reject = ignore;
     const { idleReads } = this.file;
     if (idleReads.length < MOST_IDLE) idleReads.push(this);
@@ -255,62 +240,53 @@ class ReadInto extends PromisedRead<ReadResult<unknown>> {
 function ignore(): void {}
 
 /**
- * Reads up to {@link LARGEST_READ} bytes into the user's memory.
+ * Reads up to {@link LARGEST_READ} bytes into memory.
  *
- * @param position In the file, or {@link CURRENT_POSITION}
  * @param signal Rejects the promise
  */
-export function readInto<B>(
+export function readInto<D>(
   file: OpenFile,
-  target: Target<B>,
-  position: number,
+  range: MemoryRange<D>,
   signal?: AbortSignal,
-): Promise<ReadResult<B>> {
+): Promise<ReadResult<D>> {
   const read = file.idleReads.pop() as ReadInto | undefined ?? new ReadInto(file);
-  const promise = read.issue(target, position, signal);
+  const promise = read.issue(range, signal);
   file.loop.flush.ask();
-  return promise as Promise<ReadResult<B>>;
+  return promise as Promise<ReadResult<D>>;
 }
 
 /**
- * Reads any number of bytes into the user's memory, also from a stream.
+ * Reads any number of bytes into memory, also from a stream.
  *
- * @param position In the file, or {@link CURRENT_POSITION}
  * @returns How many bytes there were: fewer only at the end of the file, or of a stream's supply
  */
 export async function readLong(
   file: OpenFile,
-  target: Uint8Array,
-  offset: number,
-  length: number,
-  position: number,
+  range: MemoryRange,
   signal?: AbortSignal,
 ): Promise<number> {
-  const whole = offset + length;
-  const isPlaced = position !== CURRENT_POSITION;
-  const placeOf = (at: number) => file.isStream ? 0 : isPlaced ? position + at : position;
-  const part = (at: number, count: number) =>
-    readInto(
-      file,
-      { buffer: null, bytes: target, offset: offset + at, length: count },
-      placeOf(at),
-      signal,
-    );
+  const { bytes, offset, length } = range;
   if (file.isStream) {
-    const count = Math.min(length, LARGEST_READ);
-    return (await whenReady(file, POLLIN, signal, () => part(0, count))).bytesRead;
+    const part = { ...range, length: Math.min(length, LARGEST_READ), position: 0 };
+    const read = () => readInto(file, part, signal);
+    return (await whenReady(file, POLLIN, signal, read)).bytesRead;
   }
-  let total = 0;
+  const isPlaced = range.position !== CURRENT_POSITION;
   // At the current position each part begins where the one before it has ended.
   const atOnce = (isPlaced ? PARTS : 1) * LARGEST_READ;
+  let total = 0;
   for (let start = 0; start < length; start += atOnce) {
-    checkIntact(target, whole, "read into");
-    const parts: Promise<ReadResult<null>>[] = [];
+    checkIntact(bytes, offset + length, "read into");
+    const parts: Promise<ReadResult<unknown>>[] = [];
     const end = Math.min(length, start + atOnce);
     for (let at = start; at < end; at += LARGEST_READ) {
-      parts.push(part(at, Math.min(end - at, LARGEST_READ)));
+      const position = isPlaced ? range.position + at : CURRENT_POSITION;
+      const count = Math.min(end - at, LARGEST_READ);
+      parts.push(
+        readInto(file, { ...range, offset: offset + at, length: count, position }, signal),
+      );
     }
-    // All of them, so that none writes to the user's memory after the failure of another is known.
+    // All of them, so that none writes to the memory after the failure of another is known.
     if (signal === undefined) await Promise.allSettled(parts);
     for (const [index, { bytesRead }] of (await Promise.all(parts)).entries()) {
       total += bytesRead;

@@ -6,6 +6,7 @@
 import { Buffer } from "node:buffer";
 import { CURRENT_POSITION } from "../route/transfer.ts";
 import type { OpenFile } from "./open_file.ts";
+import { wholeRange } from "./arguments.ts";
 import { readLong } from "./read.ts";
 import { sizeOf } from "./size_of.ts";
 
@@ -30,7 +31,7 @@ export async function readToEnd(
     const length = Math.max(SMALLEST_PART, size + 1 - Math.max(0, position) - total);
     const part = new Uint8Array(length);
     const at = position === CURRENT_POSITION ? position : position + total;
-    const count = await readLong(file, part, 0, length, at, signal);
+    const count = await readLong(file, wholeRange(part, at), signal);
     if (count === 0) break;
     parts.push(part.subarray(0, count));
     total += count;

@@ -5,11 +5,12 @@
  */
 import { POLLOUT } from "../abi/poll.ts";
 import { CURRENT_POSITION } from "../route/transfer.ts";
+import type { MemoryRange } from "./arguments.ts";
 import type { OpenFile } from "./open_file.ts";
 import type { LockedRange } from "./range_lock.ts";
 import { sizeOf } from "./size_of.ts";
 import { whenReady } from "./stream_turn.ts";
-import { type Source, Write, writeLocked, type WriteResult } from "./write_one.ts";
+import { Write, writeLocked, type WriteResult } from "./write_one.ts";
 import { writeUnaligned } from "./write_unaligned.ts";
 
 /** Writes longer than this are made of several, one after the other: a multiple of all blocks. */
@@ -20,18 +21,17 @@ const LARGEST_STREAM_WRITE = 4096;
 const APPENDS = -1;
 
 /**
- * Writes `source`, from now on: what cuts the file comes after all writes begun before it.
+ * Writes a range, from now on: what cuts the file comes after all writes begun before it.
  *
- * @param data What the user gave, for the result
  * @returns How many bytes were written: fewer where a later part failed, which the next write of
  * that part then reports
  */
-export function write<D>(file: OpenFile, source: Source, data: D): Promise<WriteResult<D>> {
-  const isOneRequest = !file.isStream && !(file.append && file.direct) && isOnePart(file, source) &&
-    isAligned(file, source);
+export function write<D>(file: OpenFile, range: MemoryRange<D>): Promise<WriteResult<D>> {
+  const isOneRequest = !file.isStream && !(file.append && file.direct) && isOnePart(file, range) &&
+    isAligned(file, range);
   return isOneRequest
-    ? new Write(file, source, data, lockBytes(file, source, true)).promise
-    : writeAfter(file, source, data, lockLength(file));
+    ? new Write(file, range, lockBytes(file, range, true)).promise
+    : writeAfter(file, range, lockLength(file));
 }
 
 /** What a write has locked from its beginning to its end, so that nothing cuts the file meanwhile. */
@@ -47,27 +47,30 @@ export function lockLength(file: OpenFile): LockedRange {
  */
 export function writeAfter<D>(
   file: OpenFile,
-  source: Source,
-  data: D,
+  range: MemoryRange<D>,
   lengthLock: LockedRange,
 ): Promise<WriteResult<D>> {
-  const isOneMerge = file.direct && !file.append && isOnePart(file, source) &&
-    !isAligned(file, source);
-  return (isOneMerge ? writeUnaligned : writeParts)(file, source, data, lengthLock);
+  const isOneMerge = file.direct && !file.append && isOnePart(file, range) &&
+    !isAligned(file, range);
+  return (isOneMerge ? writeUnaligned : writeParts)(file, range, lengthLock);
 }
 
 /** Whether a write is no longer than one request may be. */
-function isOnePart({ append }: OpenFile, { position, length }: Source): boolean {
+function isOnePart({ append }: OpenFile, { position, length }: MemoryRange): boolean {
   return (append ? 0 : position % LARGEST_WRITE) + length <= LARGEST_WRITE;
 }
 
 /** Always true of a file that takes any position and length. */
-function isAligned({ alignment }: OpenFile, { position, length }: Source): boolean {
+function isAligned({ alignment }: OpenFile, { position, length }: MemoryRange): boolean {
   return position % alignment.offset === 0 && length % alignment.offset === 0;
 }
 
 /** What a request that writes whole blocks shares with others of its kind. */
-function lockBytes(file: OpenFile, { position, length }: Source, withLength: boolean): LockedRange {
+function lockBytes(
+  file: OpenFile,
+  { position, length }: MemoryRange,
+  withLength: boolean,
+): LockedRange {
   // The kernel finds the end, and its current position, by itself: such a write may go anywhere.
   return file.append && !file.direct || position === CURRENT_POSITION
     ? file.lock.take(withLength ? APPENDS : 0, Infinity, false, withLength)
@@ -77,11 +80,10 @@ function lockBytes(file: OpenFile, { position, length }: Source, withLength: boo
 /** One part after the other, each but the last up to a position that is a multiple of all blocks. */
 async function writeParts<D>(
   file: OpenFile,
-  source: Source,
-  data: D,
+  range: MemoryRange<D>,
   lengthLock: LockedRange,
 ): Promise<WriteResult<D>> {
-  const { length, offset } = source;
+  const { data, length, offset } = range;
   const largest = file.isStream ? LARGEST_STREAM_WRITE : LARGEST_WRITE;
   let appends: LockedRange | undefined;
   let written = 0;
@@ -89,11 +91,11 @@ async function writeParts<D>(
   try {
     if (lengthLock.blockers > 0) await lengthLock.granted();
     if (file.append) appends = await file.lock.lock(APPENDS, 0, length > LARGEST_WRITE);
-    const position = await startOf(file, source);
+    const position = await startOf(file, range);
     while (written < length) {
       const at = position === CURRENT_POSITION ? position : position + written;
       const count = Math.min(length - written, largest - Math.max(0, at) % largest);
-      const part = { ...source, offset: offset + written, length: count, position: at };
+      const part = { ...range, offset: offset + written, length: count, position: at };
       const { bytesWritten } = await writePart(file, part);
       written += bytesWritten;
       if (bytesWritten < count) break;
@@ -110,18 +112,18 @@ async function writeParts<D>(
 }
 
 /** With O_DIRECT an append goes to a position: the kernel would want the end to be aligned. */
-async function startOf(file: OpenFile, { position }: Source): Promise<number> {
+async function startOf(file: OpenFile, { position }: MemoryRange): Promise<number> {
   if (file.append && file.direct) return await sizeOf(file);
-  if (position === CURRENT_POSITION) return position;
-  return file.append || file.isStream ? 0 : position;
+  if (file.isStream) return 0;
+  return file.append && position !== CURRENT_POSITION ? 0 : position;
 }
 
-async function writePart(file: OpenFile, part: Source): Promise<WriteResult<null>> {
+async function writePart(file: OpenFile, part: MemoryRange): Promise<WriteResult<unknown>> {
   if (file.isStream) {
     return await whenReady(file, POLLOUT, undefined, () => writeLocked(file, part));
   }
   if (isAligned(file, part)) {
-    return await new Write(file, part, null, lockBytes(file, part, false)).promise;
+    return await new Write(file, part, lockBytes(file, part, false)).promise;
   }
-  return await writeUnaligned(file, part, null, undefined);
+  return await writeUnaligned(file, part, undefined);
 }

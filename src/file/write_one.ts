@@ -7,6 +7,7 @@ import { IOCB_CMD_PWRITE } from "../abi/opcodes.ts";
 import type { PooledBuffer } from "../memory/buffer_pool.ts";
 import { bufferOf, byteOffsetOf, checkIntact, partOf } from "../memory/intrinsics.ts";
 import { promiseOf, type Settles, Transfer } from "../route/transfer.ts";
+import type { MemoryRange } from "./arguments.ts";
 import type { OpenFile } from "./open_file.ts";
 import type { LockedRange } from "./range_lock.ts";
 
@@ -14,16 +15,6 @@ import type { LockedRange } from "./range_lock.ts";
 export interface WriteResult<D> {
   bytesWritten: number;
   buffer: D;
-}
-
-/** Bytes of the user's, from `offset` on, and where they go. */
-export interface Source {
-  readonly bytes: Uint8Array;
-  readonly offset: number;
-  readonly length: number;
-  readonly position: number;
-  /** RWF_DSYNC: what was written is on the disk when the promise resolves. */
-  readonly rwFlags: number;
 }
 
 /**
@@ -36,27 +27,22 @@ export class Write<D> extends Transfer implements Settles<WriteResult<D>> {
   reject!: (reason: unknown) => void;
   /** The result. */
   readonly promise: Promise<WriteResult<D>> = promiseOf(this);
-  readonly #source: Source;
-  readonly #data: D;
-  readonly #range: LockedRange;
+  readonly #range: MemoryRange<D>;
+  readonly #lock: LockedRange;
   #bounce: PooledBuffer | undefined = undefined;
 
-  /**
-   * @param data What the user gave, for the result
-   * @param range Is waited for, and given back
-   */
-  constructor(file: OpenFile, source: Source, data: D, range: LockedRange) {
+  /** @param lock Is waited for, and given back */
+  constructor(file: OpenFile, range: MemoryRange<D>, lock: LockedRange) {
     super(file);
-    this.#source = source;
-    this.#data = data;
     this.#range = range;
+    this.#lock = lock;
     file.enter();
-    if (range.blockers > 0) range.grant = () => this.#send();
+    if (lock.blockers > 0) lock.grant = () => this.#send();
     else this.#send();
   }
 
   #send(): void {
-    const { length, position, rwFlags } = this.#source;
+    const { length, position, rwFlags } = this.#range;
     try {
       this.#pinSource();
     } catch (error) {
@@ -73,7 +59,7 @@ export class Write<D> extends Transfer implements Settles<WriteResult<D>> {
 
   /** Uses the memory where it lies, if the kernel may, or copies it to a bounce buffer. */
   #pinSource(): void {
-    const { bytes, offset, length } = this.#source;
+    const { bytes, offset, length } = this.#range;
     const { core: { pool }, alignment } = this.file;
     checkIntact(bytes, offset + length, "write from");
     const base = pool.addressOf(bufferOf(bytes));
@@ -91,20 +77,20 @@ export class Write<D> extends Transfer implements Settles<WriteResult<D>> {
   }
 
   override settle(res: number): void {
-    const { position, length } = this.#source;
+    const { data, position, length } = this.#range;
     this.#end();
-    if (res >= 0) this.resolve({ bytesWritten: res, buffer: this.#data });
+    if (res >= 0) this.resolve({ bytesWritten: res, buffer: data });
     else this.reject(this.file.error(res, IOCB_CMD_PWRITE, position, length));
   }
 
   #end(): void {
-    this.file.lock.remove(this.#range);
+    this.file.lock.remove(this.#lock);
     if (this.#bounce !== undefined) this.file.core.pool.give(this.#bounce);
     this.file.leave();
   }
 }
 
 /** Writes with one request, where the caller has locked what has to be. */
-export function writeLocked(file: OpenFile, source: Source): Promise<WriteResult<null>> {
-  return new Write(file, source, null, file.lock.take(0, 0, false)).promise;
+export function writeLocked(file: OpenFile, range: MemoryRange): Promise<WriteResult<unknown>> {
+  return new Write(file, range, file.lock.take(0, 0, false)).promise;
 }

@@ -7,30 +7,29 @@ import { IOCB_CMD_PREAD, IOCB_CMD_PWRITE } from "../abi/opcodes.ts";
 import type { PooledBuffer } from "../memory/buffer_pool.ts";
 import { checkIntact, partOf } from "../memory/intrinsics.ts";
 import { promiseOf, type Settles, Transfer } from "../route/transfer.ts";
+import type { MemoryRange } from "./arguments.ts";
 import type { OpenFile } from "./open_file.ts";
 import type { LockedRange } from "./range_lock.ts";
 import { sizeOf } from "./size_of.ts";
-import { type Source, writeLocked, type WriteResult } from "./write_one.ts";
+import { writeLocked, type WriteResult } from "./write_one.ts";
 
 /** No machine that runs Linux has larger pages, and few file systems larger blocks. */
 const LARGEST_PAGE = 65536;
 
 /**
- * Writes `source`, which lies within one part of a long write.
+ * Writes a range, which lies within one part of a long write.
  *
- * @param data What the user gave, for the result
  * @param lengthLock Is waited for and given back, unless the caller has it
  */
 export async function writeUnaligned<D>(
   file: OpenFile,
-  source: Source,
-  data: D,
+  range: MemoryRange<D>,
   lengthLock: LockedRange | undefined,
 ): Promise<WriteResult<D>> {
   const { offset } = file.alignment;
-  const { position } = source;
-  const end = position + source.length;
-  let range: LockedRange | undefined;
+  const { data, position, length } = range;
+  const end = position + length;
+  let lock: LockedRange | undefined;
   file.enter();
   try {
     if (lengthLock !== undefined && lengthLock.blockers > 0) await lengthLock.granted();
@@ -39,16 +38,16 @@ export async function writeUnaligned<D>(
     const size = await sizeOf(file);
     const last = roundUp(end, offset);
     const grows = last > size;
-    range = grows
+    lock = grows
       ? file.lock.take(pageOf(Math.min(position, size), offset), Infinity, true)
       : file.lock.take(roundDown(position, offset), last, true);
-    if (range.blockers > 0) await range.granted();
+    if (lock.blockers > 0) await lock.granted();
     const bytesWritten = grows && file.buffered !== undefined
-      ? await writeToEnd(file, file.buffered, source)
-      : await new MergedWrite(file, source).promise;
+      ? await writeToEnd(file, file.buffered, range)
+      : await new MergedWrite(file, range).promise;
     return { bytesWritten, buffer: data };
   } finally {
-    range?.release();
+    lock?.release();
     lengthLock?.release();
     file.leave();
   }
@@ -62,20 +61,20 @@ export async function writeUnaligned<D>(
  * cannot do is keep apart two writes to one page, one this way and one that way, at the same time:
  * the caller has locked the page exclusively.
  */
-async function writeToEnd(file: OpenFile, buffered: OpenFile, source: Source): Promise<number> {
+async function writeToEnd(file: OpenFile, buffered: OpenFile, range: MemoryRange): Promise<number> {
   const { offset } = file.alignment;
-  const { position, length } = source;
+  const { position, length } = range;
   const end = position + length;
   const whole = Math.max(0, roundDown(end, offset) - position);
-  const written = whole === 0 ? 0 : await writeWhole(file, { ...source, length: whole });
+  const written = whole === 0 ? 0 : await writeWhole(file, { ...range, length: whole });
   if (written < whole || whole === length) return written;
   // Where io_submit does not wait for the disk, nothing has to be known of the page cache.
   if (buffered.router.writesOnThreads) {
     file.router.writesCached(pageOf(position + whole, offset), roundUp(end, LARGEST_PAGE));
   }
   const rest = {
-    ...source,
-    offset: source.offset + whole,
+    ...range,
+    offset: range.offset + whole,
     length: length - whole,
     position: position + whole,
   };
@@ -89,11 +88,11 @@ async function writeToEnd(file: OpenFile, buffered: OpenFile, source: Source): P
 }
 
 /** Writes what ends with a block. */
-async function writeWhole(file: OpenFile, source: Source): Promise<number> {
-  if (source.position % file.alignment.offset !== 0) {
-    return await new MergedWrite(file, source).promise;
+async function writeWhole(file: OpenFile, range: MemoryRange): Promise<number> {
+  if (range.position % file.alignment.offset !== 0) {
+    return await new MergedWrite(file, range).promise;
   }
-  return (await writeLocked(file, source)).bytesWritten;
+  return (await writeLocked(file, range)).bytesWritten;
 }
 
 /** Reads the blocks at both ends, merges, and writes all. Its blocks are locked by the caller. */
@@ -101,9 +100,9 @@ class MergedWrite extends Transfer implements Settles<number> {
   declare protected readonly file: OpenFile;
   resolve!: (bytesWritten: number) => void;
   reject!: (reason: unknown) => void;
-  /** Bytes of the source that were written. */
+  /** Bytes of the range that were written. */
   readonly promise: Promise<number> = promiseOf(this);
-  readonly #source: Source;
+  readonly #range: MemoryRange;
   readonly #pooled: PooledBuffer;
   /** The first block. */
   readonly #start: number;
@@ -112,12 +111,12 @@ class MergedWrite extends Transfer implements Settles<number> {
   /** The blocks to be read first, as places in the pooled buffer. */
   readonly #toRead: number[];
 
-  constructor(file: OpenFile, source: Source) {
+  constructor(file: OpenFile, range: MemoryRange) {
     super(file);
     const { offset } = file.alignment;
-    const { position, length } = source;
+    const { position, length } = range;
     const end = position + length;
-    this.#source = source;
+    this.#range = range;
     this.#start = roundDown(position, offset);
     this.#span = roundUp(end, offset) - this.#start;
     this.#pooled = file.core.pool.take(this.#span);
@@ -134,7 +133,7 @@ class MergedWrite extends Transfer implements Settles<number> {
     const { offset } = this.file.alignment;
     const block = this.#toRead.at(-1);
     if (block !== undefined) return this.#send(IOCB_CMD_PREAD, block, offset, 0);
-    const { bytes, offset: from, length, position, rwFlags } = this.#source;
+    const { bytes, offset: from, length, position, rwFlags } = this.#range;
     try {
       checkIntact(bytes, from + length, "write from");
       this.#pooled.bytes.set(partOf(bytes, from, length), position - this.#start);
@@ -164,7 +163,7 @@ class MergedWrite extends Transfer implements Settles<number> {
       this.#pooled.bytes.fill(0, block + res, block + this.file.alignment.offset);
       return this.#next();
     }
-    const { position, length } = this.#source;
+    const { position, length } = this.#range;
     this.#end();
     if (res < 0) this.reject(this.file.error(res, this.opcode, position, length));
     else this.resolve(Math.max(0, Math.min(position + length, this.#start + res) - position));
