@@ -63,8 +63,8 @@ function systemCalls(kernel: Kernel): void {
   const number = GETPPID[process.arch];
   group("system calls", () => {
     if (number !== undefined) {
-      const getppid = loadNative().syscall(number, 1);
-      bench("getppid", () => getppid(0));
+      const getppid = loadNative().syscall(number, 3);
+      bench("getppid", () => getppid(0, 0, 0));
     }
     bench("io_submit, EINVAL", () => kernel.io_submit(0, 0, 0));
     bench("io_getevents, EINVAL", () => kernel.io_getevents(0, 0, 0, 0, 0));

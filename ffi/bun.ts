@@ -47,22 +47,18 @@ export function bun(): Runtime {
     throw new Error(`Cannot use FFI: this Bun has no bun:ffi: ${process.versions["bun"]}`);
   }
   // Past releases of Bun have corrupted numbers that were passed as ptr, so i64 is used.
-  const bind = (symbol: string, words: number, returns: string): LibcCall =>
+  const bind: Runtime["bind"] = (symbol, words, returns = "i32") =>
     openLibc((name) => ffi.dlopen(name, { [symbol]: { args: Array(words).fill("i64"), returns } }))
       .symbols[symbol]!;
   return {
-    bind: (symbol, words) => bind(symbol, words, "i32"),
-    bindAddress(symbol, words) {
-      const call = bind(symbol, words, "u64");
-      return (...args) => Number(call(...args));
-    },
+    bind,
     callOnThread: inWorker(OPEN),
     fsCopies: true,
     view: (address, byteLength) => ffi.toArrayBuffer(address, 0, byteLength),
     // A view on the whole buffer: a small typed array would move when its buffer is asked for
     // For empty memory `ptr` would return an error instead of throwing it.
     addressOf: (buffer) => buffer.byteLength === 0 ? 0 : ffi.ptr(new Uint8Array(buffer)),
-    watch: (fd, wake) => new BunWatch(fd, wake),
+    watch: watchByStream,
   };
 }
 
@@ -70,66 +66,61 @@ export function bun(): Runtime {
 const KEPT_MILLISECONDS = 10;
 
 /** The event loop epolls the descriptor for a stream of it; each chunk is one wake-up. */
-class BunWatch implements Watch {
-  readonly #fd: number;
-  readonly #wake: () => void;
-  #reader: Reader | undefined;
-  #armed = false;
-  #reading = false;
+function watchByStream(fd: number, wake: () => void): Watch {
+  let reader: Reader | undefined;
+  let armed = false;
+  let reading = false;
   /** Runs while a stream is kept that nobody waits for. */
-  #keeping: ReturnType<typeof setTimeout> | undefined;
+  let keeping: ReturnType<typeof setTimeout> | undefined;
   /** Armed since that began. */
-  #used = false;
-  readonly idle = true;
+  let used = false;
 
-  constructor(fd: number, wake: () => void) {
-    this.#fd = fd;
-    this.#wake = wake;
+  function disarm(): void {
+    armed = false;
+    if (reader === undefined || keeping !== undefined) return;
+    used = false;
+    keeping = setTimeout(kept, KEPT_MILLISECONDS);
   }
 
-  arm(): void {
-    this.#armed = this.#used = true;
-    if (this.#reading) return;
-    const { Bun } = globalThis as unknown as { Bun: BunGlobal };
-    const reader = this.#reader ??= Bun.file(this.#fd).stream().getReader();
-    this.#reading = true;
-    const readable = () => {
-      if (this.#reader !== reader) return;
-      this.#reading = false;
-      if (!this.#armed) return;
-      this.#armed = false;
-      this.#wake();
-    };
-    reader.read().then(readable, readable);
+  function kept(): void {
+    keeping = undefined;
+    if (armed) return;
+    if (used) disarm();
+    else cancel();
   }
 
-  disarm(): void {
-    this.#armed = false;
-    if (this.#reader === undefined || this.#keeping !== undefined) return;
-    this.#used = false;
-    this.#keeping = setTimeout(this.#kept, KEPT_MILLISECONDS);
-  }
-
-  readonly #kept = (): void => {
-    this.#keeping = undefined;
-    if (this.#armed) return;
-    if (this.#used) this.disarm();
-    else this.#cancel();
-  };
-
-  close(closed: () => void): void {
-    this.#armed = false;
-    if (this.#keeping !== undefined) clearTimeout(this.#keeping);
-    this.#keeping = undefined;
-    this.#cancel();
-    closed();
-  }
-
-  #cancel(): void {
+  function cancel(): void {
     // A reader keeps the process alive, read or not. Cancelling leaves the descriptor open.
-    const reader = this.#reader;
-    this.#reader = undefined;
-    this.#reading = false;
-    reader?.cancel().catch(() => {});
+    const cancelled = reader;
+    reader = undefined;
+    reading = false;
+    cancelled?.cancel().catch(() => {});
   }
+
+  return {
+    idle: true,
+    arm() {
+      armed = used = true;
+      if (reading) return;
+      const { Bun } = globalThis as unknown as { Bun: BunGlobal };
+      const current = reader ??= Bun.file(fd).stream().getReader();
+      reading = true;
+      const readable = () => {
+        if (reader !== current) return;
+        reading = false;
+        if (!armed) return;
+        armed = false;
+        wake();
+      };
+      current.read().then(readable, readable);
+    },
+    disarm,
+    close(closed) {
+      armed = false;
+      clearTimeout(keeping);
+      keeping = undefined;
+      cancel();
+      closed();
+    },
+  };
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { isPermitted } from "./permission.ts";
-import { type LibcCall, openLibc, type Runtime, type Watch } from "./runtime.ts";
+import { bindAddress, type LibcCall, openLibc, type Runtime, type Watch } from "./runtime.ts";
 
 /** Opaque to us. */
 type Pointer = { readonly pointer: unique symbol };
@@ -15,6 +15,8 @@ interface Definition {
   result: string;
   nonblocking?: boolean;
 }
+
+type BindOnThread = NonNullable<Runtime["bindOnThread"]>;
 
 interface DenoGlobal {
   dlopen(
@@ -36,122 +38,95 @@ export function deno(): Runtime {
     throw new Error("Cannot use FFI: Deno needs --allow-ffi, without a list of paths");
   }
   const { Deno } = globalThis as unknown as { Deno: DenoGlobal };
-  const bind = (symbol: string, words: number, result: string, nonblocking = false) => {
-    const definition: Definition = {
-      name: symbol,
-      parameters: Array(words).fill("i64"),
-      result,
-      nonblocking,
-    };
+  const open = (symbol: string, words: number, result: string, nonblocking: boolean) => {
+    const parameters = Array(words).fill("i64");
+    const definition: Definition = { name: symbol, parameters, result, nonblocking };
     return openLibc((name) => Deno.dlopen(name, { call: definition })).symbols["call"]!;
   };
-  const view = (address: number, byteLength: number): ArrayBuffer =>
-    Deno.UnsafePointerView.getArrayBuffer(
-      Deno.UnsafePointer.create(BigInt(address)),
-      byteLength,
-    );
-  const bindAddress = (symbol: string, words: number): LibcCall => {
-    const call = bind(symbol, words, "u64");
-    return (...args) => Number(call(...args));
-  };
+  const bind: Runtime["bind"] = (symbol, words, returns = "i32") =>
+    open(symbol, words, returns, false) as LibcCall;
+  const bindOnThread: BindOnThread = (symbol, words) =>
+    open(symbol, words, "i32", true) as ReturnType<BindOnThread>;
+  const view: Runtime["view"] = (address, byteLength) =>
+    Deno.UnsafePointerView.getArrayBuffer(Deno.UnsafePointer.create(BigInt(address)), byteLength);
   let polling: Polling | undefined;
   return {
-    bind: (symbol, words) => bind(symbol, words, "i32") as LibcCall,
-    bindAddress,
-    bindOnThread: (symbol, words) =>
-      bind(symbol, words, "i32", true) as (...words: number[]) => Promise<number>,
+    bind,
+    bindOnThread,
     async callOnThread(symbol, words) {
-      const result = await (bind(symbol, words.length, "i32", true)(...words) as Promise<number>);
+      const result = await bindOnThread(symbol, words.length)(...words);
       if (result !== -1) return result;
       // The errno stayed with the other thread. A call that failed at once fails again here.
-      const again = bind(symbol, words.length, "i32")(...words) as number;
-      return again === -1
-        ? -new Int32Array(view(bindAddress("__errno_location", 0)(), 4))[0]!
-        : again;
+      const again = bind(symbol, words.length)(...words);
+      if (again !== -1) return again;
+      return -new Int32Array(view(bindAddress(bind, "__errno_location", 0)(), 4))[0]!;
     },
     view,
     addressOf: (buffer) =>
       Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(new Uint8Array(buffer)))),
-    watch(fd, wake) {
-      polling ??= {
-        poll: bind("poll", 3, "i32", true) as (...words: number[]) => Promise<number>,
-        write: bind("eventfd_write", 2, "i32") as LibcCall,
-        malloc: bindAddress("malloc", 1),
-        free: bind("free", 1, "void"),
-        view,
-      };
-      return new DenoWatch(fd, wake, polling);
-    },
+    watch: (fd, wake) => watchByPoll(polling ??= bindPolling(bind, bindOnThread), view, fd, wake),
   };
 }
 
-interface Polling {
-  poll(...words: number[]): Promise<number>;
-  write: LibcCall;
-  malloc: LibcCall;
-  free(...words: number[]): unknown;
-  view(address: number, byteLength: number): ArrayBuffer;
+type Polling = ReturnType<typeof bindPolling>;
+
+function bindPolling(bind: Runtime["bind"], bindOnThread: BindOnThread) {
+  return {
+    poll: bindOnThread("poll", 3),
+    write: bind("eventfd_write", 2),
+    malloc: bindAddress(bind, "malloc", 1),
+    free: bind("free", 1),
+  };
 }
 
 const POLLIN = 1;
 const POLLFD_SIZE = 8;
 
 /** A thread of the runtime sleeps in poll(2); the call's promise keeps the process alive. */
-class DenoWatch implements Watch {
-  readonly #fd: number;
-  readonly #wake: () => void;
-  readonly #polling: Polling;
+function watchByPoll(polling: Polling, view: Runtime["view"], fd: number, wake: () => void): Watch {
   /** One `struct pollfd`, outside the garbage collector: the thread reads it. */
-  readonly #pollfd: number;
-  #armed = false;
-  #sleeping = false;
-  #closed: (() => void) | undefined;
+  const pollfd = polling.malloc(POLLFD_SIZE);
+  new Int32Array(view(pollfd, POLLFD_SIZE)).set([fd, POLLIN]);
+  let armed = false;
+  let sleeping = false;
+  let whenClosed: (() => void) | undefined;
 
-  constructor(fd: number, wake: () => void, polling: Polling) {
-    this.#fd = fd;
-    this.#wake = wake;
-    this.#polling = polling;
-    this.#pollfd = polling.malloc(POLLFD_SIZE);
-    const words = new Int32Array(polling.view(this.#pollfd, POLLFD_SIZE));
-    words[0] = fd;
-    words[1] = POLLIN;
+  function awake(): void {
+    sleeping = false;
+    if (whenClosed) return release();
+    if (!armed) return;
+    armed = false;
+    wake();
   }
 
-  /** Not while a thread sleeps that {@link DenoWatch.disarm} has signalled: it would miss that. */
-  get idle(): boolean {
-    return !this.#sleeping;
-  }
-
-  arm(): void {
-    this.#armed = true;
-    if (this.#sleeping) return;
-    this.#sleeping = true;
-    this.#polling.poll(this.#pollfd, 1, -1).then(() => this.#awake());
-  }
-
-  #awake(): void {
-    this.#sleeping = false;
-    if (this.#closed) return this.#release();
-    if (!this.#armed) return;
-    this.#armed = false;
-    this.#wake();
-  }
-
-  disarm(): void {
-    if (!this.#armed) return;
-    this.#armed = false;
+  function disarm(): void {
+    if (!armed) return;
+    armed = false;
     // The thread returns only if it gets what it waits for.
-    this.#polling.write(this.#fd, 1);
+    polling.write(fd, 1);
   }
 
-  close(closed: () => void): void {
-    this.#closed = closed;
-    this.disarm();
-    if (!this.#sleeping) this.#release();
+  function release(): void {
+    polling.free(pollfd);
+    whenClosed?.();
   }
 
-  #release(): void {
-    this.#polling.free(this.#pollfd);
-    this.#closed?.();
-  }
+  return {
+    /** Not while a thread sleeps that `disarm` has signalled: it would miss that. */
+    get idle() {
+      return !sleeping;
+    },
+    arm() {
+      armed = true;
+      if (sleeping) return;
+      sleeping = true;
+      polling.poll(pollfd, 1, -1).then(awake);
+    },
+    disarm,
+    close(closed) {
+      whenClosed = closed;
+      disarm();
+      if (!sleeping) release();
+    },
+  };
 }

@@ -3,27 +3,22 @@
  *
  * @module
  */
-import type { LibcCall, Runtime, Watch } from "./runtime.ts";
+import { bindAddress, type Runtime, type Watch } from "./runtime.ts";
 
 const EFD_CLOEXEC_NONBLOCK = 0o2000000 | 0o4000;
 
-/** The few calls of libc that every eventfd of this thread shares. */
-interface Calls {
-  eventfd: LibcCall;
-  read: LibcCall;
-  close: LibcCall;
-  /** Eight bytes for `read`, outside the garbage collector. */
-  scratch: number;
-}
+type Calls = ReturnType<typeof bindCalls>;
 
 let calls: Calls | undefined;
 
-function bindCalls(runtime: Runtime): Calls {
+/** The few calls of libc that every eventfd of this thread shares. */
+function bindCalls({ bind }: Runtime) {
   return {
-    eventfd: runtime.bind("eventfd", 2),
-    read: runtime.bind("read", 3),
-    close: runtime.bind("close", 1),
-    scratch: runtime.bindAddress("malloc", 1)(8),
+    eventfd: bind("eventfd", 2),
+    read: bind("read", 3),
+    close: bind("close", 1),
+    /** Eight bytes for `read`, outside the garbage collector. */
+    scratch: bindAddress(bind, "malloc", 1)(8),
   };
 }
 

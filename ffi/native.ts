@@ -11,7 +11,7 @@ import { bun } from "./bun.ts";
 import { deno } from "./deno.ts";
 import { Eventfd } from "./eventfd.ts";
 import { node } from "./node.ts";
-import type { LibcCall, Runtime } from "./runtime.ts";
+import { bindAddress, type LibcCall, type Runtime } from "./runtime.ts";
 
 /** What `src/linux` is given: system calls, memory and wake-ups. */
 export interface Native {
@@ -70,28 +70,25 @@ function load(): Runtime {
 }
 
 function compose(runtime: Runtime): Native {
-  const location = runtime.bindAddress("__errno_location", 0)();
+  const location = bindAddress(runtime.bind, "__errno_location", 0)();
   // Each thread has one errno, always at the same place. It is read right after the call.
   const errno = new Int32Array(runtime.view(location, 4));
-  const mmap = runtime.bindAddress("mmap", 6);
+  const mmap = bindAddress(runtime.bind, "mmap", 6);
   const munmap = runtime.bind("munmap", 2);
   let lseek: LibcCall | undefined;
+  // -1, which is also MAP_FAILED, is the highest address there is.
+  const orErrno = (address: number) => address > Number.MAX_SAFE_INTEGER ? -errno[0]! : address;
   return {
     syscall: (number, words) => bindSyscall(runtime, errno, number, words),
-    map(byteLength) {
-      const address = mmap(0, byteLength, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0);
-      // MAP_FAILED is the highest address there is.
-      return address > Number.MAX_SAFE_INTEGER ? -errno[0]! : address;
-    },
+    map: (byteLength) =>
+      orErrno(mmap(0, byteLength, PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS, -1, 0)),
     unmap: (address, byteLength) => void munmap(address, byteLength),
     view: (address, byteLength) => runtime.view(address, byteLength),
     addressOf: (buffer) => runtime.addressOf(buffer),
     pwritev: bindWrites(runtime),
     lseek(fd, offset, whence) {
-      lseek ??= runtime.bindAddress("lseek", 3);
-      const position = lseek(fd, offset, whence);
-      // -1 is the highest address there is.
-      return position > Number.MAX_SAFE_INTEGER ? -errno[0]! : position;
+      lseek ??= bindAddress(runtime.bind, "lseek", 3);
+      return orErrno(lseek(fd, offset, whence));
     },
     fsCopies: runtime.fsCopies ?? false,
     fallocate: (...words) => runtime.callOnThread("fallocate", words),
@@ -108,7 +105,10 @@ function bindWrites(runtime: Runtime): Native["pwritev"] {
     position < 0 ? writev(fd, iov, iovcnt) : pwritev(fd, iov, iovcnt, position);
 }
 
-/** One closure for each number of arguments: a rest parameter would make an array a call. */
+/**
+ * The calls that are made for every few requests have closures of their own: a rest parameter would
+ * make an array for each call.
+ */
 function bindSyscall(
   runtime: Runtime,
   errno: Int32Array,
@@ -117,16 +117,6 @@ function bindSyscall(
 ): LibcCall {
   const call = runtime.bind("syscall", words + 1);
   switch (words) {
-    case 1:
-      return (a) => {
-        const result = call(number, a!);
-        return result === -1 ? -errno[0]! : result;
-      };
-    case 2:
-      return (a, b) => {
-        const result = call(number, a!, b!);
-        return result === -1 ? -errno[0]! : result;
-      };
     case 3:
       return (a, b, c) => {
         const result = call(number, a!, b!, c!);
@@ -137,12 +127,10 @@ function bindSyscall(
         const result = call(number, a!, b!, c!, d!, e!);
         return result === -1 ? -errno[0]! : result;
       };
-    case 6:
-      return (a, b, c, d, e, f) => {
-        const result = call(number, a!, b!, c!, d!, e!, f!);
+    default:
+      return (...args) => {
+        const result = call(number, ...args);
         return result === -1 ? -errno[0]! : result;
       };
-    default:
-      throw new RangeError(`Cannot bind a system call with so many arguments: ${words}`);
   }
 }

@@ -6,7 +6,7 @@
 import process from "node:process";
 import { setImmediate } from "node:timers";
 import { inWorker } from "./on_thread.ts";
-import { type LibcCall, openLibc, type Runtime, type Watch } from "./runtime.ts";
+import { bindAddress, type LibcCall, openLibc, type Runtime, type Watch } from "./runtime.ts";
 
 type WordsCall = (...words: bigint[]) => number | bigint;
 
@@ -53,25 +53,20 @@ export function node(): Runtime {
     );
   }
   // A library holds one signature for each symbol, so every binding opens a library of its own.
-  const bind = (symbol: string, words: number, result: string): LibcCall =>
+  const bind: Runtime["bind"] = (symbol, words, returns = "i32") =>
     takingNumbers(
       openLibc((name) => new ffi.DynamicLibrary(name))
-        .getFunction(symbol, { arguments: Array(words).fill("i64"), return: result }),
+        .getFunction(symbol, { arguments: Array(words).fill("i64"), return: returns }),
       words,
     );
-  const bindAddress = (symbol: string, words: number): LibcCall => {
-    const call = bind(symbol, words, "u64");
-    return (...args) => Number(call(...args));
-  };
   let uv: Uv | undefined;
   return {
-    bind: (symbol, words) => bind(symbol, words, "i32"),
-    bindAddress,
+    bind,
     callOnThread: inWorker(OPEN),
     view: (address, byteLength) => ffi.toArrayBuffer(BigInt(address), byteLength, false),
     addressOf: (buffer) => Number(ffi.getRawPointer(buffer)),
     wakesPromptly: true,
-    watch: (fd, wake) => new NodeWatch(fd, wake, uv ??= bindUv(ffi, bindAddress("malloc", 1))),
+    watch: (fd, wake) => watchByUv(uv ??= bindUv(ffi, bindAddress(bind, "malloc", 1)), fd, wake),
   };
 }
 
@@ -87,36 +82,29 @@ function takingNumbers(call: WordsCall, words: number): LibcCall {
     w[place] = BigInt(value);
     n[place] = value;
   };
-  const calls: LibcCall[] = [
-    () => call() as number,
-    (a) => {
-      if (n[0] !== a) set(0, a!);
-      return call(w[0]!) as number;
-    },
-    (a, b) => {
-      if (n[0] !== a) set(0, a!);
-      if (n[1] !== b) set(1, b!);
-      return call(w[0]!, w[1]!) as number;
-    },
-    (a, b, c) => {
-      if (n[0] !== a) set(0, a!);
-      if (n[1] !== b) set(1, b!);
-      if (n[2] !== c) set(2, c!);
-      return call(w[0]!, w[1]!, w[2]!) as number;
-    },
-    (a, b, c, d) => {
-      if (n[0] !== a) set(0, a!);
-      if (n[1] !== b) set(1, b!);
-      if (n[2] !== c) set(2, c!);
-      if (n[3] !== d) set(3, d!);
-      return call(w[0]!, w[1]!, w[2]!, w[3]!) as number;
-    },
-  ];
-  // The calls with more words are not made for every few requests.
-  return calls[words] ?? ((...values) => {
-    values.forEach((value, place) => n[place] === value || set(place, value));
-    return call(...w) as number;
-  });
+  switch (words) {
+    case 3:
+      return (a, b, c) => {
+        if (n[0] !== a) set(0, a!);
+        if (n[1] !== b) set(1, b!);
+        if (n[2] !== c) set(2, c!);
+        return call(w[0]!, w[1]!, w[2]!) as number;
+      };
+    case 4:
+      return (a, b, c, d) => {
+        if (n[0] !== a) set(0, a!);
+        if (n[1] !== b) set(1, b!);
+        if (n[2] !== c) set(2, c!);
+        if (n[3] !== d) set(3, d!);
+        return call(w[0]!, w[1]!, w[2]!, w[3]!) as number;
+      };
+    default:
+      // Calls with fewer or more words are not made for every few requests.
+      return (...values) => {
+        values.forEach((value, place) => n[place] === value || set(place, value));
+        return call(...w) as number;
+      };
+  }
 }
 
 const UV_POLL = 8n;
@@ -127,39 +115,39 @@ const UV_HANDLE_FLAGS = 88n;
 const UV_HANDLE_REF = 0x8;
 const UV_HANDLE_INTERNAL = 0x10;
 
-/** The few functions of libuv that every watch of this thread shares; the process has them. */
-interface Uv {
-  getUint32(address: bigint): number;
-  setUint32(address: bigint, value: number): void;
-  loop: bigint;
-  /** Memory for a `uv_poll_t`, never given back: libuv uses it after `uv_close`, too. */
-  allocate(): bigint;
-  pollInit: WordsCall;
-  pollStart: WordsCall;
-  pollStop: WordsCall;
-  /** Where `uv_poll_stop` is. */
-  pollStopPlace: bigint;
-  isActive: WordsCall;
-  close: WordsCall;
-}
+type Uv = ReturnType<typeof bindUv>;
 
-function bindUv(ffi: NodeFfi, malloc: LibcCall): Uv {
+/** The few functions of libuv that every watch of this thread shares; the process has them. */
+function bindUv(ffi: NodeFfi, malloc: LibcCall) {
   const library = new ffi.DynamicLibrary(null);
   const bind = (symbol: string, words: number): WordsCall =>
     library.getFunction(symbol, { arguments: Array(words).fill("i64"), return: "i32" });
   const size = Number(bind("uv_handle_size", 1)(UV_POLL));
   return {
-    getUint32: (address) => ffi.getUint32(address, 0),
-    setUint32: (address, value) => ffi.setUint32(address, 0, value),
+    ffi,
     loop: ffi.getCurrentEventLoop(),
+    /** Memory for a `uv_poll_t`, never given back: libuv uses it after `uv_close`, too. */
     allocate: () => BigInt(malloc(size)),
     pollInit: bind("uv_poll_init", 3),
     pollStart: bind("uv_poll_start", 3),
     pollStop: bind("uv_poll_stop", 1),
+    /** Where `uv_poll_stop` is. */
     pollStopPlace: library.getSymbol("uv_poll_stop"),
     isActive: bind("uv_is_active", 1),
     close: bind("uv_close", 2),
   };
+}
+
+/**
+ * Marks a handle as one of libuv's own. When a worker is terminated no code of ours runs to close
+ * it, and Node ends the process over a loop that has handles other than those.
+ */
+function disown({ ffi }: Uv, handle: bigint): void {
+  const flags = ffi.getUint32(handle + UV_HANDLE_FLAGS, 0);
+  if (flags !== UV_HANDLE_REF) {
+    throw new Error("Cannot watch file descriptors: this libuv lays its handles out differently");
+  }
+  ffi.setUint32(handle + UV_HANDLE_FLAGS, 0, flags | UV_HANDLE_INTERNAL);
 }
 
 /**
@@ -171,66 +159,48 @@ function bindUv(ffi: NodeFfi, malloc: LibcCall): Uv {
  * stopped is seen by an immediate, which comes right after the loop has polled, and which alone
  * does not keep the loop from waiting.
  */
-class NodeWatch implements Watch {
-  readonly #uv: Uv;
-  readonly #handle: bigint;
-  readonly #wake: () => void;
-  #armed = false;
-  #looking = false;
-  readonly idle = true;
+function watchByUv(uv: Uv, fd: number, wake: () => void): Watch {
+  const handle = uv.allocate();
+  const code = uv.pollInit(uv.loop, handle, BigInt(fd));
+  if (code !== 0) throw new Error(`Cannot watch file descriptor ${fd}: uv_poll_init: ${code}`);
+  disown(uv, handle);
+  let armed = false;
+  let looking = false;
 
-  constructor(fd: number, wake: () => void, uv: Uv) {
-    this.#uv = uv;
-    this.#wake = wake;
-    this.#handle = uv.allocate();
-    const code = uv.pollInit(uv.loop, this.#handle, BigInt(fd));
-    if (code !== 0) throw new Error(`Cannot watch file descriptor ${fd}: uv_poll_init: ${code}`);
-    this.#disown();
+  function lookAfterPoll(): void {
+    if (looking) return;
+    looking = true;
+    setImmediate(look).unref();
   }
 
-  /**
-   * Marks the handle as one of libuv's own. When a worker is terminated no code of ours runs to
-   * close it, and Node ends the process over a loop that has handles other than those.
-   */
-  #disown(): void {
-    const flags = this.#uv.getUint32(this.#handle + UV_HANDLE_FLAGS);
-    if (flags !== UV_HANDLE_REF) {
-      throw new Error("Cannot watch file descriptors: this libuv lays its handles out differently");
-    }
-    this.#uv.setUint32(this.#handle + UV_HANDLE_FLAGS, flags | UV_HANDLE_INTERNAL);
-  }
-
-  arm(): void {
-    if (this.#armed) return;
-    this.#armed = true;
-    this.#uv.pollStart(this.#handle, UV_READABLE, this.#uv.pollStopPlace);
-    this.#lookAfterPoll();
-  }
-
-  #lookAfterPoll(): void {
-    if (this.#looking) return;
-    this.#looking = true;
-    setImmediate(this.#look).unref();
-  }
-
-  readonly #look = (): void => {
-    this.#looking = false;
-    if (!this.#armed) return;
+  function look(): void {
+    looking = false;
+    if (!armed) return;
     // The loop turned for something else.
-    if (this.#uv.isActive(this.#handle) !== 0) return this.#lookAfterPoll();
-    this.#armed = false;
-    this.#wake();
+    if (uv.isActive(handle) !== 0) return lookAfterPoll();
+    armed = false;
+    wake();
+  }
+
+  function disarm(): void {
+    if (!armed) return;
+    armed = false;
+    uv.pollStop(handle);
+  }
+
+  return {
+    idle: true,
+    arm() {
+      if (armed) return;
+      armed = true;
+      uv.pollStart(handle, UV_READABLE, uv.pollStopPlace);
+      lookAfterPoll();
+    },
+    disarm,
+    close(closed) {
+      disarm();
+      uv.close(handle, 0n);
+      closed();
+    },
   };
-
-  disarm(): void {
-    if (!this.#armed) return;
-    this.#armed = false;
-    this.#uv.pollStop(this.#handle);
-  }
-
-  close(closed: () => void): void {
-    this.disarm();
-    this.#uv.close(this.#handle, 0n);
-    closed();
-  }
 }

@@ -24,10 +24,8 @@ export interface Watch {
 
 /** What differs from one runtime to the next. */
 export interface Runtime {
-  /** Binds `symbol` of libc with `words` arguments; the result's low 32 bits. */
-  bind(symbol: string, words: number): LibcCall;
-  /** Binds `symbol` of libc with `words` arguments; the result as an unsigned address. */
-  bindAddress(symbol: string, words: number): LibcCall;
+  /** Binds `symbol` of libc with `words` arguments; see {@link bindAddress} for `"u64"`. */
+  bind(symbol: string, words: number, returns?: "i32" | "u64"): LibcCall;
   /**
    * Binds `symbol` of libc to be called by another thread, where the runtime can: the result's low
    * 32 bits; errno stays with that thread. A call keeps the process alive.
@@ -51,6 +49,13 @@ export interface Runtime {
   addressOf(buffer: ArrayBuffer): number;
   /** Watches a non-blocking descriptor from the event loop. */
   watch(fd: number, wake: () => void): Watch;
+}
+
+/** Binds `symbol` of libc with `words` arguments; the result as an unsigned address. */
+export function bindAddress(bind: Runtime["bind"], symbol: string, words: number): LibcCall {
+  const call = bind(symbol, words, "u64");
+  // Some runtimes return 64 bits as a BigInt.
+  return (...args) => Number(call(...args));
 }
 
 /** Names of libc, glibc first, then musl. A bare `libc.so` can be a linker script with glibc. */
