@@ -80,9 +80,6 @@ export class AioRing {
   readonly words: Int32Array<ArrayBuffer>;
 
   readonly #nr: number;
-  readonly #compatFeatures: number;
-  readonly #incompatFeatures: number;
-  readonly #headerLength: number;
   readonly #sound: boolean;
   readonly #event: IoEvent | undefined;
   #reaping: boolean = false;
@@ -95,25 +92,16 @@ export class AioRing {
    * @throws {RangeError} If a view is shorter than was asked for.
    */
   constructor(kernel: Kernel, ctx_id: number) {
-    const header = new Int32Array(
-      kernel.view(ctx_id, AIO_RING_HEADER_SIZE),
-      0,
-      AIO_RING_HEADER_SIZE / 4,
-    );
+    const header = kernel.view(ctx_id, AIO_RING_HEADER_SIZE);
+    this.words = new Int32Array(header, 0, AIO_RING_HEADER_SIZE / 4);
     // A snapshot is enough: the kernel fills these once and does not read them again. A later value
     // could only come from a stray write, and `nr` is what bounds every access.
-    this.#nr = word(header, AIO_RING_NR_OFFSET);
-    this.#compatFeatures = word(header, AIO_RING_COMPAT_FEATURES_OFFSET);
-    this.#incompatFeatures = word(header, AIO_RING_INCOMPAT_FEATURES_OFFSET);
-    this.#headerLength = word(header, AIO_RING_HEADER_LENGTH_OFFSET);
-    this.#sound = word(header, AIO_RING_MAGIC_OFFSET) === AIO_RING_MAGIC &&
-      this.#incompatFeatures === AIO_RING_INCOMPAT_FEATURES &&
-      this.#headerLength === AIO_RING_HEADER_SIZE &&
+    this.#nr = this.#now(AIO_RING_NR_OFFSET);
+    this.#sound = this.magic === AIO_RING_MAGIC &&
+      this.incompatFeatures === AIO_RING_INCOMPAT_FEATURES &&
+      this.headerLength === AIO_RING_HEADER_SIZE &&
       this.#nr >= 1;
-    if (!this.#sound) {
-      this.words = header;
-      return;
-    }
+    if (!this.#sound) return;
     const byteLength = AIO_RING_HEADER_SIZE + IO_EVENT_SIZE * this.#nr;
     this.words = new Int32Array(kernel.view(ctx_id, byteLength), 0, byteLength / 4);
     this.#event = new IoEvent(this.words.buffer, AIO_RING_HEADER_SIZE);
@@ -140,7 +128,7 @@ export class AioRing {
 
   /** `head`: the number of the next event to read, read now. 0 once detached. */
   get head(): number {
-    return this.words.length === 0 ? 0 : Atomics.load(this.words, HEAD) >>> 0;
+    return this.#now(AIO_RING_HEAD_OFFSET);
   }
 
   /** `tail`: the number of the event that the kernel writes next, read now. 0 once detached. */
@@ -153,19 +141,19 @@ export class AioRing {
     return this.#now(AIO_RING_MAGIC_OFFSET);
   }
 
-  /** `compat_features`: as at construction; 0 once detached. */
+  /** `compat_features`, read now. 0 once detached. */
   get compatFeatures(): number {
-    return this.words.length === 0 ? 0 : this.#compatFeatures;
+    return this.#now(AIO_RING_COMPAT_FEATURES_OFFSET);
   }
 
-  /** `incompat_features`: as at construction; 0 once detached. */
+  /** `incompat_features`, read now. 0 once detached. */
   get incompatFeatures(): number {
-    return this.words.length === 0 ? 0 : this.#incompatFeatures;
+    return this.#now(AIO_RING_INCOMPAT_FEATURES_OFFSET);
   }
 
-  /** `header_length`: in bytes, as at construction; 0 once detached. */
+  /** `header_length`: in bytes, read now. 0 once detached. */
   get headerLength(): number {
-    return this.words.length === 0 ? 0 : this.#headerLength;
+    return this.#now(AIO_RING_HEADER_LENGTH_OFFSET);
   }
 
   /**
@@ -282,8 +270,4 @@ export class AioRing {
       : `head and tail must be below ${this.#nr}: current values are ${this.head} and ${this.tail}`;
     return new Error(`Cannot ${action} ring: ${reason}`);
   }
-}
-
-function word(header: Int32Array, byteOffset: number): number {
-  return header[byteOffset / 4]! >>> 0;
 }
