@@ -4,49 +4,30 @@
  * @module
  */
 import { EAGAIN, EFAULT, EINVAL } from "../abi/errno.ts";
-import {
-  IOCB_CMD_FDSYNC,
-  IOCB_CMD_FSYNC,
-  IOCB_CMD_POLL,
-  IOCB_CMD_PREAD,
-  IOCB_CMD_PREADV,
-  IOCB_CMD_PWRITE,
-  IOCB_CMD_PWRITEV,
-} from "../abi/opcodes.ts";
+import * as opcodes from "../abi/opcodes.ts";
 import type { DirectAlignment, FileHost } from "../file_host.ts";
-import { AioError } from "./aio_error.ts";
+import { AioError, type AioErrorDetails } from "./aio_error.ts";
 
 /** Opcodes that move bytes at a position. */
 export const TRANSFERS: ReadonlySet<number> = new Set([
-  IOCB_CMD_PREAD,
-  IOCB_CMD_PWRITE,
-  IOCB_CMD_PREADV,
-  IOCB_CMD_PWRITEV,
+  opcodes.IOCB_CMD_PREAD,
+  opcodes.IOCB_CMD_PWRITE,
+  opcodes.IOCB_CMD_PREADV,
+  opcodes.IOCB_CMD_PWRITEV,
 ]);
 
 const SYSCALLS: Readonly<Record<number, string>> = {
-  [IOCB_CMD_PREAD]: "pread",
-  [IOCB_CMD_PWRITE]: "pwrite",
-  [IOCB_CMD_PREADV]: "preadv",
-  [IOCB_CMD_PWRITEV]: "pwritev",
-  [IOCB_CMD_FSYNC]: "fsync",
-  [IOCB_CMD_FDSYNC]: "fdatasync",
-  [IOCB_CMD_POLL]: "poll",
+  [opcodes.IOCB_CMD_PREAD]: "pread",
+  [opcodes.IOCB_CMD_PWRITE]: "pwrite",
+  [opcodes.IOCB_CMD_PREADV]: "preadv",
+  [opcodes.IOCB_CMD_PWRITEV]: "pwritev",
+  [opcodes.IOCB_CMD_FSYNC]: "fsync",
+  [opcodes.IOCB_CMD_FDSYNC]: "fdatasync",
+  [opcodes.IOCB_CMD_POLL]: "poll",
 };
 
-/** Where a request stood that failed. */
-export interface RequestDetails {
-  /** The file descriptor. */
-  fd: number;
-  /** The position in bytes, where it has one. */
-  position?: number | undefined;
-  /** The bytes asked for, where it has a length. */
-  length?: number | undefined;
-  /** The file, where it is known. */
-  path?: string | undefined;
-  /** What was wrong, where the caller knows better. */
-  hint?: string | undefined;
-}
+/** Every request has a file descriptor. A `hint` of the caller takes the place of that of here. */
+type RequestDetails = AioErrorDetails & { fd: number };
 
 /** The one place where the `-errno` of a request becomes an error. */
 export function requestError(
