@@ -17,31 +17,25 @@ export type Settle = (res: number) => void;
 type Callback = (error: Error | null, count?: number) => void;
 
 /**
- * Reads into `memory` from `start` on; `position` is `null` for a stream, and for the descriptor's
- * own position.
+ * Moves bytes of `memory` from `start` on; `position` is `null` for a stream, and for the
+ * descriptor's own position.
  */
-export function readOnThread(
+type TransferOnThread = (
   fd: number,
   memory: Uint8Array,
   start: number,
   length: number,
   position: number | null,
   settle: Settle,
-): void {
-  begin(settle, (callback) => read(fd, memory, start, length, position, callback));
-}
+) => void;
 
-/** Writes from `memory` from `start` on; as {@link readOnThread}. */
-export function writeOnThread(
-  fd: number,
-  memory: Uint8Array,
-  start: number,
-  length: number,
-  position: number | null,
-  settle: Settle,
-): void {
+/** Reads into `memory`. */
+export const readOnThread: TransferOnThread = (fd, memory, start, length, position, settle) =>
+  begin(settle, (callback) => read(fd, memory, start, length, position, callback));
+
+/** Writes from `memory`. */
+export const writeOnThread: TransferOnThread = (fd, memory, start, length, position, settle) =>
   begin(settle, (callback) => write(fd, memory, start, length, position, callback));
-}
 
 /** Writes several pieces of memory, one behind the other. */
 export function writevOnThread(
