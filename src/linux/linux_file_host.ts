@@ -5,21 +5,37 @@
  */
 import type { LibcCall } from "../../ffi/runtime.ts";
 import type { Native } from "../../ffi/native.ts";
-import { type Architecture, SYS_fcntl } from "../abi/syscall_numbers.ts";
+import { type Architecture, SYS_fcntl, SYS_statx } from "../abi/syscall_numbers.ts";
 import { checkWord } from "../check.ts";
 import type { Blocking, DirectAlignment, FileHost } from "../file_host.ts";
 import type { Allocation } from "../kernel.ts";
 import { bufferOf, byteLengthOf, byteOffsetOf } from "../memory/intrinsics.ts";
-import { Statx } from "./statx.ts";
 
 /** Asks for the seals of a file: only files in memory can have any. See fcntl(2). */
 const F_GET_SEALS = 1034;
 
+const AT_EMPTY_PATH = 0x1000;
+/** Linux 6.1 and later. */
+const STATX_DIOALIGN = 0x2000;
+/** Linux 6.14 and later. */
+const STATX_DIO_READ_ALIGN = 0x20000;
+
+// Offsets in `struct statx`; see include/uapi/linux/stat.h.
+const STX_MASK = 0;
+const STX_DIO_MEM_ALIGN = 152;
+const STX_DIO_OFFSET_ALIGN = 156;
+const STX_DIO_READ_OFFSET_ALIGN = 180;
+/** The size of `struct statx`; an empty path stands right behind it, in zeroed memory. */
+const STATX_SIZE = 256;
+
 /** See {@link FileHost}. */
 export class LinuxFileHost implements FileHost {
   readonly #native: Native;
-  readonly #statx: Statx;
   readonly #fcntl: LibcCall;
+  readonly #statx: LibcCall;
+  /** Gives the memory for the result of statx, at the first use. */
+  readonly #allocate: () => Allocation;
+  #result: Allocation | undefined;
   /** See {@link FileHost.seek}. */
   readonly seek: NonNullable<FileHost["seek"]>;
   /** See {@link FileHost.pwritev}. */
@@ -34,8 +50,9 @@ export class LinuxFileHost implements FileHost {
    */
   constructor(native: Native, architecture: Architecture, allocate: () => Allocation) {
     this.#native = native;
-    this.#statx = new Statx(native, architecture, allocate);
     this.#fcntl = native.syscall(SYS_fcntl[architecture], 3);
+    this.#statx = native.syscall(SYS_statx[architecture], 5);
+    this.#allocate = allocate;
     this.seek = native.lseek;
     if (native.pwritev !== undefined) this.pwritev = native.pwritev;
     if (native.fsCopies) this.alias = aliasesOf(native);
@@ -47,10 +64,24 @@ export class LinuxFileHost implements FileHost {
     return this.#fcntl(fd, F_GET_SEALS, 0) >= 0 ? "copy" : "disk";
   }
 
-  /** See {@link FileHost.directAlignment}. */
+  /** See {@link FileHost.directAlignment} and statx(2). */
   directAlignment(fd: number): DirectAlignment | undefined {
     checkWord("statx", "fd", fd);
-    return this.#statx.directAlignment(fd);
+    const { address, buffer } = this.#result ??= this.#allocate();
+    const mask = STATX_DIOALIGN | STATX_DIO_READ_ALIGN;
+    if (this.#statx(fd, address + STATX_SIZE, AT_EMPTY_PATH, mask, address) < 0) return undefined;
+    const statx = new DataView(buffer);
+    const reported = statx.getUint32(STX_MASK, true);
+    const offset = statx.getUint32(STX_DIO_OFFSET_ALIGN, true);
+    // 0 means that the file does not support O_DIRECT.
+    if ((reported & STATX_DIOALIGN) === 0 || offset === 0) return undefined;
+    return {
+      memory: statx.getUint32(STX_DIO_MEM_ALIGN, true),
+      offset,
+      readOffset: (reported & STATX_DIO_READ_ALIGN) === 0
+        ? offset
+        : statx.getUint32(STX_DIO_READ_OFFSET_ALIGN, true) || offset,
+    };
   }
 
   /** See {@link FileHost.fallocate}. */
