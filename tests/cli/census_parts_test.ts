@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { test } from "node:test";
 import { Census } from "../../src/cli/sqlite/census.ts";
-import { parseTrunk } from "../../src/cli/sqlite/freelist.ts";
+import { claimFreelist } from "../../src/cli/sqlite/freelist.ts";
 import {
   type DatabaseHeader,
   HEADER_LENGTH,
@@ -9,8 +10,8 @@ import {
   lockBytePage,
   parseHeader,
 } from "../../src/cli/sqlite/header.ts";
-import { LinkStore } from "../../src/cli/sqlite/link_store.ts";
 import { varint, varintLength } from "../../src/cli/sqlite/numbers.ts";
+import { PageMap } from "../../src/cli/sqlite/page_map.ts";
 import { integerOf, recordColumn } from "../../src/cli/sqlite/schema.ts";
 import { chainLength, localPayload, parseTreePage } from "../../src/cli/sqlite/tree_page.ts";
 
@@ -192,29 +193,25 @@ test("a record gives an integer of any length, NULL as 0 and the constants", () 
   assert.equal(recordColumn(Uint8Array.from([9, 1, 1]), 0), undefined);
 });
 
-test("a trunk that lists more than it can hold is none", () => {
-  const page = new Uint8Array(512);
-  page.set([0, 0, 0, 5, 0, 0, 0, 2, 0, 0, 0, 8, 0, 0, 0, 9]);
-  assert.deepEqual(parseTrunk(page, 512), { next: 5, leaves: [8, 9] });
-  page[7] = 126;
-  assert.equal(parseTrunk(page, 512)?.leaves.length, 126);
-  page[7] = 127;
-  assert.equal(parseTrunk(page, 512), undefined);
-});
-
-test("the link store gives back what it took, however much that is", () => {
-  const store = new LinkStore();
-  const pages = Array.from({ length: 100 }, (_, page) => ({
-    kind: "indexInterior" as const,
-    children: Array.from({ length: page * 100 }, (_, child) => page + child),
-    chains: [page, page * 2],
-  }));
-  const tickets = pages.map((page) => store.store(page));
-  for (const [index, { children, chains }] of pages.entries()) {
-    assert.ok(tickets[index]! > 0);
-    const links = store.load(tickets[index]!);
-    assert.deepEqual([[...links.children], [...links.chains]], [children, chains]);
-  }
+test("a trunk that lists more than it can hold is a problem", async () => {
+  const claim = async (leaves: number): Promise<PageMap> => {
+    const trunk = new Uint32Array([
+      0,
+      leaves,
+      ...Array.from({ length: 126 }, (_, leaf) => leaf + 3),
+    ]);
+    const bytes = Buffer.from(trunk.buffer).swap32();
+    const map = new PageMap(200);
+    const fields = { ...parse(header({ pageSize: 512 })), firstTrunk: 2, freelistCount: 127 };
+    await claimFreelist(fields, map, () => Promise.resolve(bytes));
+    return map;
+  };
+  const full = await claim(126);
+  assert.deepEqual(full.problems, []);
+  assert.equal(full.kindOf(2), "freelistTrunk");
+  assert.equal(full.counts().freelistLeaf, 126);
+  const { problems } = await claim(127);
+  assert.equal(problems[0], "Page 2: freelist trunk lists more pages than it can hold");
 });
 
 test("an overflow page that looks like a page of a b-tree is an overflow page", () => {

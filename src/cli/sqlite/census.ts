@@ -1,5 +1,4 @@
 import { type DatabaseHeader, HEADER_LENGTH, isPointerMapPage, lockBytePage } from "./header.ts";
-import { LinkStore } from "./link_store.ts";
 import { uint32 } from "./numbers.ts";
 import { PageMap } from "./page_map.ts";
 import { parseTreePage, TREE_KINDS, type TreeKind } from "./tree_page.ts";
@@ -11,7 +10,7 @@ import { parseTreePage, TREE_KINDS, type TreeKind } from "./tree_page.ts";
  * pages have no mark. So {@link Census.add} keeps, of each page that could be a b-tree page, what it
  * points to, and of every page the four bytes that would be the next page of an overflow chain;
  * {@link Census.finish} then walks from the roots and finds each page that is really in use. That
- * takes 10 bytes of memory for each page and 4 for each pointer between pages.
+ * takes 10 bytes of memory for each page and 8 for each pointer between pages.
  */
 export class Census {
   readonly header: DatabaseHeader;
@@ -23,9 +22,10 @@ export class Census {
   #types: Uint8Array;
   /** By page: the next page, if it is one of an overflow chain. */
   #next: Uint32Array;
-  /** By page: where its links are in the store; 0 if it has none. */
-  #tickets: Uint32Array;
-  #links: LinkStore = new LinkStore();
+  /** By page: where its links begin in `#links`; 0 if it has none. */
+  #first: Uint32Array;
+  /** For each page with links: the numbers of its children and chains, the children, the chains. */
+  #links: number[] = [0];
 
   /** @param fileSize The size of the file in bytes. */
   constructor(header: DatabaseHeader, fileSize: number) {
@@ -34,7 +34,7 @@ export class Census {
     this.map = new PageMap(pageCount);
     this.#types = new Uint8Array(pageCount + 1);
     this.#next = new Uint32Array(pageCount + 1);
-    this.#tickets = new Uint32Array(pageCount + 1);
+    this.#first = new Uint32Array(pageCount + 1);
     this.#checkSize(fileSize);
     this.#claimReserved();
   }
@@ -61,9 +61,10 @@ export class Census {
     const tree = parseTreePage(bytes, start, this.header.usableSize);
     if (tree === undefined) return;
     this.#types[page] = bytes[start]!;
-    if (tree.children.length + tree.chains.length > 0) {
-      this.#tickets[page] = this.#links.store(tree);
-    }
+    const { children, chains } = tree;
+    if (children.length + chains.length === 0) return;
+    this.#first[page] = this.#links.length;
+    this.#links.push(children.length, chains.length, ...children, ...chains);
   }
 
   /**
@@ -106,12 +107,13 @@ export class Census {
       const parent = stack.pop()!;
       const page = stack.pop()!;
       if (!this.#claimTreePage(page, role, parent, isTable)) continue;
-      if (this.#tickets[page] === 0) continue;
-      const { children, chains } = this.#links.load(this.#tickets[page]!);
-      for (const child of children) stack.push(child, page);
-      for (let at = 0; at < chains.length; at += 2) {
-        this.#followChain(page, chains[at]!, chains[at + 1]!);
-      }
+      if (this.#first[page] === 0) continue;
+      const links = this.#links;
+      let at = this.#first[page]! + 2;
+      const middle = at + links[at - 2]!;
+      const end = middle + links[at - 1]!;
+      for (; at < middle; at++) stack.push(links[at]!, page);
+      for (; at < end; at += 2) this.#followChain(page, links[at]!, links[at + 1]!);
     }
   }
 

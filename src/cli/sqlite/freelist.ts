@@ -21,37 +21,20 @@ export async function claimFreelist(
   for (let page = header.firstTrunk; page !== 0;) {
     if (!map.claim(page, "freelistTrunk", "freelist trunk", from)) break;
     count++;
-    const trunk = parseTrunk(await readPage(page), header.usableSize);
-    if (trunk === undefined) {
+    const trunk = await readPage(page);
+    const leaves = trunk.length < header.usableSize ? Infinity : uint32(trunk, 4);
+    if (8 + leaves * 4 > header.usableSize) {
       map.addProblem(`Page ${page}: freelist trunk lists more pages than it can hold`);
       break;
     }
-    for (const leaf of trunk.leaves) {
+    for (let index = 0; index < leaves; index++) {
+      const leaf = uint32(trunk, 8 + index * 4);
       if (map.claim(leaf, "freelistLeaf", "free page", page)) count++;
     }
     from = page;
-    page = trunk.next;
+    page = uint32(trunk, 0);
   }
   if (count !== header.freelistCount) {
     map.addProblem(`The header says ${header.freelistCount} free pages, the freelist has ${count}`);
   }
-}
-
-/**
- * Reads a trunk page of the freelist.
- *
- * @returns The next trunk page, 0 at the end of the list, and the free pages that this trunk lists;
- * `undefined` if it claims more than a page can list.
- */
-export function parseTrunk(
-  bytes: Uint8Array,
-  usableSize: number,
-): { next: number; leaves: number[] } | undefined {
-  if (bytes.length < usableSize) return undefined;
-  const length = uint32(bytes, 4);
-  if (8 + length * 4 > usableSize) return undefined;
-  return {
-    next: uint32(bytes, 0),
-    leaves: Array.from({ length }, (_, index) => uint32(bytes, 8 + index * 4)),
-  };
 }
