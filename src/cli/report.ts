@@ -21,8 +21,8 @@ const KERNELS = {
 /** What is tried of a kernel, where its name alone says too little. */
 const LABELS: Readonly<Record<string, string>> = { ring: "Ring in memory", eventfd: "Wake-ups" };
 
-/** A label and its text. */
-type Row = readonly [label: string, text: string];
+/** A label and its text; a row without a text is left out. */
+type Row = readonly [label: string, text: string | undefined];
 
 /** The result of a scan. */
 export function scanReport(result: ScanResult): string {
@@ -46,17 +46,16 @@ export function scanReport(result: ScanResult): string {
 /** What a probe found. */
 export function probeReport(result: ProbeResult): string {
   const { kernel = "none", reason, limits, runtime, system, calls, file } = result;
-  const why: Row[] = reason === undefined ? [] : [["Why", reason]];
   const taken = limits === undefined
     ? "unknown: fs.aio-max-nr cannot be read"
     : `${grouped(limits.aioNr)} of ${grouped(limits.aioMaxNr)} taken`;
   return paragraphs(labelled([
     [
       ["Kernel", KERNELS[kernel]],
-      ...why,
+      ["Why", reason],
       ["Runtime", runtime],
       ["System", system],
-      ...calls ? [["Requests", taken] as const] : [],
+      ["Requests", calls && taken],
     ],
     Object.entries(calls ?? {}).map(([call, finding]) => [LABELS[call] ?? call, verdict(finding)]),
     file === undefined ? [] : fileRows(file),
@@ -64,21 +63,17 @@ export function probeReport(result: ProbeResult): string {
 }
 
 function fileRows({ path, size, direct, alignment, nowait }: FileResult): Row[] {
-  const rows: Row[] = [
+  const unknown = "unknown: the system does not say, so kaio takes 4,096 bytes";
+  const asked = direct.works ? alignment : undefined;
+  return [
     ["File", path],
     ["Size", `${grouped(size)} bytes`],
     ["RWF_NOWAIT", verdict(nowait)],
     ["O_DIRECT", verdict(direct)],
-  ];
-  if (!direct.works) return rows;
-  if (alignment === undefined) {
-    return [...rows, ["Alignment", "unknown: the system does not say, so kaio takes 4,096 bytes"]];
-  }
-  return [
-    ...rows,
-    ["  memory", `${grouped(alignment.memory)} bytes`],
-    ["  reads", `${grouped(alignment.readOffset)} bytes`],
-    ["  writes", `${grouped(alignment.offset)} bytes`],
+    ["Alignment", direct.works && !alignment ? unknown : undefined],
+    ["  memory", asked && `${grouped(asked.memory)} bytes`],
+    ["  reads", asked && `${grouped(asked.readOffset)} bytes`],
+    ["  writes", asked && `${grouped(asked.offset)} bytes`],
   ];
 }
 
@@ -119,9 +114,10 @@ function problemList({ problemCount, problems }: SqliteResult): string[] {
 }
 
 /** Lines for rows in paragraphs, with all texts in one column. */
-function labelled(rows: readonly (readonly Row[])[]): string[][] {
-  const width = Math.max(...rows.flat().map(([label]) => label.length)) + 2;
-  return rows.map((rows) => rows.map(([label, text]) => label.padEnd(width) + text));
+function labelled(paragraphs: readonly (readonly Row[])[]): string[][] {
+  const shown = paragraphs.map((rows) => rows.filter(([, text]) => text !== undefined));
+  const width = Math.max(...shown.flat().map(([label]) => label.length)) + 2;
+  return shown.map((rows) => rows.map(([label, text]) => label.padEnd(width) + text));
 }
 
 /** Sets an empty line between paragraphs; those without lines are left out. */
