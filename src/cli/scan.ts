@@ -13,8 +13,8 @@ import { beginCensus, finishCensus, type SqliteResult } from "./sqlite/take_cens
 /** The bytes of a read where neither the user nor a database says otherwise. */
 const DEFAULT_BLOCK = 4096;
 
-/** How fast a file was read. */
-interface Figures {
+/** What `kaio scan --json` prints. */
+export interface ScanResult {
   /** The bytes read. */
   readonly bytes: number;
   /** How long the scan took, in seconds, without opening the file. */
@@ -30,10 +30,6 @@ interface Figures {
    * including the census of a SQLite database.
    */
   readonly cpuMicrosecondsPerRead: number;
-}
-
-/** What `kaio scan --json` prints. */
-export interface ScanResult extends Figures {
   /** The file, as it was given. */
   readonly file: string;
   /** Whether the reads bypassed the page cache (O_DIRECT). */
@@ -89,7 +85,7 @@ async function scanFile(
   { file: path, block: asked, depth }: ScanOptions,
   notes: string[],
   signal: AbortSignal,
-): Promise<Figures & Pick<ScanResult, "block" | "sqlite">> {
+) {
   const { size } = await file.stat();
   const census = await beginCensus(file, size, notes, signal);
   const pageSize = census?.header.pageSize;
@@ -106,11 +102,8 @@ async function scanFile(
   return { ...figures, block, sqlite: await finishCensus(census, file, path, notes, signal) };
 }
 
-async function readAll(
-  blocks: ReturnType<AioFile["scan"]>,
-  size: number,
-  census: Census | undefined,
-): Promise<Figures> {
+/** Reads all blocks, and says how fast that was. */
+async function readAll(blocks: ReturnType<AioFile["scan"]>, size: number, census?: Census) {
   const bar = new ProgressBar(size);
   const cpu = process.cpuUsage();
   const began = performance.now();
