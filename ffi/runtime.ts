@@ -59,13 +59,16 @@ export function bindAddress(bind: Runtime["bind"], symbol: string, words: number
 }
 
 /** Names of libc, glibc first, then musl. A bare `libc.so` can be a linker script with glibc. */
-export const LIBC_NAMES: readonly string[] = [
+const LIBC_NAMES: readonly string[] = [
   "libc.so.6",
   "libc.musl-x86_64.so.1",
   "libc.musl-aarch64.so.1",
   "libc.musl-riscv64.so.1",
   "libc.so",
 ];
+
+/** The name under which libc was opened, once it was. */
+export let libcName: string | undefined;
 
 /**
  * Opens libc under the first name that works.
@@ -76,9 +79,11 @@ export const LIBC_NAMES: readonly string[] = [
  */
 export function openLibc<T>(open: (name: string) => T): T {
   let first: unknown;
-  for (const name of LIBC_NAMES) {
+  for (const name of libcName === undefined ? LIBC_NAMES : [libcName]) {
     try {
-      return open(name);
+      const libc = open(name);
+      libcName = name;
+      return libc;
     } catch (error) {
       // A refused permission is refused under every name, and is what the user has to know.
       first ??= error;
