@@ -97,12 +97,8 @@ export class AbandonedContexts {
    * thread, after the end of this one, would destroy that.
    */
   delete(ctx_id: number): void {
-    if (this.#own.delete(ctx_id)) this.#page?.replace(ctx_id, 0);
-    else this.#takeFromOthers(ctx_id);
-  }
-
-  /** It is another thread's, which must not destroy what has the id after it. */
-  #takeFromOthers(ctx_id: number): void {
+    if (this.#own.delete(ctx_id)) return this.#page?.replace(ctx_id, 0);
+    // It is another thread's, which must not destroy what has the id after it.
     try {
       if (!isPermitted({ name: "read", path: MAPS })) return;
       for (const page of this.#pages()) page.replace(ctx_id, 0);
