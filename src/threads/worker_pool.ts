@@ -78,7 +78,10 @@ export class WorkerPool {
     return this.#busy;
   }
 
-  /** Takes an operation over; {@link WorkerPool.flush} is to follow. */
+  /**
+   * Takes over a sync, or a transfer at a position: a thread must not block for a stream.
+   * {@link WorkerPool.flush} is to follow.
+   */
   launch(operation: FileOperation, refused: (operation: FileOperation) => void): void {
     this.#busy++;
     this.#waiting.push({ operation, refused, moved: 0 });
@@ -128,9 +131,8 @@ export class WorkerPool {
     jobs[job + shared.JOB_KIND] = shared.KINDS[kind];
     jobs[job + shared.JOB_FD] = operation.fd;
     jobs[job + shared.JOB_LENGTH] = length;
-    if (position === null) jobs[job + shared.JOB_POSITION] = shared.NO_POSITION;
-    else if (operation.append) jobs[job + shared.JOB_POSITION] = shared.END_OF_FILE;
-    else jobs[job + shared.JOB_POSITION] = position + moved;
+    // A sync needs no position.
+    jobs[job + shared.JOB_POSITION] = operation.append ? shared.END_OF_FILE : position! + moved;
     jobs[job + shared.JOB_DURABLE] = durable === undefined ? 0 : shared.KINDS[durable];
     jobs[job + shared.JOB_SKIP] = skip;
     return kind !== "write" || operation.gather(this.#view(slot, skip, length), moved);

@@ -50,7 +50,7 @@ export const JOB_KIND = 0;
 export const JOB_FD = 1;
 /** Bytes to move. */
 export const JOB_LENGTH = 2;
-/** The position, or {@link NO_POSITION} or {@link END_OF_FILE}. */
+/** The position, or {@link END_OF_FILE}. */
 export const JOB_POSITION = 3;
 /** The kind of sync that follows a write; 0 for none. */
 export const JOB_DURABLE = 4;
@@ -63,10 +63,8 @@ export const JOB_SIZE = 8;
 
 /** Kinds of jobs. */
 export const KINDS = { read: 0, write: 1, fsync: 2, fdatasync: 3 } as const;
-/** For streams. */
-export const NO_POSITION = -1;
 /** For a write that appends. */
-export const END_OF_FILE = -2;
+export const END_OF_FILE = -1;
 
 /** Bytes of memory that a slot has. */
 export const SLOT_SIZE = 131072;
@@ -95,8 +93,7 @@ function perform(job, slot) {
   const length = jobs[job + ${JOB_LENGTH}], skip = jobs[job + ${JOB_SKIP}];
   const start = slot * ${SLOT_SIZE} + skip;
   let position = jobs[job + ${JOB_POSITION}];
-  if (position === ${NO_POSITION}) position = null;
-  else if (position === ${END_OF_FILE}) position = fs.fstatSync(fd).size;
+  if (position === ${END_OF_FILE}) position = fs.fstatSync(fd).size;
   if (kind === ${KINDS.read}) return fs.readSync(fd, data, start, length, position);
   const count = fs.writeSync(fd, data, start, length, position);
   const durable = jobs[job + ${JOB_DURABLE}];
