@@ -55,26 +55,18 @@ export function chooseKernel(wanted?: Kernel | KernelName): Kernel {
 export function choose(wanted?: KernelName): Choice {
   const name = wanted ?? fromEnvironment();
   const by = wanted === undefined ? `${VARIABLE}=${name}` : `\`kernel: "${name}"\``;
-  switch (name) {
-    case "portable":
-      return portableChoice(`${by} asks for the portable kernel`, true);
-    case "linux":
-    case undefined: {
-      const kernel = loadLinux();
-      const asked = name !== undefined;
-      if (!(kernel instanceof Error)) return { name: "linux", kernel, reason: undefined, asked };
-      if (!asked) return portableChoice(kernel.message, false);
-      throw new Error(`Cannot use the kernel that ${by} asks for: ${kernel.message}`, {
-        cause: kernel,
-      });
-    }
-    default:
-      throw new TypeError(
-        `Cannot choose kernel: ${
-          wanted === undefined ? VARIABLE : "`kernel`"
-        } must be "linux" or "portable": current value is ${JSON.stringify(name)}`,
-      );
+  const asked = name !== undefined;
+  if (name === "portable") return portableChoice(`${by} asks for the portable kernel`, true);
+  if (asked && name !== "linux") {
+    const source = wanted === undefined ? VARIABLE : "`kernel`";
+    const rule = `${source} must be "linux" or "portable"`;
+    throw new TypeError(`Cannot choose kernel: ${rule}: current value is ${JSON.stringify(name)}`);
   }
+  const kernel = loadLinux();
+  if (!(kernel instanceof Error)) return { name: "linux", kernel, reason: undefined, asked };
+  if (!asked) return portableChoice(kernel.message, false);
+  const message = `Cannot use the kernel that ${by} asks for: ${kernel.message}`;
+  throw new Error(message, { cause: kernel });
 }
 
 /** What open files ask of the machine, where a kernel of the user's does not say it. */
