@@ -31,8 +31,7 @@ export class LinuxKernel implements Kernel {
   readonly #views: Views;
   readonly #abandoned: AbandonedContexts;
   /** Where io_setup leaves the id: an address that no garbage collector moves. */
-  readonly #contextId: BigUint64Array;
-  readonly #contextIdAddress: Address;
+  readonly #contextId: Allocation;
   readonly #ioSetup: LibcCall;
   readonly #ioDestroy: LibcCall;
   readonly #ioSubmit: LibcCall;
@@ -54,9 +53,7 @@ export class LinuxKernel implements Kernel {
       architecture,
       (ctx_id) => this.io_destroy(ctx_id),
     );
-    const scratch = this.allocate(CONTEXT_ID_SIZE);
-    this.#contextId = new BigUint64Array(scratch.buffer);
-    this.#contextIdAddress = scratch.address;
+    this.#contextId = this.allocate(CONTEXT_ID_SIZE);
     this.#ioSetup = native.syscall(SYS_io_setup[architecture], 2);
     this.#ioDestroy = native.syscall(SYS_io_destroy[architecture], 1);
     this.#ioSubmit = native.syscall(SYS_io_submit[architecture], 3);
@@ -72,9 +69,10 @@ export class LinuxKernel implements Kernel {
     // Checked before the call, as a context whose id is lost could never be destroyed.
     if (ctxp.length === 0) throw rangeError("call io_setup", "ctxp", "not empty", "[]");
     // The id goes through the scratch word, as a small typed array can move during the call.
-    this.#contextId[0] = ctxp[0] ?? 0n;
-    const result = this.#ioSetup(nr_events, this.#contextIdAddress);
-    ctxp[0] = this.#contextId[0]!;
+    const id = new BigUint64Array(this.#contextId.buffer);
+    id[0] = ctxp[0]!;
+    const result = this.#ioSetup(nr_events, this.#contextId.address);
+    ctxp[0] = id[0];
     if (result !== 0) return result;
     this.#views.trackRing(Number(ctxp[0]));
     this.#abandoned.add(Number(ctxp[0]));
