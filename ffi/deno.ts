@@ -9,20 +9,15 @@ import { bindAddress, type LibcCall, openLibc, type Runtime, type Watch } from "
 /** Opaque to us. */
 type Pointer = { readonly pointer: unique symbol };
 
-interface Definition {
-  name: string;
-  parameters: readonly string[];
-  result: string;
-  nonblocking?: boolean;
-}
-
 type BindOnThread = NonNullable<Runtime["bindOnThread"]>;
 
 interface DenoGlobal {
   dlopen(
     name: string,
-    symbols: Record<string, Definition>,
-  ): { symbols: Record<string, (...words: number[]) => unknown> };
+    symbols: {
+      call: { name: string; parameters: readonly string[]; result: string; nonblocking: boolean };
+    },
+  ): { symbols: { call(...words: number[]): unknown } };
   UnsafePointer: {
     create(address: bigint): Pointer;
     of(view: Uint8Array): Pointer;
@@ -40,8 +35,8 @@ export function deno(): Runtime {
   const { Deno } = globalThis as unknown as { Deno: DenoGlobal };
   const open = (symbol: string, words: number, result: string, nonblocking: boolean) => {
     const parameters = Array(words).fill("i64");
-    const definition: Definition = { name: symbol, parameters, result, nonblocking };
-    return openLibc((name) => Deno.dlopen(name, { call: definition })).symbols["call"]!;
+    const call = { name: symbol, parameters, result, nonblocking };
+    return openLibc((name) => Deno.dlopen(name, { call })).symbols.call;
   };
   const bind: Runtime["bind"] = (symbol, words, returns = "i32") =>
     open(symbol, words, returns, false) as LibcCall;
