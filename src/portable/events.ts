@@ -37,8 +37,8 @@ export class EventReader {
     timeout: Address | 0,
     compat: boolean,
   ): number {
-    const { timeoutFirst } = this.#process.machine.behaviour;
-    const span = timeoutFirst ? this.timespec(timeout, compat) : undefined;
+    // The kernel with retries reads it only when there is something to wait for.
+    const span = this.#process.machine.today ? this.timespec(timeout, compat) : undefined;
     if (span === -EFAULT) return -EFAULT;
     const context = this.#process.lookup_ioctx(ctx_id);
     if (context === undefined || !(min_nr <= nr && min_nr >= 0)) return -EINVAL;
@@ -71,13 +71,13 @@ export class EventReader {
     events: Address,
     readSpan: () => number,
   ): number {
-    const { space, machine: { disk, behaviour: { keepsUncopied } } } = this.#process;
+    const { space, machine: { disk, today } } = this.#process;
     let count = 0;
     let end: number | undefined;
     let advanced = false;
     while (true) {
       const address = events + IO_EVENT_SIZE * count;
-      const taken = context.ring.aio_read_evt(space, address, nr - count, keepsUncopied);
+      const taken = context.ring.aio_read_evt(space, address, nr - count, today);
       if (taken < 0) return count || taken;
       count += taken;
       if (count >= min_nr) return count;

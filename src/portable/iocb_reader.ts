@@ -49,14 +49,14 @@ export class IocbReader {
    * @returns 0 or `-errno`
    */
   read(iocb: Address): number {
-    const { space, machine: { behaviour } } = this.#process;
+    const { space, machine: { today } } = this.#process;
     if (!space.locate(iocb, layout.IOCB_SIZE)) return -EFAULT;
     this.#words = space.words;
     this.#first = space.offset / 4;
     if (space.offset % 4 !== 0) this.#readCopy(space);
     if (this.#uint64(layout.IOCB_RESERVED2) !== 0) return -EINVAL;
     // Before there were flags, the word had to be 0.
-    if (!behaviour.pollAndFlags && this.#uint32(layout.IOCB_RW_FLAGS) !== 0) return -EINVAL;
+    if (!today && this.#uint32(layout.IOCB_RW_FLAGS) !== 0) return -EINVAL;
     return this.#int64(layout.IOCB_NBYTES) < 0 ? -EINVAL : 0;
   }
 
@@ -145,18 +145,19 @@ export class IocbReader {
 
   #setupTransfer(request: Kiocb, compat: boolean): number {
     const { file, rwFlags, opcode } = request;
-    const { pollAndFlags, retriesShort } = this.#process.machine.behaviour;
+    const { today } = this.#process.machine;
     const writes = request.writes = request.kind === "write";
-    if (pollAndFlags) {
+    if (today) {
       const errno = this.#checkFlags(rwFlags);
       if (errno !== 0) return errno;
     }
     if (!(writes ? file.writable : file.readable)) return -EBADF;
     if ((writes ? file.write : file.read) === undefined) return -EINVAL;
     request.append = writes && (rwFlags & RWF_APPEND) !== 0;
+    // A transfer that came short is continued by the kernel with retries, and to a blocking pipe.
     request.continues = writes
-      ? retriesShort || file.writesWhole === true
-      : retriesShort && file.resumesReads === true;
+      ? !today || file.writesWhole === true
+      : !today && file.resumesReads === true;
     request.start = this.#int64(layout.IOCB_OFFSET);
     const errno = opcode === opcodes.IOCB_CMD_PREADV || opcode === opcodes.IOCB_CMD_PWRITEV
       ? this.#aio_setup_vectored_rw(request, compat)
@@ -234,7 +235,7 @@ export class IocbReader {
 
   /** Counterpart of `aio_fsync` and `aio_fdsync`. */
   #aio_fsync(request: Kiocb): number {
-    if (!this.#process.machine.behaviour.sync) return -EINVAL;
+    if (!this.#process.machine.today) return -EINVAL;
     const { file } = request;
     const unused = this.#uint64(layout.IOCB_BUF) === 0 && this.#uint64(layout.IOCB_NBYTES) === 0 &&
       this.#uint64(layout.IOCB_OFFSET) === 0 && request.rwFlags === 0;
@@ -245,7 +246,7 @@ export class IocbReader {
   }
 
   #aio_poll(request: Kiocb): number {
-    if (!this.#process.machine.behaviour.pollAndFlags) return -EINVAL;
+    if (!this.#process.machine.today) return -EINVAL;
     const { file } = request;
     const mask = this.#uint64(layout.IOCB_BUF);
     const unused = this.#uint64(layout.IOCB_NBYTES) === 0 &&

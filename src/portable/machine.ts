@@ -7,8 +7,10 @@ import { availableParallelism } from "node:os";
 import { checkInteger } from "../check.ts";
 import type { Disk } from "./disk.ts";
 import { Files } from "./files.ts";
-import { type Behaviour, behaviourOf, type KernelRelease } from "./release.ts";
 import { SystemDisk } from "./system_disk.ts";
+
+/** A kernel to behave as: today's, or the last whose requests were retried. */
+export type KernelRelease = "6.18" | "3.4";
 
 /** What a machine of the portable kernel is like. */
 export interface MachineOptions {
@@ -41,7 +43,11 @@ export interface MachineOptions {
 export class Machine {
   readonly disk: Disk;
   readonly files: Files;
-  readonly behaviour: Behaviour;
+  /**
+   * Whether it behaves as today's kernel, not as the last with retries. The table in the doc of
+   * `kaio/portable` has each difference.
+   */
+  readonly today: boolean;
   readonly cpus: number;
   readonly aioMaxNr: number;
   aioNr = 0;
@@ -52,10 +58,15 @@ export class Machine {
    * @throws {RangeError} If an option is out of range
    */
   constructor(options: MachineOptions, disk: Disk = new SystemDisk()) {
-    const { aioMaxNr = 65536, cpus = availableParallelism() } = options;
+    const { aioMaxNr = 65536, cpus = availableParallelism(), release = "6.18" } = options;
     checkInteger("make kernel", "aioMaxNr", aioMaxNr, 0xffffffff);
     checkInteger("make kernel", "cpus", cpus, 8192, 1);
-    this.behaviour = behaviourOf(options.release ?? "6.18");
+    this.today = release === "6.18";
+    if (!this.today && release !== "3.4") {
+      throw new RangeError(
+        `Cannot make kernel: \`release\` must be "6.18" or "3.4": current value is "${release}"`,
+      );
+    }
     this.disk = disk;
     this.files = new Files(disk, options.fdinfo ?? true);
     this.cpus = cpus;

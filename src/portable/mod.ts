@@ -58,10 +58,9 @@
  */
 export { PortableKernel, type PortableKernelOptions } from "./portable_kernel.ts";
 export type { CompatCalls } from "./compat.ts";
-export type { MachineOptions } from "./machine.ts";
+export type { KernelRelease, MachineOptions } from "./machine.ts";
 export type { EventfdOptions, OwnFileOptions, PortableEventfd, PortablePipe } from "./own_files.ts";
 export type { ProcessKernel } from "./process_kernel.ts";
-export type { KernelRelease } from "./release.ts";
 export type { Faults } from "./simulation/faults.ts";
 export { type EventKind, formatLog, type LogEntry } from "./simulation/log.ts";
 export type { OperationKind } from "../threads/file_operation.ts";

@@ -43,11 +43,11 @@ export class Process {
    */
   ioctx_alloc(nr_events: number, low: boolean): number {
     const { machine } = this;
-    const { cpus, aioMaxNr, behaviour: { cpuBatches, indexedRings } } = machine;
+    const { cpus, aioMaxNr, today } = machine;
     // An unsigned int, which wraps when it is doubled.
     const entries = nr_events >>> 0;
     if (entries === 0) return -EINVAL;
-    const events = cpuBatches ? (2 * Math.max(entries, 4 * cpus)) >>> 0 : entries;
+    const events = today ? (2 * Math.max(entries, 4 * cpus)) >>> 0 : entries;
     if (events > MAXIMUM_EVENTS) return -EINVAL;
     if (events === 0 || entries > aioMaxNr || machine.aioNr + entries > aioMaxNr) return -EAGAIN;
     let ring: Ring;
@@ -56,14 +56,14 @@ export class Process {
     } catch {
       return -ENOMEM;
     }
-    const credits = cpuBatches ? new CpuCredits(ring, cpus) : new RingCredits(ring);
+    const credits = today ? new CpuCredits(ring, cpus) : new RingCredits(ring);
     const context = new Kioctx(ring, credits, entries);
     machine.aioNr += entries;
     this.contexts.set(ring.address, context);
     const free = this.#table.indexOf(undefined);
     const index = free < 0 ? this.#table.length : free;
     this.#table[index] = context;
-    ring.id = indexedRings ? index : ring.address;
+    ring.id = today ? index : ring.address;
     return ring.address;
   }
 
@@ -72,8 +72,8 @@ export class Process {
     const context = this.contexts.get(ctx_id);
     if (context === undefined || context.dead || context.ring.detached) return undefined;
     // Today's kernel finds it by the index in the ring itself, which the program can overwrite.
-    const { indexedRings } = this.machine.behaviour;
-    return indexedRings && this.#table[context.ring.id] !== context ? undefined : context;
+    const lost = this.machine.today && this.#table[context.ring.id] !== context;
+    return lost ? undefined : context;
   }
 
   /**
@@ -83,16 +83,15 @@ export class Process {
    */
   kill_ctx(context: Kioctx, ended: () => void = () => {}): void {
     const { machine } = this;
-    const { earlyAccount } = machine.behaviour;
     // Unlinked first, so that it is not found any more.
     context.dead = true;
     this.contexts.delete(context.ring.address);
     this.#table[this.#table.indexOf(context)] = undefined;
-    if (earlyAccount) machine.aioNr -= context.entries;
+    if (machine.today) machine.aioNr -= context.entries;
     // Counterpart of `__put_ioctx`, which `put_ioctx` calls for the last reference.
     context.drained = () => {
       context.drained = undefined;
-      if (!earlyAccount) machine.aioNr -= context.entries;
+      if (!machine.today) machine.aioNr -= context.entries;
       context.ring.aio_free_ring();
       ended();
     };

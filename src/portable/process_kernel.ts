@@ -100,19 +100,20 @@ export class ProcessKernel implements Kernel {
     checkWord("io_cancel", "iocb", iocb);
     checkWord("io_cancel", "result", result);
     const { space } = this.#process;
-    const { cancelReturnsEvent } = this.#machine.behaviour;
+    const { today } = this.#machine;
     if (!space.locate(iocb + IOCB_KEY, 4)) return -EFAULT;
     const key = space.view.getUint32(space.offset, true);
     const context = this.#process.lookup_ioctx(ctx_id);
     if (context === undefined) return -EINVAL;
     const suits = ({ cancel, opcode }: Kiocb) =>
-      key === 0 && cancel !== undefined && (cancelReturnsEvent || opcode === IOCB_CMD_POLL);
+      key === 0 && cancel !== undefined && (!today || opcode === IOCB_CMD_POLL);
     const request = context.lookup_kiocb(iocb, suits);
     if (request === undefined) {
       const inFlight = context.lookup_kiocb(iocb, () => true) !== undefined;
-      return cancelReturnsEvent && inFlight ? -EAGAIN : -EINVAL;
+      return !today && inFlight ? -EAGAIN : -EINVAL;
     }
-    if (cancelReturnsEvent) {
+    // The kernel with retries gives the event to the caller.
+    if (!today) {
       this.#process.cancel(request);
       const event = new Int32Array(IO_EVENT_SIZE / 4);
       writeEvent(event, 0, request, -EINTR);
@@ -148,7 +149,7 @@ export class ProcessKernel implements Kernel {
     checkGetevents("io_pgetevents", ctx_id, min_nr, nr, events, timeout);
     checkWord("io_pgetevents", "sigmask", sigmask);
     const { space } = this.#process;
-    if (!this.#machine.behaviour.pollAndFlags) return -ENOSYS;
+    if (!this.#machine.today) return -ENOSYS;
     if (this.#events.timespec(timeout, false) === -EFAULT) return -EFAULT;
     if (sigmask !== 0) {
       if (!space.locate(sigmask, AIO_SIGSET_SIZE)) return -EFAULT;

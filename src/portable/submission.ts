@@ -45,10 +45,10 @@ export class Submission implements KiocbOwner {
   }
 
   #io_submit_one(context: Kioctx, iocb: Address, compat: boolean): number {
-    const { runList, machine: { disk, files, behaviour } } = this.#process;
+    const { runList, machine: { disk, files, today } } = this.#process;
     const reader = this.#reader;
     let errno = reader.read(iocb);
-    if (errno === 0 && behaviour.fileFirst && reader.file === undefined) errno = -EBADF;
+    if (errno === 0 && !today && reader.file === undefined) errno = -EBADF;
     if (errno === 0) errno = disk.submitFault?.(context) ?? 0;
     if (errno !== 0) return errno;
     if (!context.credits.take()) return -EAGAIN;
