@@ -12,8 +12,15 @@ export const EIOCBQUEUED = 529;
 /** Nothing could be done yet, and {@link Kiocb.kick} will cause the next run. */
 export const EIOCBRETRY = 530;
 
-/** Receives what a file may have become ready for: a mask, or 0 for anything. */
-export type Waiter = (mask: number) => void;
+/** How a file of the kernel's own behaves: an eventfd or a pipe. */
+export interface OwnFileOptions {
+  /**
+   * Whether a read waits when there is nothing to read, instead of failing with EAGAIN.
+   *
+   * @default {false}
+   */
+  blocking?: boolean;
+}
 
 /** An open file, as struct file with its operations. */
 export interface PortableFile {
@@ -37,20 +44,21 @@ export interface PortableFile {
   sync?(request: Kiocb): number;
   /** The mask of what it is ready for; none: it cannot be polled. */
   poll?(): number;
-  /** Adds a waiter for changes of readiness; the result removes it. */
-  wait?(waiter: Waiter): () => void;
+  /** Woken by changes of readiness; none: it is always as ready as it is now. */
+  readonly waiters?: WaitQueue;
 }
+
+/** Receives what a file may have become ready for: a mask, or 0 for anything. */
+type Waiter = (mask: number) => void;
 
 /** The waiters for a change of a file. */
 export class WaitQueue {
   readonly #waiters = new Set<Waiter>();
 
-  /** Adds a waiter; the result removes it. */
+  /** Adds a waiter, each a function of its own; the result removes it. */
   add(waiter: Waiter): () => void {
-    // An object of its own, so that the same waiter can be added twice.
-    const entry: Waiter = (mask) => waiter(mask);
-    this.#waiters.add(entry);
-    return () => this.#waiters.delete(entry);
+    this.#waiters.add(waiter);
+    return () => this.#waiters.delete(waiter);
   }
 
   /** Calls all waiters with what the file is ready for now; 0: each must look. */
@@ -58,15 +66,21 @@ export class WaitQueue {
     // No waiter is added meanwhile: a request runs again in its turn.
     for (const waiter of this.#waiters) waiter(mask);
   }
-}
 
-/** Has a request run again after a change of a file, and returns the result of this run. */
-export function retryAfter(request: Kiocb, wait: (waiter: Waiter) => () => void): number {
-  const leave = wait(() => {
-    leave();
-    request.cancel = undefined;
-    request.kick();
-  });
-  request.cancel = leave;
-  return -EIOCBRETRY;
+  /**
+   * Has a request run again after a change.
+   *
+   * @param suits Whether a change is of use to the request
+   * @returns The result of this run
+   */
+  retryAfter(request: Kiocb, suits: (mask: number) => boolean = () => true): number {
+    const leave = this.add((mask) => {
+      if (!suits(mask)) return;
+      leave();
+      request.cancel = undefined;
+      request.kick();
+    });
+    request.cancel = leave;
+    return -EIOCBRETRY;
+  }
 }

@@ -7,7 +7,7 @@ import { constants, fstatSync, readFileSync, readvSync, type Stats, writevSync }
 import { isatty } from "node:tty";
 import { POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from "../abi/poll.ts";
 import type { Disk } from "./disk.ts";
-import { EIOCBQUEUED, type PortableFile, retryAfter, WaitQueue } from "./file.ts";
+import { EIOCBQUEUED, type PortableFile, WaitQueue } from "./file.ts";
 import type { Kiocb } from "./kiocb.ts";
 
 const { O_RDONLY } = constants;
@@ -78,7 +78,7 @@ export class Files {
   readonly #queue = (request: Kiocb): number => {
     if (request.append) {
       if (this.#appending !== undefined && this.#appending !== request) {
-        return retryAfter(request, (waiter) => this.#appendQueue.add(waiter));
+        return this.#appendQueue.retryAfter(request);
       }
       this.#appending = request;
     }

@@ -15,7 +15,7 @@ import { readInt64, readUint64 } from "../abi/words.ts";
 import type { Address } from "../kernel.ts";
 import { type Span, USER_END } from "./address_space.ts";
 import { Eventfd } from "./eventfd.ts";
-import { type PortableFile, retryAfter, type Waiter } from "./file.ts";
+import type { PortableFile } from "./file.ts";
 import { type Kiocb, NO_MEMORY } from "./kiocb.ts";
 import type { Process } from "./process.ts";
 import { aio_rw_vect_retry } from "./rw_retry.ts";
@@ -255,17 +255,17 @@ export class IocbReader {
     if (!unused || mask > 0xffff || file.poll === undefined) return -EINVAL;
     const wanted = mask | POLLERR | POLLHUP;
     // A file without a wait queue must be ready at once.
-    if (file.wait === undefined && (file.poll() & wanted) === 0) return -EINVAL;
+    if (file.waiters === undefined && (file.poll() & wanted) === 0) return -EINVAL;
     // The mask of the wake-up is the result as it is, with what was not asked for: aio_poll_wake.
     let woken = 0;
-    const wait = (waiter: Waiter) =>
-      file.wait!((mask) => {
-        if (mask !== 0 && (mask & wanted) === 0) return;
-        woken = mask;
-        waiter(mask);
-      });
+    const suits = (mask: number) => {
+      if (mask !== 0 && (mask & wanted) === 0) return false;
+      woken = mask;
+      return true;
+    };
     request.writes = false;
-    request.retry = () => woken || file.poll!() & wanted || retryAfter(request, wait);
+    request.retry = () =>
+      woken || file.poll!() & wanted || file.waiters!.retryAfter(request, suits);
     return 0;
   }
 }

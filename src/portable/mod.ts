@@ -59,7 +59,9 @@
 export { PortableKernel, type PortableKernelOptions } from "./portable_kernel.ts";
 export type { CompatCalls } from "./compat.ts";
 export type { KernelRelease, MachineOptions } from "./machine.ts";
-export type { EventfdOptions, OwnFileOptions, PortableEventfd, PortablePipe } from "./own_files.ts";
+export type { EventfdOptions, PortableEventfd } from "./eventfd.ts";
+export type { OwnFileOptions } from "./file.ts";
+export type { PortablePipe } from "./pipe.ts";
 export type { ProcessKernel } from "./process_kernel.ts";
 export type { Faults } from "./simulation/faults.ts";
 export { type EventKind, formatLog, type LogEntry } from "./simulation/log.ts";

@@ -18,17 +18,12 @@ import { checkWord, rangeError } from "../check.ts";
 import type { FileHost } from "../file_host.ts";
 import type { Address, Allocation, Kernel, Limits, Wakeup } from "../kernel.ts";
 import { CompatCalls } from "./compat.ts";
+import { Eventfd, type EventfdOptions, type PortableEventfd } from "./eventfd.ts";
 import { EventReader } from "./events.ts";
+import type { OwnFileOptions } from "./file.ts";
 import type { Kiocb } from "./kiocb.ts";
 import type { Machine } from "./machine.ts";
-import {
-  type EventfdOptions,
-  openEventfd,
-  openPipe,
-  type OwnFileOptions,
-  type PortableEventfd,
-  type PortablePipe,
-} from "./own_files.ts";
+import { Pipe, type PortablePipe } from "./pipe.ts";
 import { Process } from "./process.ts";
 import { writeEvent } from "./ring.ts";
 import { Submission } from "./submission.ts";
@@ -202,13 +197,13 @@ export class ProcessKernel implements Kernel {
   // What this kernel has besides.
 
   /** Makes a counter for `aio_resfd`, and for requests that wait. See eventfd(2). */
-  eventfd(count: number = 0, options: EventfdOptions = {}): PortableEventfd {
-    return openEventfd(this.#machine.files, count, options);
+  eventfd(count: number = 0, options?: EventfdOptions): PortableEventfd {
+    return new Eventfd(this.#machine.files, count, options);
   }
 
   /** Makes a pipe between requests and this program. See pipe(2). */
   pipe(options: OwnFileOptions = {}): PortablePipe {
-    return openPipe(this.#machine.files, options);
+    return new Pipe(this.#machine.files, options);
   }
 
   /**

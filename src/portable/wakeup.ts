@@ -18,7 +18,7 @@ export class LoopWakeup implements Wakeup {
   /** The work is done by this event loop, so a sleep in io_getevents would only delay it. */
   readonly prompt = true;
   readonly #process: Process;
-  readonly #eventfd = new Eventfd(0, false, false);
+  readonly #eventfd: Eventfd;
   readonly #leave: () => void;
   #armed = false;
   /** One call for all completions of a turn. */
@@ -28,7 +28,8 @@ export class LoopWakeup implements Wakeup {
 
   constructor(process: Process, wake: () => void) {
     this.#process = process;
-    this.fd = process.machine.files.add(this.#eventfd);
+    this.#eventfd = new Eventfd(process.machine.files, 0);
+    this.fd = this.#eventfd.fd;
     process.wakeups.add(this);
     this.#alive.unref();
     this.#waking = new Once(setImmediate, () => {
@@ -36,7 +37,7 @@ export class LoopWakeup implements Wakeup {
       this.#armed = false;
       wake();
     });
-    this.#leave = this.#eventfd.wait(() => {
+    this.#leave = this.#eventfd.waiters.add(() => {
       if (this.#armed) this.#waking.ask();
     });
   }
@@ -61,7 +62,7 @@ export class LoopWakeup implements Wakeup {
     this.disarm();
     clearInterval(this.#alive);
     this.#leave();
-    this.#process.machine.files.close(this.fd);
+    this.#eventfd[Symbol.dispose]();
     this.#process.wakeups.delete(this);
   }
 }

@@ -34,9 +34,9 @@ const [argument, reap] = process.argv.slice(2);
 function pollable(fifo, milliseconds) {
   const { name, kernel } = choose();
   if (name === "linux") return fs.openSync(fifo, fs.constants.O_RDONLY | fs.constants.O_NONBLOCK);
-  const { readFd, write } = kernel.pipe();
-  setTimeout(() => write(new Uint8Array(1)), milliseconds).unref();
-  return readFd;
+  const pipe = kernel.pipe();
+  setTimeout(() => pipe.write(new Uint8Array(1)), milliseconds).unref();
+  return pipe.readFd;
 }
 `;
 
