@@ -14,10 +14,10 @@ import { IO_EVENT_SIZE } from "../abi/io_event.ts";
 import { IOCB_KEY } from "../abi/iocb.ts";
 import { IOCB_CMD_POLL } from "../abi/opcodes.ts";
 import { readUint64 } from "../abi/words.ts";
-import { checkWord, rangeError } from "../check.ts";
+import { checkWord, checkWords, rangeError } from "../check.ts";
 import type { FileHost } from "../file_host.ts";
 import type { Address, Allocation, Kernel, Limits, Wakeup } from "../kernel.ts";
-import { CompatCalls } from "./compat.ts";
+import { type CompatCalls, compatCalls } from "./compat.ts";
 import { Eventfd, type EventfdOptions, type PortableEventfd } from "./eventfd.ts";
 import { EventReader } from "./events.ts";
 import type { OwnFileOptions } from "./file.ts";
@@ -35,14 +35,12 @@ export class ProcessKernel implements Kernel {
   readonly files: FileHost;
   /** The calls of 32-bit programs. */
   readonly compat: CompatCalls;
-  readonly #machine: Machine;
   readonly #process: Process;
   readonly #submission: Submission;
   readonly #events: EventReader;
 
   /** @internal */
   constructor(machine: Machine) {
-    this.#machine = machine;
     const { disk } = machine;
     this.files = {
       blocksFor: () => "nothing",
@@ -51,7 +49,7 @@ export class ProcessKernel implements Kernel {
     this.#process = new Process(machine);
     this.#submission = new Submission(this.#process);
     this.#events = new EventReader(this.#process);
-    this.compat = new CompatCalls(this.#process, this.#submission, this.#events);
+    this.compat = compatCalls(this.#process, this.#submission, this.#events);
   }
 
   // The calls.
@@ -91,11 +89,8 @@ export class ProcessKernel implements Kernel {
 
   /** See {@link Kernel.io_cancel}. */
   io_cancel(ctx_id: number, iocb: Address, result: Address): number {
-    checkWord("io_cancel", "ctx_id", ctx_id);
-    checkWord("io_cancel", "iocb", iocb);
-    checkWord("io_cancel", "result", result);
-    const { space } = this.#process;
-    const { today } = this.#machine;
+    checkWords("io_cancel", { ctx_id, iocb, result });
+    const { space, machine: { today } } = this.#process;
     if (!space.locate(iocb + IOCB_KEY, 4)) return -EFAULT;
     const key = space.view.getUint32(space.offset, true);
     const context = this.#process.lookup_ioctx(ctx_id);
@@ -128,7 +123,7 @@ export class ProcessKernel implements Kernel {
     events: Address,
     timeout: Address | 0,
   ): number {
-    checkGetevents("io_getevents", ctx_id, min_nr, nr, events, timeout);
+    checkWords("io_getevents", { ctx_id, min_nr, nr, events, timeout });
     return this.#events.do_io_getevents(ctx_id, min_nr, nr, events, timeout, false);
   }
 
@@ -141,10 +136,9 @@ export class ProcessKernel implements Kernel {
     timeout: Address | 0,
     sigmask: Address | 0,
   ): number {
-    checkGetevents("io_pgetevents", ctx_id, min_nr, nr, events, timeout);
-    checkWord("io_pgetevents", "sigmask", sigmask);
-    const { space } = this.#process;
-    if (!this.#machine.today) return -ENOSYS;
+    checkWords("io_pgetevents", { ctx_id, min_nr, nr, events, timeout, sigmask });
+    const { space, machine } = this.#process;
+    if (!machine.today) return -ENOSYS;
     if (this.#events.timespec(timeout, false) === -EFAULT) return -EFAULT;
     if (sigmask !== 0) {
       if (!space.locate(sigmask, AIO_SIGSET_SIZE)) return -EFAULT;
@@ -180,7 +174,7 @@ export class ProcessKernel implements Kernel {
 
   /** See {@link Kernel.limits}. */
   limits(): Limits {
-    const { aioNr, aioMaxNr } = this.#machine;
+    const { aioNr, aioMaxNr } = this.#process.machine;
     return { aioNr, aioMaxNr };
   }
 
@@ -191,19 +185,19 @@ export class ProcessKernel implements Kernel {
 
   /** The clock of timeouts, in milliseconds; a virtual clock if the disk is simulated. */
   now(): number {
-    return this.#machine.disk.now();
+    return this.#process.machine.disk.now();
   }
 
   // What this kernel has besides.
 
   /** Makes a counter for `aio_resfd`, and for requests that wait. See eventfd(2). */
   eventfd(count: number = 0, options?: EventfdOptions): PortableEventfd {
-    return new Eventfd(this.#machine.files, count, options);
+    return new Eventfd(this.#process.machine.files, count, options);
   }
 
   /** Makes a pipe between requests and this program. See pipe(2). */
   pipe(options: OwnFileOptions = {}): PortablePipe {
-    return new Pipe(this.#machine.files, options);
+    return new Pipe(this.#process.machine.files, options);
   }
 
   /**
@@ -214,7 +208,7 @@ export class ProcessKernel implements Kernel {
    * @param action What to do
    */
   after(milliseconds: number, action: () => void): void {
-    const { disk } = this.#machine;
+    const { disk } = this.#process.machine;
     disk.at(disk.now() + milliseconds, action);
   }
 
@@ -241,19 +235,4 @@ export class ProcessKernel implements Kernel {
   exit(): Promise<void> {
     return this.#process.exit_aio();
   }
-}
-
-function checkGetevents(
-  call: string,
-  ctx_id: number,
-  min_nr: number,
-  nr: number,
-  events: Address,
-  timeout: Address | 0,
-): void {
-  checkWord(call, "ctx_id", ctx_id);
-  checkWord(call, "min_nr", min_nr);
-  checkWord(call, "nr", nr);
-  checkWord(call, "events", events);
-  checkWord(call, "timeout", timeout);
 }
