@@ -19,8 +19,7 @@ import type { EventKind, LogEntry } from "./log.ts";
 import { Random } from "./random.ts";
 import { Schedule, type ScheduledEvent } from "./schedule.ts";
 import { cut } from "./sectors.ts";
-import { type CrashFate, decide, type StoredFile, type StoredWrite } from "./stored_file.ts";
-import { keyOf, StoredFiles } from "./stored_files.ts";
+import { type CrashFate, keyOf, StoredFile, type StoredWrite } from "./stored_file.ts";
 
 /** How often a context asks in vain: a program that only asks again would do so for ever. */
 const MOST_REFUSALS = 100;
@@ -72,8 +71,9 @@ export class SimulatedDisk implements Disk {
   readonly #streams = new SystemDisk();
   /** A stream was used. */
   #streaming = false;
-  readonly #schedule: Schedule = new Schedule();
-  readonly #files: StoredFiles = new StoredFiles();
+  readonly #schedule = new Schedule();
+  /** By {@link keyOf}, in the order in which they were first used. */
+  readonly #files = new Map<string, StoredFile>();
   readonly #inFlight = new Map<InFlight, ScheduledEvent>();
   #requests = 0;
   readonly #senders = new WeakMap<object, Sender>();
@@ -108,7 +108,14 @@ export class SimulatedDisk implements Disk {
     const key = keyOf(fd);
     const { rank, requests } = this.#sender(operation.context ?? this);
     const random = requests.fork();
-    this.#schedule.ask(rank, () => this.#begin(operation, this.#files.of(key), random));
+    this.#schedule.ask(rank, () => this.#begin(operation, this.#fileOf(key), random));
+  }
+
+  #fileOf(key: string | undefined): StoredFile | undefined {
+    if (key === undefined) return undefined;
+    let file = this.#files.get(key);
+    if (file === undefined) this.#files.set(key, file = new StoredFile(this.#files.size + 1, key));
+    return file;
   }
 
   #sender(context: object): Sender {
@@ -156,7 +163,7 @@ export class SimulatedDisk implements Disk {
     const trivial = trivialResult(operation);
     if (trivial !== undefined) return outcomeOf(trivial);
     // The program has closed the descriptor meanwhile, and may have opened another file.
-    if (file === undefined || !this.#files.isOf(operation.fd, file)) return outcomeOf(-EBADF);
+    if (file === undefined || keyOf(operation.fd) !== file.key) return outcomeOf(-EBADF);
     if (kind !== "read" && kind !== "write") {
       return this.#sync(file, request.covers, request.random) ?? outcomeOf(0);
     }
@@ -175,10 +182,10 @@ export class SimulatedDisk implements Disk {
   /** Nothing is really synced: only what a sync promises matters. The result is a failure. */
   #sync(file: StoredFile, covers: readonly StoredWrite[], random: Random): Outcome | undefined {
     if (random.chance(this.#faults.syncError)) {
-      file.forsake(covers);
+      file.settle(covers, "forsaken");
       return { res: -EIO, what: "EIO" };
     }
-    file.synced(covers);
+    file.settle(covers, "durable");
     return undefined;
   }
 
@@ -247,11 +254,9 @@ export class SimulatedDisk implements Disk {
       if (request.operation.kind === "write") this.#storeInFlight(request);
     }
     this.#inFlight.clear();
-    const { lostWrite, tornWrite } = this.#faults;
-    for (const file of this.#files.all()) {
+    for (const file of this.#files.values()) {
       file.full = false;
-      const fates = file.crash((sectors) => decide(sectors, lostWrite, tornWrite, random));
-      for (const fate of fates) this.#recordFate(file, fate);
+      for (const fate of file.crash(this.#faults, random)) this.#recordFate(file, fate);
     }
   }
 
@@ -259,7 +264,7 @@ export class SimulatedDisk implements Disk {
   #storeInFlight(request: InFlight): void {
     const { operation, file } = request;
     if (trivialResult(operation) !== undefined) return;
-    if (file === undefined || !this.#files.isOf(operation.fd, file)) return;
+    if (file === undefined || keyOf(operation.fd) !== file.key) return;
     const memory = new Aligned(operation);
     try {
       if (operation.gather(memory.bytes)) this.#store(request, file, memory.bytes);

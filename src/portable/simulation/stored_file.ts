@@ -7,6 +7,7 @@
  * @module
  */
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import type { Faults } from "./faults.ts";
 import type { Random } from "./random.ts";
 import { SECTOR_SIZE, sectorEnd, sectorStart } from "./sectors.ts";
 
@@ -38,11 +39,11 @@ export interface CrashFate {
 /** Closes the descriptors of files that cannot be reached any more. */
 const forgotten = new FinalizationRegistry<number>((fd) => closeSync(fd));
 
-/** A file, identified by `dev` and `ino`. */
+/** A file; all its descriptors share what is known of it. */
 export class StoredFile {
   /** Which file, in the order in which they were first used, from 1. */
   readonly number: number;
-  /** `dev` and `ino`. */
+  /** See {@link keyOf}. */
   readonly key: string;
   /** The next write has no room. */
   full = false;
@@ -98,7 +99,7 @@ export class StoredFile {
     return { position: start, count };
   }
 
-  /** What a sync that begins now covers; for `synced` and `forsake`. */
+  /** What a sync that begins now covers, for {@link StoredFile.settle}. */
   atRisk(): readonly StoredWrite[] {
     return this.#writes.slice();
   }
@@ -108,40 +109,27 @@ export class StoredFile {
     return this.#writes.slice(-1);
   }
 
-  /** A sync has completed: what it covers is on the disk. */
-  synced(covered: readonly StoredWrite[]): void {
-    this.#settle(covered, "durable");
+  /** A sync has ended: what it covers is on the disk, or, as it failed, never will be by a sync. */
+  settle(covered: readonly StoredWrite[], state: "durable" | "forsaken"): void {
+    for (const write of covered) if (write.state === "unsynced") write.state = state;
     // A write after one that is not durable is kept, as it was done upon it.
     const first = this.#writes.findIndex(({ state }) => state !== "durable");
     this.#writes.splice(0, first < 0 ? this.#writes.length : first);
-  }
-
-  /** A sync has failed: no later sync covers what this one was to cover. */
-  forsake(covered: readonly StoredWrite[]): void {
-    this.#settle(covered, "forsaken");
-  }
-
-  #settle(covered: readonly StoredWrite[], state: StoredWrite["state"]): void {
-    const all = new Set(covered);
-    for (const write of this.#writes) {
-      if (all.has(write) && write.state === "unsynced") write.state = state;
-    }
   }
 
   /**
    * The power fails. Each sector gets what it held after one of the writes that were not lost, or
    * at the last sync, with all that was written to it before.
    *
-   * @param decide Draws which sectors of a write of so many are stored
    * @returns What became of the writes that no sync covered
    */
-  crash(decide: (sectors: number) => boolean[]): CrashFate[] {
+  crash(faults: Required<Faults>, random: Random): CrashFate[] {
     const fd = this.#fd;
     if (fd === undefined) return [];
     this.#noticeCut(fstatSync(fd).size);
     const sectors = new Map<number, Uint8Array>();
     const after = this.#undo(fd, sectors);
-    const { size, fates } = this.#redo(sectors, after, decide);
+    const { size, fates } = this.#redo(sectors, after, (count) => decide(count, faults, random));
     const grown = fstatSync(fd).size > this.#size ? fstatSync(fd).size : 0;
     const end = Math.max(size, grown);
     if (this.#writes.length > 0) ftruncateSync(fd, end);
@@ -256,13 +244,8 @@ function padded(bytes: Uint8Array): Uint8Array {
   return sector;
 }
 
-/** Draws which sectors of a write survive a crash, by the probabilities of {@link Faults}. */
-export function decide(
-  sectors: number,
-  lostWrite: number,
-  tornWrite: number,
-  random: Random,
-): boolean[] {
+/** Draws which sectors of a write of so many survive a crash. */
+function decide(sectors: number, { lostWrite, tornWrite }: Required<Faults>, random: Random) {
   const lost = random.chance(lostWrite);
   const torn = random.chance(tornWrite);
   const one = random.below(Math.max(1, sectors));
@@ -272,4 +255,14 @@ export function decide(
   // Neither all of it nor nothing.
   if (sectors > 1 && stored.every((sector) => sector === stored[0])) stored[one] = !stored[one];
   return stored;
+}
+
+/** What identifies the file of a descriptor; `undefined` if it is closed. */
+export function keyOf(fd: number): string | undefined {
+  try {
+    const { dev, ino } = fstatSync(fd, { bigint: true });
+    return `${dev}:${ino}`;
+  } catch {
+    return undefined;
+  }
 }
