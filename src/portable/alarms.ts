@@ -44,8 +44,7 @@ export class Alarms {
   }
 
   #setTimer(): void {
-    if (this.#timer !== undefined) clearTimeout(this.#timer);
-    this.#timer = undefined;
+    clearTimeout(this.#timer);
     if (this.next === Infinity) return;
     const left = Math.min(LONGEST_TIMER, Math.max(0, this.next - performance.now()));
     this.#timer = setTimeout(() => {

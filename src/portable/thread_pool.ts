@@ -14,52 +14,9 @@ import type { FileOperation } from "../threads/file_operation.ts";
 import { readOnThread, syncOnThread, writeOnThread } from "../threads/fs_threads.ts";
 import { Aligned } from "./aligned.ts";
 
-/** One operation, until its result arrives. */
-class ThreadJob {
-  /** `undefined` once it was taken back. */
+/** What the threads have; its operation is `undefined` once it was taken back. */
+interface ThreadJob {
   operation: FileOperation | undefined;
-  readonly #jobs: Set<ThreadJob>;
-  #memory: Aligned | undefined;
-
-  constructor(operation: FileOperation, jobs: Set<ThreadJob>) {
-    this.operation = operation;
-    this.#jobs = jobs.add(this);
-    const { kind, fd } = operation;
-    if (kind === "read" || kind === "write") this.#transfer(operation);
-    else syncOnThread(kind, fd, this.#finish);
-  }
-
-  #transfer(operation: FileOperation): void {
-    const { kind, fd, position } = operation;
-    const { bytes } = this.#memory = new Aligned(operation);
-    if (kind === "read") readOnThread(fd, bytes, 0, bytes.length, position, this.#finish);
-    else this.#gather(operation, bytes);
-  }
-
-  #gather(operation: FileOperation, bytes: Uint8Array): void {
-    const { fd, position, append } = operation;
-    if (!operation.gather(bytes)) return queueMicrotask(() => this.#finish(-EFAULT));
-    if (!append || position === null) return this.#write(operation, bytes, position);
-    fstat(fd, (error, stats) => {
-      if (error) this.#finish(resultOf(error));
-      else this.#write(operation, bytes, stats.size);
-    });
-  }
-
-  #write({ fd, durable }: FileOperation, bytes: Uint8Array, position: number | null): void {
-    writeOnThread(fd, bytes, 0, bytes.length, position, (res) => {
-      if (durable === undefined || res < 0) this.#finish(res);
-      else syncOnThread(durable, fd, (synced) => this.#finish(synced < 0 ? synced : res));
-    });
-  }
-
-  readonly #finish = (res: number): void => {
-    const { operation } = this;
-    this.#jobs.delete(this);
-    if (res > 0 && operation?.kind === "read") res = this.#memory!.scatter(operation, res);
-    this.#memory?.free();
-    operation?.done(res);
-  };
 }
 
 /** The operations that the threads of `node:fs` have. */
@@ -68,7 +25,36 @@ export class ThreadPool {
 
   /** Takes an operation over. */
   launch(operation: FileOperation): void {
-    new ThreadJob(operation, this.#jobs);
+    const job: ThreadJob = { operation };
+    this.#jobs.add(job);
+    const { kind, fd } = operation;
+    if (kind === "read" || kind === "write") return this.#transfer(operation, job);
+    syncOnThread(kind, fd, (res) => this.#finish(job, res));
+  }
+
+  #transfer(operation: FileOperation, job: ThreadJob): void {
+    const { kind, fd, position, append, durable } = operation;
+    const memory = new Aligned(operation);
+    const { bytes } = memory;
+    const finish = (res: number) => {
+      if (res > 0 && job.operation?.kind === "read") res = memory.scatter(operation, res);
+      memory.free();
+      this.#finish(job, res);
+    };
+    if (kind === "read") return readOnThread(fd, bytes, 0, bytes.length, position, finish);
+    if (!operation.gather(bytes)) return queueMicrotask(() => finish(-EFAULT));
+    const write = (start: number | null) =>
+      writeOnThread(fd, bytes, 0, bytes.length, start, (res) => {
+        if (durable === undefined || res < 0) finish(res);
+        else syncOnThread(durable, fd, (synced) => finish(synced < 0 ? synced : res));
+      });
+    if (!append || position === null) return write(position);
+    fstat(fd, (error, stats) => error ? finish(resultOf(error)) : write(stats.size));
+  }
+
+  #finish(job: ThreadJob, res: number): void {
+    this.#jobs.delete(job);
+    job.operation?.done(res);
   }
 
   /** Takes back an operation that may be done twice; its first result is dropped. */
