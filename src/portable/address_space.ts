@@ -20,7 +20,7 @@ const HIGH_START = 2 ** 44;
 interface Region {
   readonly start: Address;
   readonly end: Address;
-  /** The memory; `undefined` once it was collected or detached. */
+  /** The memory, empty once it was detached; `undefined` once it was collected. */
   memory(): ArrayBuffer | undefined;
 }
 
@@ -83,10 +83,11 @@ export class AddressSpace {
       );
     }
     const buffer = new ArrayBuffer(byteLength);
-    const region = this.#insert(byteLength, low, () => present(buffer));
+    const region = this.#insert(byteLength, low, () => buffer);
     const free = () => {
       this.#remove(region);
-      detach(buffer);
+      // Empties every view of the buffer, which its owner may have detached.
+      if (buffer.byteLength > 0) buffer.transfer(0);
     };
     return { address: region.start, buffer, free };
   }
@@ -96,8 +97,7 @@ export class AddressSpace {
     const known = this.#registered.get(buffer);
     if (known !== undefined) return known;
     const weak = new WeakRef(buffer);
-    const memory = () => present(weak.deref());
-    const region = this.#insert(Math.max(1, buffer.byteLength), false, memory);
+    const region = this.#insert(Math.max(1, buffer.byteLength), false, () => weak.deref());
     this.#registered.set(buffer, region.start);
     this.#collected.register(buffer, region);
     return region.start;
@@ -109,18 +109,17 @@ export class AddressSpace {
    * @throws {RangeError} Unless a buffer of at least `byteLength` bytes begins at `address`
    */
   buffer(address: Address, byteLength: number): ArrayBuffer {
-    const region = this.#find(address);
-    const buffer = region?.memory();
-    if (region === undefined || buffer === undefined || buffer.byteLength < byteLength) {
+    const hit = this.#hit(address);
+    if (hit === undefined || hit.bytes.length < byteLength) {
       throw new RangeError(`Cannot view memory: ${byteLength} bytes at ${address} are not mapped`);
     }
     // JavaScript has no buffer that is a part of another.
-    if (region.start !== address) {
+    if (hit.region.start !== address) {
       throw new RangeError(
-        `Cannot view memory: the portable kernel has views on whole allocations only, and ${address} is inside one that begins at ${region.start}`,
+        `Cannot view memory: the portable kernel has views on whole allocations only, and ${address} is inside one that begins at ${hit.region.start}`,
       );
     }
-    return buffer;
+    return hit.bytes.buffer;
   }
 
   /**
@@ -198,18 +197,10 @@ export class AddressSpace {
   }
 
   #hit(address: Address): Hit | undefined {
-    const region = this.#find(address);
-    const buffer = region?.memory();
-    if (region === undefined || buffer === undefined) return undefined;
-    return { region, bytes: new Uint8Array(buffer) };
-  }
-
-  #find(address: Address): Region | undefined {
     const region = this.#regions[this.#place(address + 1) - 1];
-    if (region === undefined || !(address >= region.start && address < region.end)) {
-      return undefined;
-    }
-    return region;
+    const buffer = region?.memory();
+    if (region === undefined || !buffer?.byteLength || address >= region.end) return undefined;
+    return { region, bytes: new Uint8Array(buffer) };
   }
 
   /** How many regions begin below `address`. */
@@ -228,14 +219,4 @@ export class AddressSpace {
 /** Whether an access hits the same region again, and its memory is still available. */
 function isIn({ region, bytes }: Hit, address: Address): boolean {
   return address >= region.start && address < region.end && bytes.length > 0;
-}
-
-/** The buffer, unless it was collected or detached. */
-function present(buffer: ArrayBuffer | undefined): ArrayBuffer | undefined {
-  return buffer === undefined || buffer.byteLength === 0 ? undefined : buffer;
-}
-
-/** Empties every view of a buffer, unless it cannot be detached. */
-function detach(buffer: ArrayBuffer): void {
-  if (buffer.byteLength > 0) structuredClone(buffer, { transfer: [buffer] });
 }
