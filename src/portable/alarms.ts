@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { clearTimeout, setTimeout } from "node:timers";
+import { setTimeout } from "node:timers";
 
 /** The event loop has no longer timers. */
 const LONGEST_TIMER = 2 ** 31 - 1;
@@ -16,8 +16,7 @@ interface Alarm {
 /** By the clock of the real machine, from the event loop or by a thread that waits. */
 export class Alarms {
   /** By time. */
-  #alarms: Alarm[] = [];
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #alarms: Alarm[] = [];
 
   /** When the next alarm is due; Infinity for none. */
   get next(): number {
@@ -28,7 +27,7 @@ export class Alarms {
   add(time: number, action: () => void): void {
     this.#alarms.push({ time, action });
     this.#alarms.sort((a, b) => a.time - b.time);
-    this.#setTimer();
+    if (time < Infinity) this.#setTimer(time);
   }
 
   /**
@@ -39,17 +38,14 @@ export class Alarms {
   ring(): boolean {
     if (this.next > performance.now()) return false;
     while (this.next <= performance.now()) this.#alarms.shift()!.action();
-    this.#setTimer();
     return true;
   }
 
-  #setTimer(): void {
-    clearTimeout(this.#timer);
-    if (this.next === Infinity) return;
-    const left = Math.min(LONGEST_TIMER, Math.max(0, this.next - performance.now()));
-    this.#timer = setTimeout(() => {
+  /** Each alarm has a timer, which finds nothing to do if a thread that waits has rung it. */
+  #setTimer(time: number): void {
+    setTimeout(() => {
       this.ring();
-      this.#setTimer();
-    }, left);
+      if (time > performance.now()) this.#setTimer(time);
+    }, Math.min(LONGEST_TIMER, Math.max(0, time - performance.now())));
   }
 }
