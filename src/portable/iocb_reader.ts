@@ -13,6 +13,7 @@ import { POLLERR, POLLHUP } from "../abi/poll.ts";
 import * as rwFlags from "../abi/rw_flags.ts";
 import { readInt64, readUint64 } from "../abi/words.ts";
 import type { Address } from "../kernel.ts";
+import type { OperationKind } from "../threads/file_operation.ts";
 import { type Span, USER_END } from "./address_space.ts";
 import { Eventfd } from "./eventfd.ts";
 import type { PortableFile } from "./file.ts";
@@ -30,14 +31,22 @@ const { RWF_APPEND, RWF_NOAPPEND } = rwFlags;
 const KNOWN_FLAGS = RWF_APPEND | RWF_NOAPPEND | rwFlags.RWF_DSYNC | rwFlags.RWF_SYNC |
   rwFlags.RWF_HIPRI | rwFlags.RWF_NOSIGNAL;
 
+/** What is done by the disk, by opcode: all but a poll. */
+const KINDS: Readonly<Record<number, OperationKind>> = {
+  [opcodes.IOCB_CMD_PREAD]: "read",
+  [opcodes.IOCB_CMD_PREADV]: "read",
+  [opcodes.IOCB_CMD_PWRITE]: "write",
+  [opcodes.IOCB_CMD_PWRITEV]: "write",
+  [opcodes.IOCB_CMD_FSYNC]: "fsync",
+  [opcodes.IOCB_CMD_FDSYNC]: "fdatasync",
+};
+
 /** Reads one iocb at a time: the program stands still meanwhile. */
 export class IocbReader {
   readonly #process: Process;
   /** The iocb lies in these words, from `#first` on. */
   #words = new Uint32Array(0);
   #first = 0;
-  /** For an iocb that is not aligned to words. */
-  readonly #copy = new Uint32Array(layout.IOCB_SIZE / 4);
 
   constructor(process: Process) {
     this.#process = process;
@@ -51,21 +60,16 @@ export class IocbReader {
   read(iocb: Address): number {
     const { space, machine: { today } } = this.#process;
     if (!space.locate(iocb, layout.IOCB_SIZE)) return -EFAULT;
-    this.#words = space.words;
-    this.#first = space.offset / 4;
-    if (space.offset % 4 !== 0) this.#readCopy(space);
+    const { offset, view, words } = space;
+    const aligned = offset % 4 === 0;
+    this.#first = aligned ? offset / 4 : 0;
+    this.#words = aligned
+      ? words
+      : new Uint32Array(view.buffer.slice(offset, offset + layout.IOCB_SIZE));
     if (this.#uint64(layout.IOCB_RESERVED2) !== 0) return -EINVAL;
     // Before there were flags, the word had to be 0.
     if (!today && this.#uint32(layout.IOCB_RW_FLAGS) !== 0) return -EINVAL;
     return this.#int64(layout.IOCB_NBYTES) < 0 ? -EINVAL : 0;
-  }
-
-  #readCopy({ view, offset }: { view: DataView; offset: number }): void {
-    for (let word = 0; word < this.#copy.length; word++) {
-      this.#copy[word] = view.getUint32(offset + 4 * word, true);
-    }
-    this.#words = this.#copy;
-    this.#first = 0;
   }
 
   #uint32(byteOffset: number): number {
@@ -121,26 +125,12 @@ export class IocbReader {
   }
 
   #aio_setup_iocb(request: Kiocb, compat: boolean): number {
-    switch (request.opcode) {
-      case opcodes.IOCB_CMD_PREAD:
-      case opcodes.IOCB_CMD_PREADV:
-        request.kind = "read";
-        return this.#setupTransfer(request, compat);
-      case opcodes.IOCB_CMD_PWRITE:
-      case opcodes.IOCB_CMD_PWRITEV:
-        request.kind = "write";
-        return this.#setupTransfer(request, compat);
-      case opcodes.IOCB_CMD_FSYNC:
-        request.kind = "fsync";
-        return this.#aio_fsync(request);
-      case opcodes.IOCB_CMD_FDSYNC:
-        request.kind = "fdatasync";
-        return this.#aio_fsync(request);
-      case opcodes.IOCB_CMD_POLL:
-        return this.#aio_poll(request);
-      default:
-        return -EINVAL;
-    }
+    if (request.opcode === opcodes.IOCB_CMD_POLL) return this.#aio_poll(request);
+    const kind = KINDS[request.opcode];
+    if (kind === undefined) return -EINVAL;
+    request.kind = kind;
+    const transfers = kind === "read" || kind === "write";
+    return transfers ? this.#setupTransfer(request, compat) : this.#aio_fsync(request);
   }
 
   #setupTransfer(request: Kiocb, compat: boolean): number {
