@@ -157,7 +157,8 @@ export class SimulatedDisk implements Disk {
     this.log.push({ ...NO_REQUEST, time: this.now(), ...entry });
   }
 
-  #perform(request: InFlight): Outcome {
+  /** @param crashing Whether the power fails while a write is in flight */
+  #perform(request: InFlight, crashing = false): Outcome {
     const { operation, file } = request;
     const { kind } = operation;
     const trivial = trivialResult(operation);
@@ -171,7 +172,9 @@ export class SimulatedDisk implements Disk {
     try {
       if (kind === "read") return this.#read(request, memory);
       if (!operation.gather(memory.bytes)) return outcomeOf(-EFAULT);
-      return this.#write(request, file, memory.bytes);
+      if (!crashing) return this.#write(request, file, memory.bytes);
+      // Some of it may be stored already, as of any write that no sync covers.
+      return outcomeOf(this.#store(request, file, memory.bytes).count);
     } catch (error) {
       return outcomeOf(resultOf(error));
     } finally {
@@ -251,27 +254,12 @@ export class SimulatedDisk implements Disk {
     this.#record({ operation: "crash", what: "crashed" });
     for (const [request, event] of this.#inFlight) {
       this.#schedule.remove(event);
-      if (request.operation.kind === "write") this.#storeInFlight(request);
+      if (request.operation.kind === "write") this.#perform(request, true);
     }
     this.#inFlight.clear();
     for (const file of this.#files.values()) {
       file.full = false;
       for (const fate of file.crash(this.#faults, random)) this.#recordFate(file, fate);
-    }
-  }
-
-  /** Some of it may be stored already, as of any write that no sync covers. */
-  #storeInFlight(request: InFlight): void {
-    const { operation, file } = request;
-    if (trivialResult(operation) !== undefined) return;
-    if (file === undefined || keyOf(operation.fd) !== file.key) return;
-    const memory = new Aligned(operation);
-    try {
-      if (operation.gather(memory.bytes)) this.#store(request, file, memory.bytes);
-    } catch {
-      /* It would have failed. */
-    } finally {
-      memory.free();
     }
   }
 
