@@ -44,9 +44,6 @@ export class Kioctx {
 
   /** Finds the oldest request in flight that has this iocb, and that `suits`. */
   lookup_kiocb(iocb: Address, suits: (request: Kiocb) => boolean): Kiocb | undefined {
-    for (const request of this.active) {
-      if (request.iocb === iocb && suits(request)) return request;
-    }
-    return undefined;
+    return this.active.values().find((request) => request.iocb === iocb && suits(request));
   }
 }

@@ -131,10 +131,11 @@ export class Process {
 
   /** Ends all contexts, and resolves when nothing is in flight any more. */
   async exit_aio(): Promise<void> {
-    const ends = [...this.contexts.values()].map((context) =>
-      new Promise<void>((resolve) => this.kill_ctx(context, resolve))
+    await Promise.all(
+      this.contexts.values().map((context) =>
+        new Promise<void>((resolve) => this.kill_ctx(context, resolve))
+      ),
     );
-    await Promise.all(ends);
   }
 
   /** The power has failed. */
