@@ -55,10 +55,9 @@ export class EventReader {
     const { space } = this.#process;
     if (!space.locate(address, compat ? 8 : TIMESPEC_SIZE)) return -EFAULT;
     const { view, offset } = space;
-    const seconds = compat ? view.getInt32(offset, true) : readInt64(view, offset + TIMESPEC_SEC);
-    const nanoseconds = compat
-      ? view.getInt32(offset + 4, true)
-      : readInt64(view, offset + TIMESPEC_NSEC);
+    const [seconds, nanoseconds] = compat
+      ? [view.getInt32(offset, true), view.getInt32(offset + 4, true)]
+      : [readInt64(view, offset + TIMESPEC_SEC), readInt64(view, offset + TIMESPEC_NSEC)];
     if (seconds < 0 || nanoseconds < 0 || seconds >= MOST_SECONDS) return Infinity;
     return seconds * 1000 + nanoseconds / 1e6;
   }

@@ -100,14 +100,12 @@ export class IocbReader {
    */
   prepare(request: Kiocb, compat: boolean): number {
     const { space, machine: { files } } = this.#process;
-    const words = this.#words;
-    const first = this.#first;
-    request.fd = words[first + layout.IOCB_FILDES / 4]!;
+    request.fd = this.#uint32(layout.IOCB_FILDES);
     const file = files.get(request.fd);
     if (file === undefined) return -EBADF;
     request.file = file;
-    if ((words[first + layout.IOCB_FLAGS / 4]! & opcodes.IOCB_FLAG_RESFD) !== 0) {
-      const eventfd = files.get(words[first + layout.IOCB_RESFD / 4]!);
+    if ((this.#uint32(layout.IOCB_FLAGS) & opcodes.IOCB_FLAG_RESFD) !== 0) {
+      const eventfd = files.get(this.#uint32(layout.IOCB_RESFD));
       if (eventfd === undefined) return -EBADF;
       if (!(eventfd instanceof Eventfd)) return -EINVAL;
       request.eventfd = eventfd;
@@ -116,31 +114,33 @@ export class IocbReader {
     if (!space.locate(request.iocb + layout.IOCB_KEY, 4)) return -EFAULT;
     if (space.offset % 4 === 0) space.words[space.offset / 4] = 0;
     else space.view.setUint32(space.offset, 0, true);
-    request.dataLow = words[first + layout.IOCB_DATA / 4]!;
-    request.dataHigh = words[first + layout.IOCB_DATA / 4 + 1]!;
+    request.dataLow = this.#uint32(layout.IOCB_DATA);
+    request.dataHigh = this.#uint32(layout.IOCB_DATA + 4);
     // The lower half of the word; the upper half is the priority.
-    request.opcode = words[first + layout.IOCB_LIO_OPCODE / 4]! & 0xffff;
-    request.rwFlags = words[first + layout.IOCB_RW_FLAGS / 4]!;
+    request.opcode = this.#uint32(layout.IOCB_LIO_OPCODE) & 0xffff;
+    request.rwFlags = this.#uint32(layout.IOCB_RW_FLAGS);
     return this.#aio_setup_iocb(request, compat);
   }
 
   #aio_setup_iocb(request: Kiocb, compat: boolean): number {
-    if (request.opcode === opcodes.IOCB_CMD_POLL) return this.#aio_poll(request);
-    const kind = KINDS[request.opcode];
-    if (kind === undefined) return -EINVAL;
-    request.kind = kind;
-    const transfers = kind === "read" || kind === "write";
-    return transfers ? this.#setupTransfer(request, compat) : this.#aio_fsync(request);
+    const { opcode, rwFlags } = request;
+    const kind = KINDS[opcode];
+    if (kind !== undefined) request.kind = kind;
+    if (kind === "read" || kind === "write") return this.#setupTransfer(request, compat);
+    // Syncs and polls came after the kernel with retries, and move no bytes.
+    const unused = this.#uint64(layout.IOCB_NBYTES) === 0 && this.#uint64(layout.IOCB_OFFSET) === 0;
+    if (!this.#process.machine.today || !unused || rwFlags !== 0) return -EINVAL;
+    request.writes = false;
+    if (opcode === opcodes.IOCB_CMD_POLL) return this.#aio_poll(request);
+    return kind === undefined ? -EINVAL : this.#aio_fsync(request);
   }
 
   #setupTransfer(request: Kiocb, compat: boolean): number {
     const { file, rwFlags, opcode } = request;
     const { today } = this.#process.machine;
     const writes = request.writes = request.kind === "write";
-    if (today) {
-      const errno = this.#checkFlags(rwFlags);
-      if (errno !== 0) return errno;
-    }
+    let errno = today ? this.#checkFlags(rwFlags) : 0;
+    if (errno !== 0) return errno;
     if (!(writes ? file.writable : file.readable)) return -EBADF;
     if ((writes ? file.write : file.read) === undefined) return -EINVAL;
     request.append = writes && (rwFlags & RWF_APPEND) !== 0;
@@ -149,7 +149,7 @@ export class IocbReader {
       ? !today || file.writesWhole === true
       : !today && file.resumesReads === true;
     request.start = this.#int64(layout.IOCB_OFFSET);
-    const errno = opcode === opcodes.IOCB_CMD_PREADV || opcode === opcodes.IOCB_CMD_PWRITEV
+    errno = opcode === opcodes.IOCB_CMD_PREADV || opcode === opcodes.IOCB_CMD_PWRITEV
       ? this.#aio_setup_vectored_rw(request, compat)
       : this.#aio_setup_single_vector(request);
     if (errno !== 0) return errno;
@@ -225,24 +225,16 @@ export class IocbReader {
 
   /** Counterpart of `aio_fsync` and `aio_fdsync`. */
   #aio_fsync(request: Kiocb): number {
-    if (!this.#process.machine.today) return -EINVAL;
     const { file } = request;
-    const unused = this.#uint64(layout.IOCB_BUF) === 0 && this.#uint64(layout.IOCB_NBYTES) === 0 &&
-      this.#uint64(layout.IOCB_OFFSET) === 0 && request.rwFlags === 0;
-    if (!unused || file.sync === undefined) return -EINVAL;
-    request.writes = false;
+    if (this.#uint64(layout.IOCB_BUF) !== 0 || file.sync === undefined) return -EINVAL;
     request.retry = () => file.sync!(request);
     return 0;
   }
 
   #aio_poll(request: Kiocb): number {
-    if (!this.#process.machine.today) return -EINVAL;
     const { file } = request;
     const mask = this.#uint64(layout.IOCB_BUF);
-    const unused = this.#uint64(layout.IOCB_NBYTES) === 0 &&
-      this.#uint64(layout.IOCB_OFFSET) === 0 &&
-      request.rwFlags === 0;
-    if (!unused || mask > 0xffff || file.poll === undefined) return -EINVAL;
+    if (mask > 0xffff || file.poll === undefined) return -EINVAL;
     const wanted = mask | POLLERR | POLLHUP;
     // A file without a wait queue must be ready at once.
     if (file.waiters === undefined && (file.poll() & wanted) === 0) return -EINVAL;
