@@ -78,9 +78,7 @@ export class SimulatedDisk implements Disk {
   #requests = 0;
   readonly #senders = new WeakMap<object, Sender>();
   #ranks = 0;
-  readonly #sendersRandom: Random;
-  readonly #waitsRandom: Random;
-  readonly #crashesRandom: Random;
+  readonly #random: { readonly senders: Random; readonly waits: Random; readonly crashes: Random };
   #interrupted = false;
 
   /**
@@ -92,9 +90,7 @@ export class SimulatedDisk implements Disk {
     this.seed = seed;
     this.#faults = allFaults(faults);
     const random = new Random(seed);
-    this.#sendersRandom = random.fork();
-    this.#waitsRandom = random.fork();
-    this.#crashesRandom = random.fork();
+    this.#random = { senders: random.fork(), waits: random.fork(), crashes: random.fork() };
   }
 
   queue(operation: DiskOperation): void {
@@ -121,7 +117,7 @@ export class SimulatedDisk implements Disk {
   #sender(context: object): Sender {
     let sender = this.#senders.get(context);
     if (sender === undefined) {
-      const random = this.#sendersRandom;
+      const random = this.#random.senders;
       const [requests, submits] = [random.fork(), random.fork()];
       sender = { rank: this.#ranks++, requests, submits, enomem: undefined };
       this.#senders.set(context, sender);
@@ -166,7 +162,7 @@ export class SimulatedDisk implements Disk {
     // The program has closed the descriptor meanwhile, and may have opened another file.
     if (file === undefined || keyOf(operation.fd) !== file.key) return outcomeOf(-EBADF);
     if (kind !== "read" && kind !== "write") {
-      return this.#sync(file, request.covers, request.random) ?? outcomeOf(0);
+      return this.#sync(file, request.covers, request.random);
     }
     const memory = new Aligned(operation);
     try {
@@ -174,7 +170,7 @@ export class SimulatedDisk implements Disk {
       if (!operation.gather(memory.bytes)) return outcomeOf(-EFAULT);
       if (!crashing) return this.#write(request, file, memory.bytes);
       // Some of it may be stored already, as of any write that no sync covers.
-      return outcomeOf(this.#store(request, file, memory.bytes).count);
+      return outcomeOf(file.write(operation, memory.bytes, request.number).count);
     } catch (error) {
       return outcomeOf(resultOf(error));
     } finally {
@@ -182,14 +178,11 @@ export class SimulatedDisk implements Disk {
     }
   }
 
-  /** Nothing is really synced: only what a sync promises matters. The result is a failure. */
-  #sync(file: StoredFile, covers: readonly StoredWrite[], random: Random): Outcome | undefined {
-    if (random.chance(this.#faults.syncError)) {
-      file.settle(covers, "forsaken");
-      return { res: -EIO, what: "EIO" };
-    }
-    file.settle(covers, "durable");
-    return undefined;
+  /** Nothing is really synced: only what a sync promises matters. */
+  #sync(file: StoredFile, covers: readonly StoredWrite[], random: Random): Outcome {
+    const fails = random.chance(this.#faults.syncError);
+    file.settle(covers, fails ? "forsaken" : "durable");
+    return fails ? { res: -EIO, what: "EIO" } : outcomeOf(0);
   }
 
   #read({ operation, random }: InFlight, memory: Aligned): Outcome {
@@ -230,16 +223,11 @@ export class SimulatedDisk implements Disk {
     const most = cuts ? cut(operation.position!, length, length, least, random) : length;
     file.full = fills && !fails && most > 0;
     if (most === 0 && !fails) return { res: -ENOSPC, what: "ENOSPC" };
-    const { position, count } = this.#store(request, file, bytes.subarray(0, most));
+    const { position, count } = file.write(operation, bytes.subarray(0, most), request.number);
     if (fails) return { res: -EIO, what: "EIO", position };
-    const failure = durable && this.#sync(file, file.lastWritten(), random);
-    if (failure !== undefined) return { ...failure, position };
+    const synced = durable ? this.#sync(file, file.lastWritten(), random) : outcomeOf(0);
+    if (synced.res < 0) return { ...synced, position };
     return { res: count, what: count < length ? "short" : "completed", position };
-  }
-
-  #store({ operation, number }: InFlight, file: StoredFile, bytes: Uint8Array) {
-    const position = operation.append ? undefined : operation.position!;
-    return file.write(operation.fd, bytes, position, number);
   }
 
   // The power.
@@ -250,7 +238,7 @@ export class SimulatedDisk implements Disk {
    */
   crash(): void {
     this.#schedule.settle();
-    const random = this.#crashesRandom.fork();
+    const random = this.#random.crashes.fork();
     this.#record({ operation: "crash", what: "crashed" });
     for (const [request, event] of this.#inFlight) {
       this.#schedule.remove(event);
@@ -325,7 +313,7 @@ export class SimulatedDisk implements Disk {
 
   waitFault(): boolean {
     this.#schedule.settle();
-    const drawn = this.#waitsRandom.chance(this.#faults.interruptedWait);
+    const drawn = this.#random.waits.chance(this.#faults.interruptedWait);
     this.#interrupted = drawn && !this.#interrupted;
     if (this.#interrupted) this.#record({ operation: "wait", what: "EINTR", res: -EINTR });
     return this.#interrupted;

@@ -7,6 +7,7 @@
  * @module
  */
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import type { FileOperation } from "../../threads/file_operation.ts";
 import type { Faults } from "./faults.ts";
 import type { Random } from "./random.ts";
 import { SECTOR_SIZE, sectorEnd, sectorStart } from "./sectors.ts";
@@ -62,20 +63,16 @@ export class StoredFile {
   /**
    * Writes to the file.
    *
-   * @param fd The descriptor of the program
-   * @param position Where the bytes go; `undefined`: to the end
+   * @param operation What the program asked for
+   * @param bytes What is stored of it
    * @param request The number of the request
    * @returns Where the bytes went, and how many
    */
-  write(
-    fd: number,
-    bytes: Uint8Array,
-    position: number | undefined,
-    request: number,
-  ): { position: number; count: number } {
+  write(operation: FileOperation, bytes: Uint8Array, request: number) {
+    const { fd, append } = operation;
     const stats = fstatSync(fd);
     const oldSize = stats.size;
-    const at = position ?? oldSize;
+    const at = append ? oldSize : operation.position!;
     const own = stats.isFile() ? this.#open(fd) : undefined;
     if (own === undefined) return { position: at, count: write(fd, bytes, at) };
     this.#noticeCut(oldSize);
