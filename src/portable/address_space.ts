@@ -12,10 +12,6 @@ export const PAGE_SIZE = 4096;
 /** The end of user space: memory from here on is EFAULT at once. */
 export const USER_END: number = 2 ** 47 - PAGE_SIZE;
 
-const LOW_START = 0x10000;
-const LOW_END = 2 ** 32;
-const HIGH_START = 2 ** 44;
-
 /** One ArrayBuffer at its address. */
 interface Region {
   readonly start: Address;
@@ -55,8 +51,9 @@ export function lengthOf({ bytes, offset, length }: Span): number {
 export class AddressSpace {
   /** By address. */
   readonly #regions: Region[] = [];
-  #nextLow = LOW_START;
-  #nextHigh = HIGH_START;
+  /** Where the next buffer goes: of 32-bit programs, and of all others. */
+  readonly #low = { next: 0x10000, end: 2 ** 32 };
+  readonly #high = { next: 2 ** 44, end: USER_END };
   /** What the last access of each kind has hit. */
   #located: Hit | undefined;
   #spanned: Hit | undefined;
@@ -178,12 +175,12 @@ export class AddressSpace {
 
   #insert(byteLength: number, low: boolean, memory: Region["memory"]): Region {
     const size = Math.ceil(byteLength / PAGE_SIZE) * PAGE_SIZE;
-    const start = low ? this.#nextLow : this.#nextHigh;
-    if (start + size > (low ? LOW_END : USER_END)) {
+    const range = low ? this.#low : this.#high;
+    const start = range.next;
+    if (start + size > range.end) {
       throw new RangeError("Cannot allocate memory: no address is left");
     }
-    if (low) this.#nextLow += size + PAGE_SIZE;
-    else this.#nextHigh += size + PAGE_SIZE;
+    range.next += size + PAGE_SIZE;
     const region: Region = { start, end: start + byteLength, memory };
     this.#regions.splice(this.#place(start), 0, region);
     return region;
