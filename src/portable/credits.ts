@@ -105,11 +105,7 @@ export class CpuCredits implements Credits {
     return true;
   }
 
-  giveBack(): void {
-    this.#give(1);
-  }
-
-  #give(count: number): void {
+  giveBack(count: number = 1): void {
     this.#parked += count;
     while (this.#parked >= 2 * this.#batch) {
       this.#parked -= this.#batch;
@@ -125,6 +121,6 @@ export class CpuCredits implements Credits {
   #refill(): void {
     const read = Math.max(0, this.#completed - this.#ring.unread);
     this.#completed -= read;
-    this.#give(read);
+    this.giveBack(read);
   }
 }

@@ -87,11 +87,8 @@ export class Kiocb implements DiskOperation {
   renew(context: Kioctx, iocb: Address): this {
     this.context = context;
     this.iocb = iocb;
-    this.start =
-      this.address =
-      this.total =
-      this.moved =
-        0;
+    this.start = this.address = 0;
+    this.total = this.moved = 0;
     this.append = this.continues = false;
     return this;
   }

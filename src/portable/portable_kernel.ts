@@ -37,6 +37,7 @@ const spawned = new WeakMap<PortableKernelOptions, Machine>();
  */
 export class PortableKernel extends ProcessKernel {
   readonly #machine: Machine;
+  readonly #simulation: SimulatedDisk | undefined;
 
   /**
    * Starts a machine, and a process on it.
@@ -49,6 +50,7 @@ export class PortableKernel extends ProcessKernel {
     const machine = spawned.get(options) ?? new Machine(options, simulatedDisk(options));
     super(machine);
     this.#machine = machine;
+    this.#simulation = machine.disk instanceof SimulatedDisk ? machine.disk : undefined;
   }
 
   /**
@@ -59,11 +61,6 @@ export class PortableKernel extends ProcessKernel {
     const options: PortableKernelOptions = {};
     spawned.set(options, this.#machine);
     return new PortableKernel(options);
-  }
-
-  get #simulation(): SimulatedDisk | undefined {
-    const { disk } = this.#machine;
-    return disk instanceof SimulatedDisk ? disk : undefined;
   }
 
   /** The seed of the simulated disk, for the message of a failed test; `undefined`: it is real. */
