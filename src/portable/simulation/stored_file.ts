@@ -134,7 +134,9 @@ export class StoredFile {
       if (start < end) write(fd, bytes.subarray(0, end - start), start);
     }
     this.#writes = [];
-    this.#close();
+    forgotten.unregister(this);
+    closeSync(fd);
+    this.#fd = undefined;
     return fates;
   }
 
@@ -208,13 +210,6 @@ export class StoredFile {
     }
     return undefined;
   }
-
-  #close(): void {
-    if (this.#fd === undefined) return;
-    forgotten.unregister(this);
-    closeSync(this.#fd);
-    this.#fd = undefined;
-  }
 }
 
 /** The sectors of a range, up to the end of the file. */
@@ -235,7 +230,6 @@ function write(fd: number, bytes: Uint8Array, position: number): number {
 
 /** A whole sector, with zeros beyond the end of the file. */
 function padded(bytes: Uint8Array): Uint8Array {
-  if (bytes.length === SECTOR_SIZE) return bytes;
   const sector = new Uint8Array(SECTOR_SIZE);
   sector.set(bytes);
   return sector;
