@@ -11,14 +11,14 @@
  *
  * @module
  */
-import { mkdtempSync, rmSync } from "node:fs";
-import { cpus, release, tmpdir } from "node:os";
-import { join } from "node:path";
+import { cpus, release } from "node:os";
+import process from "node:process";
 import { parseArgs } from "node:util";
+import { DISK, TempFolder } from "../tests/support/temp.ts";
 import { median, showProgress, tableOf } from "./output.ts";
 import { currentRuntime, runApart, type RuntimeName, RUNTIMES, serve } from "./runtimes.ts";
 import { select } from "./selection.ts";
-import { LOADS } from "./stall/loads.ts";
+import { LOADS, suits } from "./stall/loads.ts";
 import { measureStalls, type StallTask } from "./stall/measure.ts";
 import type { Stalls } from "./stall/meter.ts";
 import { PARTIES } from "./stall/parties.ts";
@@ -62,7 +62,7 @@ interface Row {
 await serve(measureStalls);
 const { values } = parseArgs({
   options: {
-    folder: { type: "string", default: tmpdir() },
+    folder: { type: "string", default: DISK },
     seconds: { type: "string", default: "5" },
     rounds: { type: "string", default: "1" },
     runtimes: { type: "string", default: currentRuntime() },
@@ -77,20 +77,17 @@ if (values.help) console.log(HELP.trimEnd());
 else await main();
 
 async function main(): Promise<void> {
-  const folder = mkdtempSync(join(values.folder, "kaio-stall-"));
+  const folder = new TempFolder(values.folder);
+  process.on("exit", () => folder[Symbol.dispose]());
   const rows = plan();
-  try {
-    for (let round = 0; round < Number(values.rounds); round++) {
-      for (const row of rows) {
-        showProgress(`${row.load}, ${row.runtime}, ${row.party}`);
-        const pace = row.paced ? slowest(rows, row, round) : undefined;
-        row.rounds.push(await measureApart(row, folder, pace));
-      }
+  for (let round = 0; round < Number(values.rounds); round++) {
+    for (const row of rows) {
+      showProgress(`${row.load}, ${row.runtime}, ${row.party}`);
+      const pace = row.paced ? slowest(rows, row, round) : undefined;
+      row.rounds.push(await measureApart(row, folder.path, pace));
     }
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-    showProgress("");
   }
+  showProgress("");
   if (values.json) return console.log(JSON.stringify({ rows, notes: NOTES }));
   console.log(`Linux ${release()}, ${cpus().length} × ${cpus()[0]?.model.trim()}\n`);
   console.log([...tableOf([HEAD, ...rows.map(cellsOf)], [0, 1, 2]), "", ...NOTES].join("\n"));
@@ -101,7 +98,7 @@ function plan(): Row[] {
   const parties = select(PARTIES, values.who);
   return select(LOADS, values.only).flatMap((load) =>
     select(RUNTIMES, values.runtimes).flatMap(({ name: runtime }) => {
-      const able = parties.filter((party) => load.for(party));
+      const able = parties.filter((party) => suits(load, party));
       const paces = values.pace && able.length > 1 ? [false, true] : [false];
       return paces.flatMap((paced) =>
         able.map(({ name: party }) => ({ load: load.name, runtime, party, paced, rounds: [] }))

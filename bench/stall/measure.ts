@@ -8,7 +8,7 @@ import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { makeBlocks, warmCache } from "../blocks.ts";
-import { type Load, LOADS } from "./loads.ts";
+import { type Load, LOADS, runLoad, SIZE } from "./loads.ts";
 import { Meter, type Stalls } from "./meter.ts";
 import { Pace } from "./pace.ts";
 import { PARTIES } from "./parties.ts";
@@ -27,10 +27,10 @@ export interface StallTask {
   readonly pace?: number | undefined;
 }
 
-/** The bytes of the file that is read. */
-const SIZE = 256 << 20;
 /** Passes that warm up the compiled code, and are not watched. */
 const WARM_UP_MILLISECONDS = 1000;
+/** A pass of a load that does nothing. */
+const IDLE_MILLISECONDS = 200;
 
 /** Passes, one after the other, until the time is over; what is between them is not watched. */
 export async function measureStalls(task: StallTask): Promise<Stalls> {
@@ -50,7 +50,9 @@ export async function measureStalls(task: StallTask): Promise<Stalls> {
       const end = performance.now() + milliseconds - meter.seen;
       meter.start();
       pace.start();
-      bytes += await load.run({ file, size: SIZE, running: () => performance.now() < end, pace });
+      const running = (): boolean => performance.now() < end;
+      if (load.needs === "nothing") await setTimeout(IDLE_MILLISECONDS);
+      else bytes += await runLoad(load, file, running, pace);
       meter.stop();
       await file.close();
       if (load.needs === "new") rmSync(path);

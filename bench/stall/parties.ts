@@ -2,15 +2,11 @@ import { close, fsync, open as openFd, read, write } from "node:fs";
 import { open as openHandle } from "node:fs/promises";
 import { promisify } from "node:util";
 import { open } from "../../mod.ts";
-import type { Handle } from "../handle.ts";
 
-/** A file, as the loads use it. */
+/** What the loads use of kaio's files and of those of `node:fs/promises`. */
 export interface StallFile {
-  /** Reads to fill the buffer. */
-  read(buffer: Uint8Array, position: number): Promise<unknown>;
-  /** Writes the buffer. */
-  write(buffer: Uint8Array, position: number): Promise<unknown>;
-  /** Flushes what was written to the disk. */
+  read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<unknown>;
+  write(buffer: Uint8Array, offset: number, length: number, position: number): Promise<unknown>;
   sync(): Promise<void>;
   close(): Promise<void>;
 }
@@ -27,28 +23,11 @@ export interface Party {
 
 /** All who take part, in the order of the table. */
 export const PARTIES: readonly Party[] = [
-  party("kaio", false, async (path, flags) => overHandle(await open(path, flags))),
-  party(
-    "kaio-direct",
-    true,
-    async (path, flags) => overHandle(await open(path, flags, { direct: true })),
-  ),
-  party("fs-callback", false, openCallbacks),
-  party("fs-handle", false, async (path, flags) => overHandle(await openHandle(path, flags))),
+  { name: "kaio", direct: false, open },
+  { name: "kaio-direct", direct: true, open: (path, flags) => open(path, flags, { direct: true }) },
+  { name: "fs-callback", direct: false, open: openCallbacks },
+  { name: "fs-handle", direct: false, open: openHandle },
 ];
-
-function party(name: string, direct: boolean, open: Party["open"]): Party {
-  return { name, direct, open };
-}
-
-function overHandle(handle: Handle): StallFile {
-  return {
-    read: (buffer, position) => handle.read(buffer, 0, buffer.length, position),
-    write: (buffer, position) => handle.write(buffer, 0, buffer.length, position),
-    sync: () => handle.sync(),
-    close: () => handle.close(),
-  };
-}
 
 async function openCallbacks(path: string, flags: string): Promise<StallFile> {
   const fd = await promisify(openFd)(path, flags);
@@ -56,8 +35,10 @@ async function openCallbacks(path: string, flags: string): Promise<StallFile> {
   const promise = (begin: (settle: Settle) => void): Promise<void> =>
     new Promise((resolve, reject) => begin((error) => error === null ? resolve() : reject(error)));
   return {
-    read: (buffer, at) => promise((settle) => read(fd, buffer, 0, buffer.length, at, settle)),
-    write: (buffer, at) => promise((settle) => write(fd, buffer, 0, buffer.length, at, settle)),
+    read: (buffer, offset, length, position) =>
+      promise((settle) => read(fd, buffer, offset, length, position, settle)),
+    write: (buffer, offset, length, position) =>
+      promise((settle) => write(fd, buffer, offset, length, position, settle)),
     sync: () => promisify(fsync)(fd),
     close: () => promisify(close)(fd),
   };
