@@ -1,9 +1,10 @@
 /**
- * Files of numbered blocks, and random positions in them.
+ * Files of numbered blocks, and memory for them.
  *
  * @module
  */
 import { closeSync, fsyncSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import { allocate } from "../mod.ts";
 
 /** The bytes of a block. */
 export const BLOCK = 4096;
@@ -50,25 +51,11 @@ export function warmCache(path: string, size: number): void {
   closeSync(fd);
 }
 
-const SEED = 0x2545f491;
-
-/** Random positions of blocks in a file: the same ones each time. */
-export class Positions {
-  readonly #blocks: number;
-  #state = SEED;
-
-  /** @param blocks How many blocks the file has */
-  constructor(blocks: number) {
-    this.#blocks = blocks;
-  }
-
-  /** The next position in bytes; Marsaglia's xorshift32. */
-  next(): number {
-    let x = this.#state;
-    x ^= x << 13;
-    x ^= x >>> 17;
-    x ^= x << 5;
-    this.#state = x;
-    return (x >>> 0) % this.#blocks * BLOCK;
-  }
+/** One buffer a slot, page-aligned, as O_DIRECT wants it: the same memory for everybody. */
+export function makeBuffers(depth: number): Uint8Array[] {
+  const memory = allocate(depth * BLOCK);
+  return Array.from(
+    { length: depth },
+    (_, slot) => memory.subarray(slot * BLOCK, (slot + 1) * BLOCK),
+  );
 }

@@ -18,7 +18,7 @@ import { measure } from "./iops/measure.ts";
 import { HELP, type Options, parseOptions } from "./iops/options.ts";
 import { absences, rowsOf, tablesOf } from "./iops/report.ts";
 import { planCells, runRounds } from "./iops/rounds.ts";
-import { serve, versionOf } from "./runtimes.ts";
+import { programOf, serve, versionOf } from "./runtimes.ts";
 
 const NOTES: readonly string[] = [
   "CPU: user and system time of the whole process; the kernel's own threads count for nobody.",
@@ -40,29 +40,20 @@ try {
 
 async function main(options: Options): Promise<void> {
   const file = findFile(options);
-  const interrupt = (): void => {
-    file.remove();
-    process.exit(130);
-  };
-  process.once("SIGINT", interrupt).once("SIGTERM", interrupt);
-  try {
-    if (options.modes.some((mode) => mode === "direct")) checkDirect(file.path);
-    const about = await describe(options, file);
-    const cells = planCells(options);
-    if (!options.json) console.log(about.join("\n"));
-    await runRounds(import.meta.url, cells, options, file);
-    const rows = rowsOf(cells);
-    const notes = [...absences(cells), ...NOTES];
-    if (options.json) console.log(JSON.stringify({ about, rows, notes, cells }));
-    else console.log([...tablesOf(rows, options.write), "", ...notes].join("\n"));
-  } finally {
-    file.remove();
-  }
+  if (options.modes.some((mode) => mode === "direct")) checkDirect(file.path);
+  const about = await describe(options, file);
+  const cells = planCells(options);
+  if (!options.json) console.log(about.join("\n"));
+  await runRounds(import.meta.url, cells, options, file);
+  const rows = rowsOf(cells);
+  const notes = [...absences(cells), ...NOTES];
+  if (options.json) console.log(JSON.stringify({ about, rows, notes, cells }));
+  else console.log([...tablesOf(rows, options.write), "", ...notes].join("\n"));
 }
 
 async function describe(options: Options, file: TestFile): Promise<string[]> {
   const versions = await Promise.all(options.runtimes.map(async (runtime) => {
-    const version = await versionOf(runtime) ?? "none";
+    const version = await versionOf(programOf(runtime)) ?? "none";
     return `${runtime} ${/\d+\.\d+\.\d+/.exec(version)?.[0] ?? version}`;
   }));
   const [cpu] = cpus();

@@ -3,15 +3,15 @@
  *
  * @module
  */
-import { spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
+import { flags, must, run, type RuntimeName, runtimes } from "../scripts/run.mjs";
+
+export type { RuntimeName };
 
 /** The runtimes, in the order of the tables. */
 export const RUNTIMES = [{ name: "bun" }, { name: "deno" }, { name: "node" }] as const;
-
-/** Which runtime. */
-export type RuntimeName = typeof RUNTIMES[number]["name"];
 
 /** The runtime that runs this. */
 export function currentRuntime(): RuntimeName {
@@ -19,23 +19,20 @@ export function currentRuntime(): RuntimeName {
   return process.versions["deno"] === undefined ? "node" : "deno";
 }
 
-const FLAGS: Readonly<Record<RuntimeName, readonly string[]>> = {
-  bun: ["run"],
-  deno: ["run", "-A", "--quiet"],
-  node: ["--disable-warning=ExperimentalWarning"],
-};
-
 /** The program of a runtime: the present one, or else the one that npm installed here. */
-function programOf(runtime: RuntimeName): string {
-  return runtime === currentRuntime()
-    ? process.execPath
-    : fileURLToPath(new URL(`../node_modules/.bin/${runtime}`, import.meta.url));
+export function programOf(runtime: RuntimeName): string {
+  return runtime === currentRuntime() ? process.execPath : runtimes[runtime];
 }
 
 /** The version of a program as it says it, or `undefined` if there is no such program. */
-export async function versionOf(program: RuntimeName | "fio"): Promise<string | undefined> {
-  const path = program === "fio" ? program : programOf(program);
-  return (await runProgram(path, ["--version"]))?.stdout.split("\n")[0];
+export async function versionOf(program: string): Promise<string | undefined> {
+  const { ok, output } = await run(program, ["--version"]);
+  return ok ? output.split("\n")[0] : undefined;
+}
+
+/** After so many seconds without a word, a process that measures for so long hangs. */
+export function silenceOf({ seconds }: { readonly seconds: number }): number {
+  return 300 + 2 * seconds;
 }
 
 /**
@@ -49,14 +46,14 @@ export async function versionOf(program: RuntimeName | "fio"): Promise<string | 
 export async function runApart<Result>(
   script: string,
   runtime: RuntimeName,
-  task: unknown,
+  task: { readonly seconds: number },
 ): Promise<Result | undefined> {
-  const args = [...FLAGS[runtime], fileURLToPath(script), SERVE, JSON.stringify(task)];
-  const finished = await runProgram(programOf(runtime), args);
-  if (finished === undefined) return undefined;
-  const { code, stdout, stderr } = finished;
-  if (code !== 0) throw new Error(`${JSON.stringify(task)}: exit code ${code}\n${stderr}${stdout}`);
-  return JSON.parse(stdout) as Result;
+  const program = programOf(runtime);
+  if (!existsSync(program)) return undefined;
+  const args = [...flags[runtime], fileURLToPath(script), SERVE, JSON.stringify(task)];
+  const output = await must(program, args, { silence: silenceOf(task) });
+  // What a runtime warns of stands between.
+  return JSON.parse(output.split("\n").findLast((line) => line.startsWith("{"))!) as Result;
 }
 
 /** The argument before a task. */
@@ -68,23 +65,4 @@ export async function serve<Task>(work: (task: Task) => Promise<unknown>): Promi
   if (flag !== SERVE) return;
   console.log(JSON.stringify(await work(JSON.parse(task!) as Task)));
   process.exit();
-}
-
-/** Runs a program to its end; `undefined` if there is no such program. */
-export function runProgram(
-  program: string,
-  args: readonly string[],
-): Promise<{ code: number | null; stdout: string; stderr: string } | undefined> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(program, args, { stdio: ["ignore", "pipe", "pipe"] });
-    let stdout = "";
-    let stderr = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => stdout += text);
-    child.stderr.setEncoding("utf8").on("data", (text: string) => stderr += text);
-    child.on("error", (error: NodeJS.ErrnoException) => {
-      if (error.code === "ENOENT") resolve(undefined);
-      else reject(error);
-    });
-    child.on("close", (code) => resolve({ code, stdout, stderr }));
-  });
 }

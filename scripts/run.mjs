@@ -58,11 +58,12 @@ function kill(group) {
  * @property {Record<string, string | undefined>} [env] added to the environment
  * @property {(text: string) => void} [heard] gets what the program prints, as it comes
  * @property {(child: import("node:child_process").ChildProcess) => void} [started]
+ * @property {number} [silence] seconds without a word after which it is killed
  */
 
 /**
- * Runs a program to its end. After {@link SILENCE_SECONDS} without a word it is killed, with all
- * that it started.
+ * Runs a program to its end. If it prints nothing for too long it is killed, with all that it
+ * started.
  *
  * @param {string} command
  * @param {string[]} args
@@ -70,7 +71,8 @@ function kill(group) {
  * @returns {Promise<{ ok: boolean, output: string }>} `output` is stdout and stderr, as they came,
  *   with a last line that says how it ended if it did not end well. Never rejects.
  */
-export function run(command, args, { cwd = root, env, heard, started } = {}) {
+export function run(command, args, options = {}) {
+  const { cwd = root, env, heard, started, silence = SILENCE_SECONDS } = options;
   const { FORCE_COLOR: _, ...inherited } = process.env;
   return new Promise((resolve) => {
     const child = spawn(command, args, {
@@ -101,8 +103,8 @@ export function run(command, args, { cwd = root, env, heard, started } = {}) {
     // slow to die, or never die.
     const timer = setTimeout(() => {
       if (group !== undefined) kill(group);
-      end(`Killed: it printed nothing for ${SILENCE_SECONDS} s`);
-    }, SILENCE_SECONDS * 1000);
+      end(`Killed: it printed nothing for ${silence} s`);
+    }, silence * 1000);
     child.on("error", (error) => end(`Cannot run ${command}: ${error.message}`));
     child.on("close", (code, signal) => {
       end(code === 0 ? undefined : signal ? `Ended by ${signal}` : `Exit code ${code}`);

@@ -4,9 +4,10 @@
  * @module
  */
 import { execFileSync } from "node:child_process";
-import { closeSync, constants, existsSync, mkdtempSync, openSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { closeSync, constants, existsSync, openSync, rmSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import process from "node:process";
+import { DISK, TempFolder } from "../../tests/support/temp.ts";
 import { BLOCK, makeBlocks } from "../blocks.ts";
 import type { Options } from "./options.ts";
 
@@ -19,38 +20,30 @@ export interface TestFile {
   readonly stamped: boolean;
   /** The file system that it lies on. */
   readonly fileSystem: string;
-  /** Removes what was made. */
-  remove(): void;
 }
 
 /**
- * Finds or makes the file.
+ * Finds the file, or makes it for as long as this process runs.
  *
  * @param options What is asked for
  * @returns The file
  * @throws {Error} If it would have to be overwritten, or is too small
  */
-export function findFile(options: Options): TestFile {
-  const { file, size, tmpfs, write } = options;
-  if (file === undefined) {
-    const folder = mkdtempSync(join(tmpfs ? "/dev/shm" : tmpdir(), "kaio-bench-"));
-    return make(join(folder, "blocks"), size, folder);
+export function findFile({ file, size, tmpfs, write }: Options): TestFile {
+  if (file === undefined || !existsSync(file)) {
+    const folder = file ?? new TempFolder(tmpfs ? "/dev/shm" : DISK).path;
+    process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+    const path = file ?? join(folder, "blocks");
+    makeBlocks(path, size);
+    return { path: resolve(path), size, stamped: true, fileSystem: fileSystemOf(path) };
   }
-  if (!existsSync(file)) return make(file, size, file);
   if (write) throw new Error(`Cannot write to a file that is there already: ${file}`);
   const stat = statSync(file);
   const whole = stat.isFile() ? stat.size : size;
   const usable = whole - whole % BLOCK;
   if (usable === 0) throw new Error(`Cannot read a file of less than ${BLOCK} bytes: ${file}`);
   const fileSystem = stat.isFile() ? fileSystemOf(file) : "device";
-  return { path: file, size: usable, stamped: false, fileSystem, remove: () => {} };
-}
-
-/** Makes a file, and removes `removed` at the end. */
-function make(path: string, size: number, removed: string): TestFile {
-  makeBlocks(path, size);
-  const remove = (): void => rmSync(removed, { recursive: true, force: true });
-  return { path, size, stamped: true, fileSystem: fileSystemOf(dirname(path)), remove };
+  return { path: resolve(file), size: usable, stamped: false, fileSystem };
 }
 
 /**

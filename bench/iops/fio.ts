@@ -3,13 +3,14 @@
  *
  * @module
  */
+import { run } from "../../scripts/run.mjs";
 import { BLOCK } from "../blocks.ts";
-import { runProgram } from "../runtimes.ts";
+import { silenceOf } from "../runtimes.ts";
 import type { Measured, Outcome, Task } from "./measure.ts";
 import { participantOf } from "./participants.ts";
 
-/** What fio says where an engine cannot run, in distinction to a read that failed. */
-const NO_ENGINE = /not loadable|io_queue_init|support io_uring/;
+/** What is said where fio or an engine cannot run, in distinction to a read that failed. */
+const CANNOT_RUN = /^Cannot run fio|not loadable|io_queue_init|support io_uring/;
 
 type Direction = Record<"iops" | "total_ios" | "short_ios" | "drop_ios", number> & {
   lat_ns: { percentile: Record<string, number> };
@@ -26,14 +27,11 @@ type Job = Record<"error" | "usr_cpu" | "sys_cpu" | "job_runtime", number> & {
  * @throws {Error} If a request failed
  */
 export async function measureFio(task: Task): Promise<Outcome> {
-  const finished = await runProgram("fio", argumentsOf(task));
-  if (finished === undefined) return { unavailable: "fio is not installed" };
-  const { code, stdout, stderr } = finished;
-  if (code === 0) return { measured: read(stdout, task) };
-  const text = `${stderr}\n${stdout}`.trim();
-  const line = text.split("\n").find((line) => NO_ENGINE.test(line));
+  const { ok, output } = await run("fio", argumentsOf(task), { silence: silenceOf(task) });
+  if (ok) return { measured: read(output, task) };
+  const line = output.split("\n").find((line) => CANNOT_RUN.test(line));
   if (line !== undefined) return { unavailable: line.trim() };
-  throw new Error(`fio failed:\n${text}`);
+  throw new Error(`fio failed:\n${output}`);
 }
 
 function argumentsOf({ name, path, write, direct, depth, seconds, blocks }: Task): string[] {
@@ -61,11 +59,11 @@ function argumentsOf({ name, path, write, direct, depth, seconds, blocks }: Task
   ];
 }
 
-function read(stdout: string, { write }: Task): Measured {
-  const report = JSON.parse(stdout.slice(stdout.indexOf("{"))) as { jobs: [Job] };
-  const [job] = report.jobs;
+function read(output: string, { write }: Task): Measured {
+  const json = output.slice(output.indexOf("{"), output.lastIndexOf("}") + 1);
+  const [job] = (JSON.parse(json) as { jobs: [Job] }).jobs;
   const { iops, total_ios, short_ios, drop_ios, lat_ns } = write ? job.write : job.read;
-  if (job.error !== 0 || short_ios > 0 || drop_ios > 0) throw new Error(`fio failed:\n${stdout}`);
+  if (job.error !== 0 || short_ios > 0 || drop_ios > 0) throw new Error(`fio failed:\n${output}`);
   const microseconds = (percent: string): number => lat_ns.percentile[percent]! / 1000;
   return {
     rate: iops,

@@ -4,9 +4,9 @@
  * @module
  */
 import process from "node:process";
-import { BLOCK, Positions, stampOf } from "../blocks.ts";
-import { type Opened, Unavailable, type Work } from "./opened.ts";
-import { participantOf } from "./participants.ts";
+import { Random } from "../../tests/support/random.ts";
+import { BLOCK, makeBuffers, stampOf } from "../blocks.ts";
+import { participantOf, type Run, Unavailable, type Work } from "./participants.ts";
 import { Latencies, Pass, type Percentiles } from "./pass.ts";
 
 /** What a process is started for. */
@@ -40,11 +40,10 @@ export type Outcome = { readonly measured: Measured } | { readonly unavailable: 
  * @throws {Error} If a request failed, or brought the wrong bytes
  */
 export async function measure(task: Task): Promise<Outcome> {
+  const buffers = makeBuffers(task.depth);
   try {
-    const opened = await participantOf(task.name).open!(task);
-    const measured = await runPasses(opened, task);
-    await opened.close();
-    return { measured };
+    const run = await participantOf(task.name).open!(task, buffers);
+    return { measured: await runPasses(run, buffers, task) };
   } catch (error) {
     if (error instanceof Unavailable) return { unavailable: error.message };
     throw error;
@@ -55,27 +54,27 @@ export async function measure(task: Task): Promise<Outcome> {
  * Three passes. The first one takes latencies as the last one does, so that both ways through the
  * program are compiled when the one in the middle is measured, which takes none.
  */
-async function runPasses(opened: Opened, task: Task): Promise<Measured> {
-  const { depth, seconds } = task;
-  const positions = new Positions(task.blocks);
-  const run = async (seconds: number, latencies?: Latencies): Promise<number> => {
-    const pass = new Pass(depth, positions, seconds, latencies);
-    await opened.run(pass);
-    pass.check();
-    if (task.stamped && !task.write) checkBytes(opened, pass);
+async function runPasses(run: Run, buffers: Uint8Array[], task: Task): Promise<Measured> {
+  const { depth, seconds, blocks } = task;
+  const random = new Random(1);
+  const position = (): number => random.below(blocks) * BLOCK;
+  const runFor = async (seconds: number, latencies?: Latencies): Promise<number> => {
+    const pass = new Pass(depth, position, seconds, latencies);
+    await run(pass);
+    if (task.stamped && !task.write) checkBytes(buffers, pass);
     return pass.ended;
   };
 
-  await run(seconds / 4, new Latencies(depth));
+  await runFor(seconds / 4, new Latencies(depth));
 
   const cpu = process.cpuUsage();
   const began = performance.now();
-  const count = await run(seconds);
+  const count = await runFor(seconds);
   const elapsed = (performance.now() - began) / 1000;
   const { user, system } = process.cpuUsage(cpu);
 
   const latencies = new Latencies(depth);
-  await run(seconds / 4, latencies);
+  await runFor(seconds / 4, latencies);
   return {
     rate: count / elapsed,
     cpu: (user + system) / count,
@@ -84,7 +83,7 @@ async function runPasses(opened: Opened, task: Task): Promise<Measured> {
 }
 
 /** The last read of each slot must have brought the block that was asked for. */
-function checkBytes({ buffers }: Opened, { last }: Pass): void {
+function checkBytes(buffers: readonly Uint8Array[], { last }: Pass): void {
   buffers.forEach((buffer, slot) => {
     const block = last[slot]! / BLOCK;
     if (stampOf(buffer) === block) return;

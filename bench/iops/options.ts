@@ -68,17 +68,14 @@ export function parseOptions(args: readonly string[]) {
   if (!(seconds > 0)) throw new Error(`--seconds must be above 0: current value is ${seconds}`);
   const modes = (["direct", "cached"] as const).filter((mode) => values[mode]);
   return {
-    file: values.file,
-    tmpfs: values.tmpfs,
+    ...values,
     size: parseSize(values.size),
     modes: modes.length > 0 ? modes : ["direct", "cached"] as const,
-    write: values.write,
     depths: values.depth.split(",").map((text) => integer("--depth", text, 4096)),
     seconds,
     rounds: integer("--rounds", values.rounds, 1000),
     runtimes: select(RUNTIMES, values.runtimes).map(({ name }) => name),
     participants: select(PARTICIPANTS, values.only),
-    json: values.json,
   };
 }
 

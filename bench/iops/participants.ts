@@ -1,27 +1,54 @@
 /**
- * Who takes part.
+ * Who takes part: kaio, the runtime's own `fs`, and fio.
  *
  * @module
  */
-import { openCallbacks, openHandle, openSyncCalls } from "./fs.ts";
-import { openBatches, openFile, openLoop, openReadAt } from "./kaio.ts";
-import type { Opener } from "./opened.ts";
+import { constants, openSync, read, readSync, write, writeSync } from "node:fs";
+import { type FileHandle, open as openHandle } from "node:fs/promises";
+import { AioContext, type AioFile, type KernelName, open } from "../../mod.ts";
+import { linux } from "../../src/syscalls.ts";
+import { BLOCK } from "../blocks.ts";
+import type { Pass } from "./pass.ts";
+
+/** What it is about. */
+export interface Work {
+  readonly path: string;
+  /** Whether the file is opened with O_DIRECT. */
+  readonly direct: boolean;
+  /** Whether it is written to. */
+  readonly write: boolean;
+  /** How many requests are in flight. */
+  readonly depth: number;
+}
+
+/** Keeps one request in flight in each slot until the pass says that it is over. */
+export type Run = (pass: Pass) => Promise<void>;
+
+/**
+ * Opens the file. The end of the process closes it.
+ *
+ * @param buffers What each slot's last read brought, or its next write writes
+ */
+export type Opener = (work: Work, buffers: Uint8Array[]) => Run | Promise<Run>;
 
 /** A program in JavaScript, or fio. */
 export interface Participant {
   /** What `--only` calls it. */
   readonly name: string;
   /** What the table calls it when it reads. */
-  readonly reads: string;
-  /** What the table calls it when it writes, or `undefined` if it does not. */
-  readonly writes: string | undefined;
+  readonly label: string;
   /** Opens the file, in a program. */
   readonly open?: Opener;
   /** The options that choose the engine, for fio. */
   readonly engine?: (depth: number) => readonly string[];
   /** Whether only one request can be in flight. */
   readonly single?: true;
+  /** Whether it does not write. */
+  readonly readsOnly?: true;
 }
+
+/** A participant cannot run here: the table says so, and nothing else is run under its name. */
+export class Unavailable extends Error {}
 
 /** The participant that the others are compared with. */
 export const REFERENCE = "fio-reap";
@@ -29,38 +56,153 @@ export const REFERENCE = "fio-reap";
 const LIBAIO = "--ioengine=libaio";
 const REAP = "--userspace_reap=1";
 
-/** All who take part, in the order of the table. */
-export const PARTICIPANTS: readonly Participant[] = [
-  program("kaio-batches", openBatches("linux"), "kaio batches"),
-  program("kaio-loop", openLoop("linux"), "kaio for await"),
-  program("kaio-read", openFile("linux"), "kaio file.read", "kaio file.write"),
-  { ...program("kaio-readat", openReadAt("linux"), "kaio file.readAt"), writes: undefined },
-  program("portable-batches", openBatches("portable"), "portable batches"),
-  program("portable-loop", openLoop("portable"), "portable for await"),
-  program("portable-read", openFile("portable"), "portable file.read", "portable file.write"),
-  program("fs-callback", openCallbacks, "fs.read", "fs.write"),
-  program("fs-handle", openHandle, "FileHandle.read", "FileHandle.write"),
-  { ...program("fs-sync", openSyncCalls, "fs.readSync", "fs.writeSync"), single: true },
-  // By itself fio makes one io_submit for each request, and takes one completion at a time.
-  fio("fio-getevents", "fio libaio", () => [LIBAIO]),
-  fio(REFERENCE, "fio libaio, reap", () => [LIBAIO, REAP]),
-  fio("fio-batch", "fio libaio, reap, batch", (depth) => [
+function batchOptions(depth: number): string[] {
+  return [
     LIBAIO,
     REAP,
     `--iodepth_batch_submit=${Math.max(1, Math.floor(depth / 4))}`,
     "--iodepth_batch_complete_min=1",
     `--iodepth_batch_complete_max=${depth}`,
-  ]),
-  fio("fio-uring", "fio io_uring", () => ["--ioengine=io_uring"]),
+  ];
+}
+
+type Loop = (
+  aio: AioContext<number>,
+  pass: Pass,
+  request: (slot: number) => void,
+) => Promise<void>;
+
+const inBatches: Loop = async (aio, pass, request) => {
+  for await (const batch of aio.batches()) {
+    for (const { data, res } of batch) if (pass.end(data, res)) request(data);
+  }
+};
+
+const oneByOne: Loop = async (aio, pass, request) => {
+  for await (const { data, res } of aio) if (pass.end(data, res)) request(data);
+};
+
+function openContext(kernel: KernelName, loop: Loop): Opener {
+  return (work, buffers) => {
+    const aio = makeContext(kernel, work.depth);
+    const fd = openSync(work.path, openFlags(work));
+    return async (pass) => {
+      const request = (slot: number): void => {
+        const position = pass.start(slot);
+        if (work.write) aio.write(fd, buffers[slot]!, { position, data: slot });
+        else aio.read(fd, buffers[slot]!, { position, data: slot });
+      };
+      for (let slot = 0; slot < work.depth; slot++) request(slot);
+      await loop(aio, pass, request);
+    };
+  };
+}
+
+/** `file.read` and `file.write`, with memory of the caller's. */
+function openFile(kernel: KernelName): Opener {
+  return async (work, buffers) => transfers(await openKaio(kernel, work), buffers, work.write);
+}
+
+/** `file.readAt`, which gives each time new memory. */
+async function openReadAt(work: Work, buffers: Uint8Array[]): Promise<Run> {
+  const file = await openKaio("linux", work);
+  return promises(buffers, async (slot, position) => {
+    const bytes = await file.readAt(position, BLOCK);
+    buffers[slot] = bytes;
+    return bytes.byteLength;
+  });
+}
+
+function openKaio(kernel: KernelName, { path, depth, direct, write }: Work): Promise<AioFile> {
+  const context = makeContext(kernel, depth);
+  return open(path, write ? "r+" : "r", { direct, context });
+}
+
+function makeContext(kernel: KernelName, entries: number): AioContext<number> {
+  if (kernel === "linux" && linux === undefined) {
+    throw new Unavailable("no Linux AIO in this runtime or on this machine");
+  }
+  return new AioContext({ entries, kernel });
+}
+
+/** `FileHandle.read` of `node:fs/promises`, all on one handle. */
+async function openFileHandle(work: Work, buffers: Uint8Array[]): Promise<Run> {
+  return transfers(await openHandle(work.path, openFlags(work)), buffers, work.write);
+}
+
+/** `fs.read` with a callback; one function for each slot, made before. */
+function openCallbacks(work: Work, buffers: Uint8Array[]): Run {
+  const fd = openSync(work.path, openFlags(work));
+  const transfer = (work.write ? write : read) as typeof read;
+  return (pass) =>
+    new Promise((resolve, reject) => {
+      let inFlight = work.depth;
+      const callbacks = buffers.map((_, slot) => (error: Error | null, bytes: number): void => {
+        if (error) reject(error);
+        else if (pass.end(slot, bytes)) request(slot);
+        else if (--inFlight === 0) resolve();
+      });
+      const request = (slot: number): void =>
+        transfer(fd, buffers[slot]!, 0, BLOCK, pass.start(slot), callbacks[slot]!);
+      for (let slot = 0; slot < work.depth; slot++) request(slot);
+    });
+}
+
+/** `fs.readSync`: one at a time. */
+function openSyncCalls(work: Work, [buffer]: Uint8Array[]): Run {
+  const fd = openSync(work.path, openFlags(work));
+  const transfer = (work.write ? writeSync : readSync) as typeof readSync;
+  return (pass) => {
+    while (pass.end(0, transfer(fd, buffer!, 0, BLOCK, pass.start(0))));
+    return Promise.resolve();
+  };
+}
+
+/** The flags for `open` of `node:fs`. */
+function openFlags({ direct, write }: Work): number {
+  return (write ? constants.O_RDWR : constants.O_RDONLY) | (direct ? constants.O_DIRECT : 0);
+}
+
+/** Requests by `read` or `write` of a file. */
+function transfers(file: FileHandle, buffers: Uint8Array[], write: boolean): Run {
+  return promises(
+    buffers,
+    write
+      ? async (slot, at) => (await file.write(buffers[slot]!, 0, BLOCK, at)).bytesWritten
+      : async (slot, at) => (await file.read(buffers[slot]!, 0, BLOCK, at)).bytesRead,
+  );
+}
+
+/** Keeps as many promises going as there are buffers, one after the other in each slot. */
+function promises(
+  buffers: Uint8Array[],
+  request: (slot: number, position: number) => Promise<number>,
+): Run {
+  return async (pass) => {
+    await Promise.all(buffers.map(async (_, slot) => {
+      while (pass.end(slot, await request(slot, pass.start(slot))));
+    }));
+  };
+}
+
+/** All who take part, in the order of the table. */
+export const PARTICIPANTS: readonly Participant[] = [
+  { name: "kaio-batches", label: "kaio batches", open: openContext("linux", inBatches) },
+  { name: "kaio-loop", label: "kaio for await", open: openContext("linux", oneByOne) },
+  { name: "kaio-read", label: "kaio file.read", open: openFile("linux") },
+  { name: "kaio-readat", label: "kaio file.readAt", open: openReadAt, readsOnly: true },
+  { name: "portable-batches", label: "portable batches", open: openContext("portable", inBatches) },
+  { name: "portable-loop", label: "portable for await", open: openContext("portable", oneByOne) },
+  { name: "portable-read", label: "portable file.read", open: openFile("portable") },
+  { name: "fs-callback", label: "fs.read", open: openCallbacks },
+  { name: "fs-handle", label: "FileHandle.read", open: openFileHandle },
+  { name: "fs-sync", label: "fs.readSync", open: openSyncCalls, single: true },
+  // By itself fio makes one io_submit for each request, and takes one completion at a time.
+  { name: "fio-getevents", label: "fio libaio", engine: () => [LIBAIO] },
+  { name: REFERENCE, label: "fio libaio, reap", engine: () => [LIBAIO, REAP] },
+  { name: "fio-batch", label: "fio libaio, reap, batch", engine: batchOptions },
+  { name: "fio-uring", label: "fio io_uring", engine: () => ["--ioengine=io_uring"] },
 ];
-
-function program(name: string, open: Opener, reads: string, writes = reads): Participant {
-  return { name, reads, writes, open };
-}
-
-function fio(name: string, label: string, engine: Participant["engine"] & object): Participant {
-  return { name, reads: label, writes: label, engine };
-}
 
 /** The participant of this name. */
 export function participantOf(name: string): Participant {

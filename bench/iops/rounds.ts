@@ -26,7 +26,7 @@ export interface Cell {
   /** What came out, round by round. */
   readonly rounds: Measured[];
   /** Why nothing did. */
-  unavailable: string | undefined;
+  unavailable?: string;
 }
 
 /** All that is to be measured, in the order of the table. */
@@ -35,12 +35,11 @@ export function planCells({ modes, depths, runtimes, participants, write }: Opti
     depths.flatMap((depth) =>
       [...runtimes, undefined].flatMap((runtime) =>
         participants.flatMap((participant): Cell[] => {
-          const { open, single, reads, writes } = participant;
-          const label = write ? writes : reads;
+          const { open, single, readsOnly } = participant;
           const runsHere = (open === undefined) === (runtime === undefined);
-          if (label === undefined || !runsHere || (single && depth > 1)) return [];
-          const unavailable = undefined;
-          return [{ mode, depth, participant, runtime, label, rounds: [], unavailable }];
+          if (!runsHere || (readsOnly && write) || (single && depth > 1)) return [];
+          const label = write ? participant.label.replace("read", "write") : participant.label;
+          return [{ mode, depth, participant, runtime, label, rounds: [] }];
         })
       )
     )
