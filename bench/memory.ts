@@ -6,52 +6,39 @@
  *
  * @module
  */
-import { closeSync, constants, mkdtempSync, openSync, rmSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { constants } from "node:fs";
 import process from "node:process";
-import { AioContext, allocate } from "../mod.ts";
+import { AioContext } from "../mod.ts";
+import { SHM, TempFile } from "../tests/support/temp.ts";
+import { BLOCK, makeBuffers } from "./blocks.ts";
 
-const BLOCK = 4096;
 const BLOCKS = 4096;
 const DEPTH = 64;
 const STEPS = 10;
 const ALLOWED_GROWTH = 16 * 2 ** 20;
 
 const reads = Number(process.argv[2] ?? 10_000_000);
-const folder = mkdtempSync("/dev/shm/kaio-memory-");
-const path = join(folder, "file");
-writeFileSync(path, new Uint8Array(BLOCK * BLOCKS));
-const fd = openSync(path, constants.O_RDONLY | constants.O_DIRECT);
+using file = new TempFile(new Uint8Array(BLOCK * BLOCKS), {
+  parent: SHM,
+  flags: constants.O_RDONLY | constants.O_DIRECT,
+});
+await using aio = new AioContext<number>({ entries: DEPTH });
+const buffers = makeBuffers(DEPTH);
 let failed = false;
-try {
-  await using aio = new AioContext<number>({ entries: DEPTH });
-  const memory = allocate(DEPTH * BLOCK);
-  const buffers = Array.from(
-    { length: DEPTH },
-    (_, slot) => memory.subarray(slot * BLOCK, (slot + 1) * BLOCK),
-  );
-  await readMany(aio, buffers, reads / STEPS);
-  const before = look("after warm-up");
-  for (let step = 1; step <= STEPS; step++) {
-    await readMany(aio, buffers, reads / STEPS);
-    const now = look(`${step * reads / STEPS} reads`);
-    if (now - before > ALLOWED_GROWTH) failed = true;
-  }
-} finally {
-  closeSync(fd);
-  rmSync(folder, { recursive: true });
+await readMany(reads / STEPS);
+const before = look("after warm-up");
+for (let step = 1; step <= STEPS; step++) {
+  await readMany(reads / STEPS);
+  const now = look(`${step * reads / STEPS} reads`);
+  if (now - before > ALLOWED_GROWTH) failed = true;
 }
 console.log(failed ? "RSS grew by more than 16 MiB" : "RSS stayed within 16 MiB");
 process.exitCode = failed ? 1 : 0;
 
-async function readMany(
-  aio: AioContext<number>,
-  buffers: readonly Uint8Array[],
-  count: number,
-): Promise<void> {
+async function readMany(count: number): Promise<void> {
   let queued = 0;
   const queue = (slot: number) => {
-    aio.read(fd, buffers[slot]!, { position: (queued++ % BLOCKS) * BLOCK, data: slot });
+    aio.read(file.fd, buffers[slot]!, { position: (queued++ % BLOCKS) * BLOCK, data: slot });
   };
   for (let slot = 0; slot < DEPTH; slot++) queue(slot);
   for await (const batch of aio.batches()) {
