@@ -9,11 +9,7 @@
  *
  * @module
  */
-import { closeSync, constants, openSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import process from "node:process";
-import { fileURLToPath } from "node:url";
 import { bench, do_not_optimize, group, run } from "mitata";
 import { loadNative } from "../ffi/native.ts";
 import { AioContext, allocate, open } from "../mod.ts";
@@ -28,18 +24,20 @@ import {
   type Kernel,
   linux,
 } from "../src/syscalls.ts";
+import { KernelContext } from "../src/context/kernel_context.ts";
 import { isAllocated } from "../src/memory/allocate.ts";
+import { TempFile } from "../tests/support/temp.ts";
+import { BLOCK } from "./blocks.ts";
 import { NullKernel } from "./null_kernel.ts";
 
 /** So many requests in flight, or events in a ring. */
 const DEPTH = 64;
 /** So many requests to an iteration: microseconds of it are nanoseconds of a request. */
 const REQUESTS = 1000;
-const BLOCK = 4096;
 
 if (linux === undefined) throw new Error("No Linux AIO in this runtime or on this machine");
-const temporary = join(tmpdir(), `kaio-micro-${process.pid}`);
-writeFileSync(temporary, new Uint8Array(DEPTH * BLOCK));
+const cached = new TempFile(new Uint8Array(DEPTH * BLOCK));
+process.on("exit", () => cached[Symbol.dispose]());
 
 systemCalls(linux);
 structs();
@@ -47,13 +45,9 @@ ring();
 live(linux);
 await context();
 memory();
-try {
-  const [filter] = process.argv.slice(2);
-  const colors = process.stdout.isTTY === true;
-  await run(filter === undefined ? { colors } : { colors, filter: new RegExp(filter) });
-} finally {
-  rmSync(temporary);
-}
+const [filter] = process.argv.slice(2);
+const colors = process.stdout.isTTY === true;
+await run(filter === undefined ? { colors } : { colors, filter: new RegExp(filter) });
 // The contexts end with the process.
 process.exit();
 
@@ -131,30 +125,25 @@ function ring(): void {
   do_not_optimize(sum);
 }
 
-/** Reads out of the page cache, or past it, in one io_submit. */
+/** Reads out of the page cache in one io_submit, without an eventfd. */
 function live(kernel: Kernel): void {
-  const id = new BigUint64Array(1);
-  if (kernel.io_setup(DEPTH, id) !== 0) throw new Error("io_setup failed: see fs.aio-max-nr");
-  const contextId = Number(id[0]);
-  const ring = new AioRing(kernel, contextId);
-  const { address, buffer } = kernel.allocate(BLOCK + IOCB_SIZE * DEPTH + BLOCK * DEPTH);
-  const events = kernel.allocate(IO_EVENT_SIZE * DEPTH).address;
-  const pointers = new BigUint64Array(buffer, 0, DEPTH);
-  const fd = openSync(temporary, constants.O_RDONLY);
+  const { contextId, ring, iocbs, iocbsAddress, ...memory } = new KernelContext(kernel, DEPTH);
+  const data = kernel.allocate(DEPTH * BLOCK).address;
   for (let slot = 0; slot < DEPTH; slot++) {
-    const iocb = new Iocb(buffer, BLOCK + IOCB_SIZE * slot);
+    const iocb = new Iocb(iocbs.buffer as ArrayBuffer, iocbs.byteOffset + IOCB_SIZE * slot);
+    iocb.clear();
     iocb.opcode = IOCB_CMD_PREAD;
-    iocb.fildes = fd;
-    iocb.buf = address + BLOCK + IOCB_SIZE * DEPTH + BLOCK * slot;
+    iocb.fildes = cached.fd;
+    iocb.buf = data + BLOCK * slot;
     iocb.nbytes = BLOCK;
     iocb.offset = BLOCK * slot;
-    pointers[slot] = BigInt(address + BLOCK + IOCB_SIZE * slot);
+    const address = iocbsAddress + IOCB_SIZE * slot;
+    memory.pointers.set([address, address / 2 ** 32], 2 * slot);
   }
   const submit = (): void => {
-    const accepted = kernel.io_submit(contextId, DEPTH, address);
+    const accepted = kernel.io_submit(contextId, DEPTH, memory.pointersAddress);
     if (accepted !== DEPTH) throw new Error(`io_submit accepted ${accepted}`);
   };
-  process.once("exit", () => closeSync(fd));
   group(`${DEPTH} cached reads of ${BLOCK}`, () => {
     bench("io_submit, reap", () => {
       submit();
@@ -162,7 +151,7 @@ function live(kernel: Kernel): void {
     });
     bench("io_submit, io_getevents", () => {
       submit();
-      const count = kernel.io_getevents(contextId, DEPTH, DEPTH, events, 0);
+      const count = kernel.io_getevents(contextId, DEPTH, DEPTH, memory.eventsAddress, 0);
       if (count !== DEPTH) throw new Error(`io_getevents gave ${count}`);
     });
   });
@@ -174,12 +163,15 @@ async function context(): Promise<void> {
   const plain = new Uint8Array(BLOCK);
   const create = (): AioContext<number> =>
     new AioContext<number>({ entries: DEPTH, kernel: new NullKernel() });
+  const queue = (aio: AioContext<number>, count: number, buffer: Uint8Array): void => {
+    for (let data = 0; data < count; data++) aio.read(0, buffer, { position: 0, data });
+  };
 
   const waiting = create();
   const wait = (buffer: Uint8Array): void => {
     for (let sent = 0; sent < REQUESTS; sent += DEPTH) {
       const count = Math.min(DEPTH, REQUESTS - sent);
-      for (let data = 0; data < count; data++) waiting.read(0, buffer, { position: 0, data });
+      queue(waiting, count, buffer);
       if (waiting.wait(count).length !== count) throw new Error("Completions are missing");
     }
   };
@@ -187,7 +179,7 @@ async function context(): Promise<void> {
   const batching = create();
   const batches = async (): Promise<void> => {
     let sent = DEPTH;
-    for (let data = 0; data < DEPTH; data++) batching.read(0, buffer, { position: 0, data });
+    queue(batching, DEPTH, buffer);
     for await (const batch of batching.batches()) {
       for (const { data } of batch) {
         if (sent++ < REQUESTS) batching.read(0, buffer, { position: 0, data });
@@ -198,15 +190,14 @@ async function context(): Promise<void> {
   const looping = create();
   const loop = async (): Promise<void> => {
     let sent = DEPTH;
-    for (let data = 0; data < DEPTH; data++) looping.read(0, buffer, { position: 0, data });
+    queue(looping, DEPTH, buffer);
     for await (const { data } of looping) {
       if (sent++ < REQUESTS) looping.read(0, buffer, { position: 0, data });
     }
   };
 
   // Any file will do, as the null kernel does not look at it.
-  const path = fileURLToPath(import.meta.url);
-  const file = await open(path, "r", { context: create() });
+  const file = await open(cached.path, "r", { context: create() });
   const promises = async (request: () => Promise<unknown>): Promise<void> => {
     let sent = 0;
     const work = async (): Promise<void> => {

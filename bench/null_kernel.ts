@@ -3,30 +3,26 @@ import { IO_EVENT_SIZE } from "../src/abi/io_event.ts";
 import { IOCB_DATA, IOCB_NBYTES } from "../src/abi/iocb.ts";
 import type { Address, Allocation, Kernel } from "../src/kernel.ts";
 
-const PAGE = 4096;
+/** Each allocation has so many addresses of its own, so that an address tells which one it is in. */
+const REGION = 2 ** 32;
 const HEADER_WORDS = AIO_RING_HEADER_SIZE / 4;
 const EVENT_WORDS = IO_EVENT_SIZE / 4;
-
-interface Region {
-  start: Address;
-  words: Uint32Array<ArrayBuffer>;
-}
 
 /**
  * A kernel that has done everything at once and touches no memory: what is left is what the
  * library itself costs. One context; no waiting, no cancelling.
  */
 export class NullKernel implements Kernel {
-  readonly #regions: Region[] = [];
-  #next: Address = PAGE;
-  #ring: Region | undefined;
+  /** The allocations; nothing is at address 0. */
+  readonly #regions = [new Uint32Array(0)];
+  #ring = this.#regions[0]!;
   #nr = 0;
 
   io_setup(nr_events: number, ctxp: BigUint64Array): number {
     this.#nr = 4 * nr_events;
     const { address } = this.allocate(AIO_RING_HEADER_SIZE + IO_EVENT_SIZE * this.#nr);
-    this.#ring = this.#find(address);
-    this.#ring.words.set([0, this.#nr, 0, 0, AIO_RING_MAGIC, 1, 0, AIO_RING_HEADER_SIZE]);
+    this.#ring = this.#regionOf(address);
+    this.#ring.set([0, this.#nr, 0, 0, AIO_RING_MAGIC, 1, 0, AIO_RING_HEADER_SIZE]);
     ctxp[0] = BigInt(address);
     return 0;
   }
@@ -36,11 +32,11 @@ export class NullKernel implements Kernel {
   }
 
   io_submit(_ctx_id: number, nr: number, iocbpp: Address): number {
-    const { start, words } = this.#find(iocbpp);
-    const ring = this.#ring!.words;
+    const words = this.#regionOf(iocbpp);
+    const ring = this.#ring;
     let tail = ring[3]!;
     for (let index = 0; index < nr; index++) {
-      const iocb = (words[(iocbpp - start) / 4 + 2 * index]! - start) / 4;
+      const iocb = words[iocbpp % REGION / 4 + 2 * index]! / 4;
       const event = HEADER_WORDS + EVENT_WORDS * tail;
       ring[event] = words[iocb + IOCB_DATA / 4]!;
       ring[event + 4] = words[iocb + IOCB_NBYTES / 4]!;
@@ -63,27 +59,20 @@ export class NullKernel implements Kernel {
   }
 
   allocate(byteLength: number): Allocation {
-    const address = this.#next;
-    const size = Math.ceil(byteLength / PAGE) * PAGE;
-    const buffer = new ArrayBuffer(size);
-    this.#next += size;
-    this.#regions.push({ start: address, words: new Uint32Array(buffer) });
-    return { address, buffer, free: () => {} };
+    const words = new Uint32Array(Math.ceil(byteLength / 4));
+    const address = REGION * (this.#regions.push(words) - 1);
+    return { address, buffer: words.buffer, free: () => {} };
   }
 
   view(address: Address): ArrayBuffer {
-    return this.#find(address).words.buffer;
+    return this.#regionOf(address).buffer;
   }
 
   addressOf(): Address {
-    return PAGE;
+    return REGION;
   }
 
-  #find(address: Address): Region {
-    const found = this.#regions.find(({ start, words }) =>
-      address >= start && address < start + words.byteLength
-    );
-    if (found === undefined) throw new Error(`Nothing is at address ${address}`);
-    return found;
+  #regionOf(address: Address): Uint32Array<ArrayBuffer> {
+    return this.#regions[Math.floor(address / REGION)]!;
   }
 }
