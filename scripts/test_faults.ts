@@ -27,14 +27,20 @@ const { values, positionals: filters } = parseArgs({
 function makePlaces(disks: Disks): Record<string, Place[]> {
   const no = noDisks();
   const place = (name: string, program: string, make: () => Partial<Place>): Place => {
-    const missing = no ?? lacking(program);
-    if (missing !== undefined) return { name, path: "", missing };
+    let missing = no ?? lacking(program);
     try {
-      return { name, path: "", missing, ...make() };
+      if (missing === undefined) return { name, path: "", missing, ...make() };
     } catch (error) {
-      return { name, path: "", missing: error instanceof Error ? error.message : String(error) };
+      missing = error instanceof Error ? error.message : String(error);
     }
+    return { name, path: "", missing };
   };
+  const ext4 = (make: (device: string, path: string, image: string) => Partial<Place>) => [
+    place("ext4", "mkfs.ext4", () => {
+      const { device, image } = disks.attach(SIZES.ext4);
+      return make(device, disks.format("ext4", device), image);
+    }),
+  ];
   const types: FileSystem[] = ["ext4", "xfs", "btrfs"];
   const formatted = (name: string, type: FileSystem, sector?: number) =>
     place(name, `mkfs.${type}`, () => ({
@@ -52,27 +58,21 @@ function makePlaces(disks: Disks): Record<string, Place[]> {
         path: disks.attach(DEVICE_MEGABYTES, sector).device,
       }))
     ),
-    readOnly: [place("ext4", "mkfs.ext4", () => {
-      const { device } = disks.attach(SIZES.ext4);
-      const path = disks.format("ext4", device);
+    readOnly: ext4((device, path) => {
       writeFileSync(join(path, "file"), new Uint8Array(10_000));
       disks.unmount(path);
       return { path: disks.mount("ext4", device, ["ro"]) };
-    })],
-    breaking: [place("ext4", "mkfs.ext4", () => {
-      const { device } = disks.attach(SIZES.ext4);
-      disks.unmount(disks.format("ext4", device));
+    }),
+    breaking: ext4((device, formatted) => {
+      disks.unmount(formatted);
       const path = disks.mount("ext4", device, ["errors=remount-ro"]);
       const name = device.replace("/dev/", "");
       if (!existsSync(`/sys/fs/ext4/${name}/trigger_fs_error`)) {
         throw new Error("this kernel has no switch that breaks an ext4");
       }
       return { name, path };
-    })],
-    shrinking: [place("ext4", "mkfs.ext4", () => {
-      const { device, image } = disks.attach(SIZES.ext4);
-      return { name: `${device} ${image}`, path: disks.format("ext4", device) };
-    })],
+    }),
+    shrinking: ext4((device, path, image) => ({ name: `${device} ${image}`, path })),
   };
 }
 
