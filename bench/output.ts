@@ -12,19 +12,29 @@ export function median(values: readonly number[]): number {
   return (sorted[Math.floor(middle)]! + sorted[Math.ceil(middle)]!) / 2;
 }
 
+/** Rows of texts. */
+export type Rows = readonly (readonly string[])[];
+
 /**
- * Lines of a table, with a rule wherever the first column changes.
+ * Pads the texts of each column to the same width.
  *
  * @param rows The rows, the heading first
  * @param names The columns of names, which are aligned to the left; figures are to the right
  */
-export function tableOf(rows: readonly (readonly string[])[], names: readonly number[]): string[] {
+export function align(rows: Rows, names: readonly number[]): string[][] {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.flatMap((row, index) => {
-    const line = row.map((text, column) =>
+  return rows.map((row) =>
+    row.map((text, column) =>
       names.includes(column) ? text.padEnd(widths[column]!) : text.padStart(widths[column]!)
-    ).join("  ");
-    const changes = index > 0 && row[0] !== rows[index - 1]![0];
+    )
+  );
+}
+
+/** Lines of a table, as {@link align}, with a rule wherever the first column changes. */
+export function tableOf(rows: Rows, names: readonly number[]): string[] {
+  return align(rows, names).flatMap((texts, index) => {
+    const line = texts.join("  ");
+    const changes = index > 0 && rows[index]![0] !== rows[index - 1]![0];
     return changes ? ["-".repeat(line.length), line] : [line];
   });
 }

@@ -15,13 +15,13 @@ import { cpus, release, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { BLOCK } from "../bench/blocks.ts";
 import { grouped } from "../src/cli/report.ts";
 import { makeDatabase } from "../tests/support/sqlite_fixture.ts";
 import { TempFolder } from "../tests/support/temp.ts";
 import { bars, bold, colourful, dim, type Runtime, table } from "./demo/report.ts";
 import { flags, must, root, type RuntimeName, runtimes } from "./run.mjs";
 
-const BLOCK = 4096;
 const DEPTH = 64;
 /** No further round is begun after so many seconds. */
 const BUDGET = 90;
@@ -92,7 +92,7 @@ async function measure(path: string): Promise<{ results: Runtime[]; direct: bool
 
       doing(`${where}, FileHandle.read …`, true);
       const mode = direct ? "direct" : "cached";
-      const ownFs = ["scripts/demo/own_fs.ts", path, BLOCK, DEPTH, mode];
+      const ownFs = ["scripts/demo/own_fs.ts", path, DEPTH, mode];
       const own = await figuresOf(result.runtime, ...ownFs);
       for (const { bytes } of [kaio, own]) {
         if (bytes !== size) throw new Error(`${result.name} read ${bytes} of ${size} bytes`);

@@ -4,7 +4,7 @@
  * @module
  */
 import process from "node:process";
-import { median } from "../../bench/output.ts";
+import { align, median } from "../../bench/output.ts";
 import { grouped } from "../../src/cli/report.ts";
 
 /** The figures of one scan of the file; `kaio scan --json` has more. */
@@ -42,34 +42,35 @@ function medians({ kaio, own }: Runtime, figure: keyof Figures) {
   };
 }
 
+/** The columns of both sides. */
+const COLUMNS: readonly (readonly [name: string, figure: keyof Figures, digits: number])[] = [
+  ["MB/s", "megabytesPerSecond", 0],
+  ["reads/s", "readsPerSecond", 0],
+  ["CPU µs", "cpuMicrosecondsPerRead", 1],
+];
+
 /** Lines of at most 80 characters. */
 export function table(runtimes: readonly Runtime[]): string[] {
-  const figures = ["MB/s", "reads/s", "CPU µs"];
-  const head = ["", ...figures, "", ...figures, "", "speed", "CPU"];
+  const names = COLUMNS.map(([name]) => name);
   const rows = runtimes.map((runtime) => {
-    const speed = medians(runtime, "megabytesPerSecond");
-    const reads = medians(runtime, "readsPerSecond");
-    const cpu = medians(runtime, "cpuMicrosecondsPerRead");
-    const side = (who: "kaio" | "own") => [
-      grouped(speed[who]),
-      grouped(reads[who]),
-      grouped(cpu[who], 1),
-    ];
-    const ratios = [`× ${grouped(speed.ratio, 1)}`, `× ${grouped(cpu.ratio, 2)}`];
+    const side = (who: "kaio" | "own") =>
+      COLUMNS.map(([, figure, digits]) => grouped(medians(runtime, figure)[who], digits));
+    const ratio = (figure: keyof Figures, digits: number) =>
+      `× ${grouped(medians(runtime, figure).ratio, digits)}`;
+    const ratios = [ratio("megabytesPerSecond", 1), ratio("cpuMicrosecondsPerRead", 2)];
     return [runtime.name, ...side("kaio"), "", ...side("own"), "", ...ratios];
   });
-  const widths = head.map((_, column) =>
-    Math.max(...[head, ...rows].map((row) => row[column]!.length))
-  );
-  const line = (row: string[]) =>
-    row.map((cell, column) => {
-      const text = column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!);
-      return head[column] === "speed" && row !== head ? bold(green(text)) : text;
-    }).join("  ");
+  const head = ["", ...names, "", ...names, "", "speed", "CPU"];
+  const speed = head.indexOf("speed");
+  const [heading, ...lines] = align([head, ...rows], [0]);
   const title = (text: string, column: number) =>
-    bold(text.padEnd(widths.slice(column, column + 3).reduce((sum, width) => sum + width + 2, 0)));
-  const titles = [" ".repeat(widths[0]!), title("kaio scan", 1), title("FileHandle.read", 5)];
-  return [[...titles, bold("kaio : own")].join("  "), dim(line(head)), ...rows.map(line)];
+    bold(text.padEnd(heading!.slice(column, column + 3).join("  ").length + 2));
+  const titles = [heading![0], title("kaio scan", 1), title("FileHandle.read", 5)];
+  return [
+    [...titles, bold("kaio : own")].join("  "),
+    dim(heading!.join("  ")),
+    ...lines.map((cells) => cells.with(speed, bold(green(cells[speed]!))).join("  ")),
+  ];
 }
 
 /** Two bars for each runtime. */
