@@ -6,8 +6,8 @@
 import { run } from "../../scripts/run.mjs";
 import { BLOCK } from "../blocks.ts";
 import { silenceOf } from "../runtimes.ts";
-import type { Measured, Outcome, Task } from "./measure.ts";
-import { participantOf } from "./participants.ts";
+import type { Measured, Outcome } from "./measure.ts";
+import { participantOf, type Task } from "./participants.ts";
 
 /** What is said where fio or an engine cannot run, in distinction to a read that failed. */
 const CANNOT_RUN = /^Cannot run fio|not loadable|io_queue_init|support io_uring/;
@@ -28,7 +28,7 @@ type Job = Record<"error" | "usr_cpu" | "sys_cpu" | "job_runtime", number> & {
  */
 export async function measureFio(task: Task): Promise<Outcome> {
   const { ok, output } = await run("fio", argumentsOf(task), { silence: silenceOf(task) });
-  if (ok) return { measured: read(output, task) };
+  if (ok) return read(output, task);
   const line = output.split("\n").find((line) => CANNOT_RUN.test(line));
   if (line !== undefined) return { unavailable: line.trim() };
   throw new Error(`fio failed:\n${output}`);

@@ -6,12 +6,13 @@
 import { constants, openSync, read, readSync, write, writeSync } from "node:fs";
 import { type FileHandle, open as openHandle } from "node:fs/promises";
 import { AioContext, type AioFile, type KernelName, open } from "../../mod.ts";
-import { linux } from "../../src/syscalls.ts";
 import { BLOCK } from "../blocks.ts";
 import type { Pass } from "./pass.ts";
 
-/** What it is about. */
-export interface Work {
+/** What a process is started for. */
+export interface Task {
+  /** The participant. */
+  readonly name: string;
   readonly path: string;
   /** Whether the file is opened with O_DIRECT. */
   readonly direct: boolean;
@@ -19,6 +20,12 @@ export interface Work {
   readonly write: boolean;
   /** How many requests are in flight. */
   readonly depth: number;
+  /** The measured time. */
+  readonly seconds: number;
+  /** How many blocks the file has. */
+  readonly blocks: number;
+  /** Whether they begin with their numbers. */
+  readonly stamped: boolean;
 }
 
 /** Keeps one request in flight in each slot until the pass says that it is over. */
@@ -29,7 +36,7 @@ export type Run = (pass: Pass) => Promise<void>;
  *
  * @param buffers What each slot's last read brought, or its next write writes
  */
-export type Opener = (work: Work, buffers: Uint8Array[]) => Run | Promise<Run>;
+export type Opener = (task: Task, buffers: Uint8Array[]) => Run | Promise<Run>;
 
 /** A program in JavaScript, or fio. */
 export interface Participant {
@@ -46,9 +53,6 @@ export interface Participant {
   /** Whether it does not write. */
   readonly readsOnly?: true;
 }
-
-/** A participant cannot run here: the table says so, and nothing else is run under its name. */
-export class Unavailable extends Error {}
 
 /** The participant that the others are compared with. */
 export const REFERENCE = "fio-reap";
@@ -83,16 +87,16 @@ const oneByOne: Loop = async (aio, pass, request) => {
 };
 
 function openContext(kernel: KernelName, loop: Loop): Opener {
-  return (work, buffers) => {
-    const aio = makeContext(kernel, work.depth);
-    const fd = openSync(work.path, openFlags(work));
+  return (task, buffers) => {
+    const aio = new AioContext<number>({ entries: task.depth, kernel });
+    const fd = openSync(task.path, openFlags(task));
     return async (pass) => {
       const request = (slot: number): void => {
         const position = pass.start(slot);
-        if (work.write) aio.write(fd, buffers[slot]!, { position, data: slot });
+        if (task.write) aio.write(fd, buffers[slot]!, { position, data: slot });
         else aio.read(fd, buffers[slot]!, { position, data: slot });
       };
-      for (let slot = 0; slot < work.depth; slot++) request(slot);
+      for (let slot = 0; slot < task.depth; slot++) request(slot);
       await loop(aio, pass, request);
     };
   };
@@ -100,12 +104,12 @@ function openContext(kernel: KernelName, loop: Loop): Opener {
 
 /** `file.read` and `file.write`, with memory of the caller's. */
 function openFile(kernel: KernelName): Opener {
-  return async (work, buffers) => transfers(await openKaio(kernel, work), buffers, work.write);
+  return async (task, buffers) => transfers(await openKaio(kernel, task), buffers, task.write);
 }
 
 /** `file.readAt`, which gives each time new memory. */
-async function openReadAt(work: Work, buffers: Uint8Array[]): Promise<Run> {
-  const file = await openKaio("linux", work);
+async function openReadAt(task: Task, buffers: Uint8Array[]): Promise<Run> {
+  const file = await openKaio("linux", task);
   return promises(buffers, async (slot, position) => {
     const bytes = await file.readAt(position, BLOCK);
     buffers[slot] = bytes;
@@ -113,30 +117,23 @@ async function openReadAt(work: Work, buffers: Uint8Array[]): Promise<Run> {
   });
 }
 
-function openKaio(kernel: KernelName, { path, depth, direct, write }: Work): Promise<AioFile> {
-  const context = makeContext(kernel, depth);
+function openKaio(kernel: KernelName, { path, depth, direct, write }: Task): Promise<AioFile> {
+  const context = new AioContext({ entries: depth, kernel });
   return open(path, write ? "r+" : "r", { direct, context });
 }
 
-function makeContext(kernel: KernelName, entries: number): AioContext<number> {
-  if (kernel === "linux" && linux === undefined) {
-    throw new Unavailable("no Linux AIO in this runtime or on this machine");
-  }
-  return new AioContext({ entries, kernel });
-}
-
 /** `FileHandle.read` of `node:fs/promises`, all on one handle. */
-async function openFileHandle(work: Work, buffers: Uint8Array[]): Promise<Run> {
-  return transfers(await openHandle(work.path, openFlags(work)), buffers, work.write);
+async function openFileHandle(task: Task, buffers: Uint8Array[]): Promise<Run> {
+  return transfers(await openHandle(task.path, openFlags(task)), buffers, task.write);
 }
 
 /** `fs.read` with a callback; one function for each slot, made before. */
-function openCallbacks(work: Work, buffers: Uint8Array[]): Run {
-  const fd = openSync(work.path, openFlags(work));
-  const transfer = (work.write ? write : read) as typeof read;
+function openCallbacks(task: Task, buffers: Uint8Array[]): Run {
+  const fd = openSync(task.path, openFlags(task));
+  const transfer = (task.write ? write : read) as typeof read;
   return (pass) =>
     new Promise((resolve, reject) => {
-      let inFlight = work.depth;
+      let inFlight = task.depth;
       const callbacks = buffers.map((_, slot) => (error: Error | null, bytes: number): void => {
         if (error) reject(error);
         else if (pass.end(slot, bytes)) request(slot);
@@ -144,14 +141,14 @@ function openCallbacks(work: Work, buffers: Uint8Array[]): Run {
       });
       const request = (slot: number): void =>
         transfer(fd, buffers[slot]!, 0, BLOCK, pass.start(slot), callbacks[slot]!);
-      for (let slot = 0; slot < work.depth; slot++) request(slot);
+      for (let slot = 0; slot < task.depth; slot++) request(slot);
     });
 }
 
 /** `fs.readSync`: one at a time. */
-function openSyncCalls(work: Work, [buffer]: Uint8Array[]): Run {
-  const fd = openSync(work.path, openFlags(work));
-  const transfer = (work.write ? writeSync : readSync) as typeof readSync;
+function openSyncCalls(task: Task, [buffer]: Uint8Array[]): Run {
+  const fd = openSync(task.path, openFlags(task));
+  const transfer = (task.write ? writeSync : readSync) as typeof readSync;
   return (pass) => {
     while (pass.end(0, transfer(fd, buffer!, 0, BLOCK, pass.start(0))));
     return Promise.resolve();
@@ -159,7 +156,7 @@ function openSyncCalls(work: Work, [buffer]: Uint8Array[]): Run {
 }
 
 /** The flags for `open` of `node:fs`. */
-function openFlags({ direct, write }: Work): number {
+function openFlags({ direct, write }: Task): number {
   return (write ? constants.O_RDWR : constants.O_RDONLY) | (direct ? constants.O_DIRECT : 0);
 }
 

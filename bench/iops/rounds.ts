@@ -8,9 +8,9 @@ import { showProgress } from "../output.ts";
 import { runApart, type RuntimeName } from "../runtimes.ts";
 import type { TestFile } from "./file.ts";
 import { measureFio } from "./fio.ts";
-import type { Measured, Outcome, Task } from "./measure.ts";
+import type { Measured, Outcome } from "./measure.ts";
 import type { Mode, Options } from "./options.ts";
-import type { Participant } from "./participants.ts";
+import type { Participant, Task } from "./participants.ts";
 
 /** One line of a table. */
 export interface Cell {
@@ -96,7 +96,7 @@ async function runCell(
       : await runApart<Outcome>(script, runtime, task);
     if (outcome === undefined) cell.unavailable = `${runtime} is not installed`;
     else if ("unavailable" in outcome) cell.unavailable = outcome.unavailable;
-    else cell.rounds.push(outcome.measured);
+    else cell.rounds.push(outcome);
   } catch (error) {
     throw new Error(`${inWords(cell)}: ${(error as Error).message}`);
   }
