@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { closeSync, fsyncSync, openSync, readSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, readSync, writeSync } from "node:fs";
 import { allocate } from "../mod.ts";
 
 /** The bytes of a block. */
@@ -22,20 +22,14 @@ export function makeBlocks(path: string, size: number): void {
   // A disk may store zeros without storing them.
   for (let word = 0; word < chunk.length; word++) chunk[word] = Math.imul(word + 1, 0x9e3779b1);
   const fd = openSync(path, "wx");
-  try {
-    for (let at = 0; at < size; at += CHUNK) {
-      for (let offset = 0; offset < CHUNK; offset += BLOCK) {
-        chunk[offset / 4] = (at + offset) / BLOCK;
-      }
-      writeSync(fd, chunk, 0, CHUNK, at);
+  for (let at = 0; at < size; at += CHUNK) {
+    for (let offset = 0; offset < CHUNK; offset += BLOCK) {
+      chunk[offset / 4] = (at + offset) / BLOCK;
     }
-    fsyncSync(fd);
-  } catch (error) {
-    rmSync(path);
-    throw error;
-  } finally {
-    closeSync(fd);
+    writeSync(fd, chunk, 0, CHUNK, at);
   }
+  fsyncSync(fd);
+  closeSync(fd);
 }
 
 /** The number that a block begins with. */

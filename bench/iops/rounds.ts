@@ -8,7 +8,7 @@ import { showProgress } from "../output.ts";
 import { runApart, type RuntimeName } from "../runtimes.ts";
 import type { TestFile } from "./file.ts";
 import { measureFio } from "./fio.ts";
-import type { Measured, Outcome } from "./measure.ts";
+import type { Measured } from "./measure.ts";
 import type { Mode, Options } from "./options.ts";
 import type { Participant, Task } from "./participants.ts";
 
@@ -93,9 +93,8 @@ async function runCell(
   try {
     const outcome = runtime === undefined
       ? await measureFio(task)
-      : await runApart<Outcome>(script, runtime, task);
-    if (outcome === undefined) cell.unavailable = `${runtime} is not installed`;
-    else if ("unavailable" in outcome) cell.unavailable = outcome.unavailable;
+      : await runApart<Measured>(script, runtime, task);
+    if ("unavailable" in outcome) cell.unavailable = outcome.unavailable;
     else cell.rounds.push(outcome);
   } catch (error) {
     throw new Error(`${inWords(cell)}: ${(error as Error).message}`);
