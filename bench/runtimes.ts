@@ -41,15 +41,15 @@ export function silenceOf({ seconds }: { readonly seconds: number }): number {
  * @param script The URL of the script
  * @param runtime In which runtime
  * @param task What it is to do
- * @returns The result; `undefined` if the runtime is not installed
+ * @returns The result, or why there is none
  */
 export async function runApart<Result>(
   script: string,
   runtime: RuntimeName,
   task: { readonly seconds: number },
-): Promise<Result | undefined> {
+): Promise<Result | { readonly unavailable: string }> {
   const program = programOf(runtime);
-  if (!existsSync(program)) return undefined;
+  if (!existsSync(program)) return { unavailable: `${runtime} is not installed` };
   const args = [...flags[runtime], fileURLToPath(script), SERVE, JSON.stringify(task)];
   const output = await must(program, args, { silence: silenceOf(task) });
   // What a runtime warns of stands between.

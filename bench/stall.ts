@@ -79,12 +79,17 @@ else await main();
 async function main(): Promise<void> {
   const folder = new TempFolder(values.folder);
   process.on("exit", () => folder[Symbol.dispose]());
+  const seconds = Number(values.seconds);
   const rows = plan();
   for (let round = 0; round < Number(values.rounds); round++) {
     for (const row of rows) {
-      showProgress(`${row.load}, ${row.runtime}, ${row.party}`);
+      const { load, runtime, party } = row;
+      showProgress(`${load}, ${runtime}, ${party}`);
       const pace = row.paced ? slowest(rows, row, round) : undefined;
-      row.rounds.push(await measureApart(row, folder.path, pace));
+      const task: StallTask = { load, party, folder: folder.path, seconds, pace };
+      const stalls = await runApart<Stalls>(import.meta.url, runtime, task);
+      if ("unavailable" in stalls) throw new Error(stalls.unavailable);
+      row.rounds.push(stalls);
     }
   }
   showProgress("");
@@ -111,14 +116,6 @@ function plan(): Row[] {
 function slowest(rows: readonly Row[], { load, runtime }: Row, round: number): number {
   const group = rows.filter((row) => row.load === load && row.runtime === runtime && !row.paced);
   return Math.min(...group.map(({ rounds }) => rounds[round]!.rate));
-}
-
-async function measureApart(row: Row, folder: string, pace: number | undefined): Promise<Stalls> {
-  const { load, runtime, party } = row;
-  const task: StallTask = { load, party, folder, seconds: Number(values.seconds), pace };
-  const stalls = await runApart<Stalls>(import.meta.url, runtime, task);
-  if (stalls === undefined) throw new Error(`${runtime} is not installed`);
-  return stalls;
 }
 
 function cellsOf({ load, runtime, party, paced, rounds }: Row): string[] {
