@@ -43,14 +43,14 @@ process.on("exit", () => folder[Symbol.dispose]());
 /** Makes the disks, or says why there are none. */
 function makeInnerDisks(): InnerDisk[] {
   let no = noDisks() ?? (has("mkfs.xfs") ? undefined : "mkfs.xfs is not installed");
-  if (no === undefined) {
-    try {
+  try {
+    if (no === undefined) {
       const disks = new Disks();
       const outer = disks.format("xfs", disks.attach(OUTER_MEGABYTES).device);
       return [new InnerDisk(disks, outer, "ext4"), new InnerDisk(disks, outer, "xfs")];
-    } catch (error) {
-      no = String(error);
     }
+  } catch (error) {
+    no = String(error);
   }
   console.log(`Only the page cache is looked at: ${no}`);
   return [];
@@ -83,21 +83,17 @@ async function kill(place: Place, inner: InnerDisk | undefined): Promise<void> {
   const promised = new Set<number>();
   let child: ChildProcess | undefined;
   let ready = false;
-  const ended = await launch(
-    place,
-    "tests/kills/writer.ts",
-    [file, own, size, direct, way, order],
-    {
-      line: (line) => {
-        if (line === "ready") {
-          ready = true;
-          setTimeout(() => child?.kill("SIGKILL"), delay);
-        } else if (/^\d/.test(line)) line.split(" ").forEach((slot) => promised.add(Number(slot)));
-        else if (line !== "done") say(place.runtime, line);
-      },
-      started: (started) => child = started,
+  const args = [file, own, size, direct, way, order];
+  const ended = await launch(place, "tests/kills/writer.ts", args, {
+    line: (line) => {
+      if (line === "ready") {
+        ready = true;
+        setTimeout(() => child?.kill("SIGKILL"), delay);
+      } else if (/^\d/.test(line)) line.split(" ").forEach((slot) => promised.add(Number(slot)));
+      else if (line !== "done") say(place.runtime, line);
     },
-  );
+    started: (started) => child = started,
+  });
   // Before anything else: the less time there is for the cache to be written by itself, the better
   const copy = inner?.snapshot();
   total.kills++;
