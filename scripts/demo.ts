@@ -16,10 +16,11 @@ import { join, resolve } from "node:path";
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { BLOCK } from "../bench/blocks.ts";
+import { showProgress } from "../bench/output.ts";
 import { grouped } from "../src/cli/report.ts";
 import { makeDatabase } from "../tests/support/sqlite_fixture.ts";
 import { TempFolder } from "../tests/support/temp.ts";
-import { bars, bold, colourful, dim, type Runtime, table } from "./demo/report.ts";
+import { bars, bold, dim, type Runtime, table } from "./demo/report.ts";
 import { flags, must, root, type RuntimeName, runtimes } from "./run.mjs";
 
 const DEPTH = 64;
@@ -41,17 +42,6 @@ async function figuresOf(runtime: RuntimeName, ...args: (string | number)[]) {
   return JSON.parse(output);
 }
 
-/**
- * Says what is being done: on a terminal in a line that is written over, else in one that stays.
- *
- * @param text Empty to erase the line
- * @param brief Whether it is left out where it would stay
- */
-function doing(text: string, brief = false): void {
-  if (colourful) process.stdout.write(`\r\x1b[K${dim(text)}`);
-  else if (text !== "" && !brief) console.log(text);
-}
-
 /** The file to read: the user's, or a database made for this run, on a disk if possible. */
 function findFile(): string {
   if (options.file !== undefined) return resolve(options.file);
@@ -61,13 +51,12 @@ function findFile(): string {
   const folder = new TempFolder(parent);
   process.on("exit", () => folder[Symbol.dispose]());
   const path = folder.join("demo.sqlite");
-  doing(`Making a SQLite database of ${options.size} MB …`);
+  console.log(`Making a SQLite database of ${options.size} MB …`);
   makeDatabase(path, { size: Number(options.size) * 1e6, pageSize: BLOCK });
   // A read that bypasses the page cache would have to wait until what it covers is written.
   const fd = openSync(path, "r+");
   fsyncSync(fd);
   closeSync(fd);
-  doing("");
   return path;
 }
 
@@ -75,36 +64,34 @@ function findFile(): string {
 async function measure(path: string): Promise<{ results: Runtime[]; direct: boolean }> {
   const { size } = statSync(path);
   const began = performance.now();
-  const names: RuntimeName[] = ["bun", "deno", "node"];
-  const results = names.map((runtime): Runtime & { runtime: RuntimeName } => (
+  const results = (["bun", "deno", "node"] as const).map((runtime): Runtime => (
     { runtime, name: "", kaio: [], own: [] }
   ));
   let direct = true;
   const scan = ["cli.ts", "scan", "--json", `--block=${BLOCK}`, `--depth=${DEPTH}`, path];
-  for (let round = 1; round <= Number(options.rounds); round++) {
+  for (let round = 0; round < Number(options.rounds); round++) {
     if (performance.now() - began > BUDGET * 1000) break;
-    for (const result of results) {
-      const where = `Round ${round} of ${options.rounds}: ${result.runtime}`;
-      doing(`${where}, kaio scan …`, true);
+    // Each round begins with another runtime.
+    const first = round % results.length;
+    for (const result of [...results.slice(first), ...results.slice(0, first)]) {
+      const where = `Round ${round + 1} of ${options.rounds}: ${result.runtime}`;
+      showProgress(`${where}, kaio scan …`);
       const kaio = await figuresOf(result.runtime, ...scan);
       result.name = kaio.runtime;
       direct = kaio.direct;
 
-      doing(`${where}, FileHandle.read …`, true);
+      showProgress(`${where}, FileHandle.read …`);
       const mode = direct ? "direct" : "cached";
-      const ownFs = ["scripts/demo/own_fs.ts", path, DEPTH, mode];
-      const own = await figuresOf(result.runtime, ...ownFs);
+      const own = await figuresOf(result.runtime, "scripts/demo/own_fs.ts", path, DEPTH, mode);
       for (const { bytes } of [kaio, own]) {
         if (bytes !== size) throw new Error(`${result.name} read ${bytes} of ${size} bytes`);
       }
       result.kaio.push(kaio);
       result.own.push(own);
     }
-    // Each round begins with another runtime.
-    results.push(...results.splice(0, 1));
   }
-  doing("");
-  return { results: results.sort((a, b) => a.runtime < b.runtime ? -1 : 1), direct };
+  showProgress("");
+  return { results, direct };
 }
 
 try {
@@ -119,7 +106,7 @@ try {
   if (status !== 0) throw new Error(`Exit code ${status}`);
   console.log();
 
-  doing("Now the same in Bun, Deno and Node, and with their own fs …");
+  console.log("Now the same in Bun, Deno and Node, and with their own fs …");
   const { results, direct } = await measure(path);
   const rounds = Number(results[0]?.kaio.length);
   const way = direct ? "O_DIRECT" : "page cache: this file system has no O_DIRECT";
@@ -132,7 +119,7 @@ try {
     dim("CPU: µs per read of the whole process; kaio's includes the census of the pages"),
   );
 } catch (error) {
-  doing("");
+  showProgress("");
   console.error(error instanceof Error ? error.message : error);
   process.exitCode = 1;
 }

@@ -6,6 +6,7 @@
 import process from "node:process";
 import { align, median } from "../../bench/output.ts";
 import { grouped } from "../../src/cli/report.ts";
+import type { RuntimeName } from "../run.mjs";
 
 /** The figures of one scan of the file; `kaio scan --json` has more. */
 export interface Figures {
@@ -16,6 +17,8 @@ export interface Figures {
 
 /** A runtime, with the figures of each round. */
 export interface Runtime {
+  readonly runtime: RuntimeName;
+  /** With its version. */
   name: string;
   readonly kaio: Figures[];
   readonly own: Figures[];
@@ -24,7 +27,7 @@ export interface Runtime {
 const BAR_WIDTH = 46;
 
 /** Whether escape codes are understood and wanted. */
-export const colourful: boolean = process.stdout.isTTY === true && !process.env.NO_COLOR;
+const colourful: boolean = process.stdout.isTTY === true && !process.env.NO_COLOR;
 
 function style(sgr: number): (text: string) => string {
   return (text) => colourful ? `\x1b[${sgr}m${text}\x1b[0m` : text;
