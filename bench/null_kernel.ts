@@ -46,17 +46,9 @@ export class NullKernel implements Kernel {
     return nr;
   }
 
-  io_cancel(): number {
-    throw new Error("Cannot cancel: everything is done already");
-  }
-
-  io_getevents(): number {
-    throw new Error("Cannot wait: everything is in the ring already");
-  }
-
-  io_pgetevents(): number {
-    return this.io_getevents();
-  }
+  readonly io_cancel = refuse;
+  readonly io_getevents = refuse;
+  readonly io_pgetevents = refuse;
 
   allocate(byteLength: number): Allocation {
     const words = new Uint32Array(Math.ceil(byteLength / 4));
@@ -75,4 +67,8 @@ export class NullKernel implements Kernel {
   #regionOf(address: Address): Uint32Array<ArrayBuffer> {
     return this.#regions[Math.floor(address / REGION)]!;
   }
+}
+
+function refuse(): number {
+  throw new Error("Cannot wait or cancel: everything is done and in the ring already");
 }
