@@ -10,12 +10,11 @@ export function select<Named extends { readonly name: string }>(
   list: string,
 ): readonly Named[] {
   const names = list.split(",").map((name) => name.trim()).filter((name) => name !== "");
-  if (names.length === 0) return all;
   const wanted = names.flatMap((name) => {
     const exact = all.filter((entry) => entry.name === name);
     const found = exact.length > 0 ? exact : all.filter((entry) => entry.name.startsWith(name));
     if (found.length === 0) throw new Error(`Unknown name: ${JSON.stringify(name)}`);
     return found;
   });
-  return all.filter((entry) => wanted.includes(entry));
+  return names.length === 0 ? all : all.filter((entry) => wanted.includes(entry));
 }

@@ -102,14 +102,22 @@ function openContext(kernel: KernelName, loop: Loop): Opener {
   };
 }
 
-/** `file.read` and `file.write`, with memory of the caller's. */
-function openFile(kernel: KernelName): Opener {
-  return async (task, buffers) => transfers(await openKaio(kernel, task), buffers, task.write);
+/** `read` and `write` of a file, with memory of the caller's; all on one handle. */
+function openFile(openHandle: (task: Task) => Promise<FileHandle>): Opener {
+  return async (task, buffers) => {
+    const file = await openHandle(task);
+    return promises(
+      buffers,
+      task.write
+        ? async (slot, at) => (await file.write(buffers[slot]!, 0, BLOCK, at)).bytesWritten
+        : async (slot, at) => (await file.read(buffers[slot]!, 0, BLOCK, at)).bytesRead,
+    );
+  };
 }
 
 /** `file.readAt`, which gives each time new memory. */
 async function openReadAt(task: Task, buffers: Uint8Array[]): Promise<Run> {
-  const file = await openKaio("linux", task);
+  const file = await openKaio("linux")(task);
   return promises(buffers, async (slot, position) => {
     const bytes = await file.readAt(position, BLOCK);
     buffers[slot] = bytes;
@@ -117,14 +125,15 @@ async function openReadAt(task: Task, buffers: Uint8Array[]): Promise<Run> {
   });
 }
 
-function openKaio(kernel: KernelName, { path, depth, direct, write }: Task): Promise<AioFile> {
-  const context = new AioContext({ entries: depth, kernel });
-  return open(path, write ? "r+" : "r", { direct, context });
+function openKaio(kernel: KernelName): (task: Task) => Promise<AioFile> {
+  return ({ path, depth, direct, write }) => {
+    const context = new AioContext({ entries: depth, kernel });
+    return open(path, write ? "r+" : "r", { direct, context });
+  };
 }
 
-/** `FileHandle.read` of `node:fs/promises`, all on one handle. */
-async function openFileHandle(task: Task, buffers: Uint8Array[]): Promise<Run> {
-  return transfers(await openHandle(task.path, openFlags(task)), buffers, task.write);
+function openOwn(task: Task): Promise<FileHandle> {
+  return openHandle(task.path, openFlags(task));
 }
 
 /** `fs.read` with a callback; one function for each slot, made before. */
@@ -160,16 +169,6 @@ function openFlags({ direct, write }: Task): number {
   return (write ? constants.O_RDWR : constants.O_RDONLY) | (direct ? constants.O_DIRECT : 0);
 }
 
-/** Requests by `read` or `write` of a file. */
-function transfers(file: FileHandle, buffers: Uint8Array[], write: boolean): Run {
-  return promises(
-    buffers,
-    write
-      ? async (slot, at) => (await file.write(buffers[slot]!, 0, BLOCK, at)).bytesWritten
-      : async (slot, at) => (await file.read(buffers[slot]!, 0, BLOCK, at)).bytesRead,
-  );
-}
-
 /** Keeps as many promises going as there are buffers, one after the other in each slot. */
 function promises(
   buffers: Uint8Array[],
@@ -186,13 +185,13 @@ function promises(
 export const PARTICIPANTS: readonly Participant[] = [
   { name: "kaio-batches", label: "kaio batches", open: openContext("linux", inBatches) },
   { name: "kaio-loop", label: "kaio for await", open: openContext("linux", oneByOne) },
-  { name: "kaio-read", label: "kaio file.read", open: openFile("linux") },
+  { name: "kaio-read", label: "kaio file.read", open: openFile(openKaio("linux")) },
   { name: "kaio-readat", label: "kaio file.readAt", open: openReadAt, readsOnly: true },
   { name: "portable-batches", label: "portable batches", open: openContext("portable", inBatches) },
   { name: "portable-loop", label: "portable for await", open: openContext("portable", oneByOne) },
-  { name: "portable-read", label: "portable file.read", open: openFile("portable") },
+  { name: "portable-read", label: "portable file.read", open: openFile(openKaio("portable")) },
   { name: "fs-callback", label: "fs.read", open: openCallbacks },
-  { name: "fs-handle", label: "FileHandle.read", open: openFileHandle },
+  { name: "fs-handle", label: "FileHandle.read", open: openFile(openOwn) },
   { name: "fs-sync", label: "fs.readSync", open: openSyncCalls, single: true },
   // By itself fio makes one io_submit for each request, and takes one completion at a time.
   { name: "fio-getevents", label: "fio libaio", engine: () => [LIBAIO] },

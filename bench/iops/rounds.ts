@@ -60,18 +60,16 @@ export async function runRounds(
   file: TestFile,
 ): Promise<void> {
   try {
+    const sections = Map.groupBy(cells, ({ mode, depth }) => `${mode}, depth ${depth}`);
     for (let round = 0; round < options.rounds; round++) {
-      for (const mode of options.modes) {
-        if (mode === "cached") warmCache(file.path, file.size);
-        for (const depth of options.depths) {
-          const section = cells.filter((cell) => cell.mode === mode && cell.depth === depth);
-          // Each round begins with another participant, so that none is always first.
-          const first = Math.floor(section.length * round / options.rounds);
-          for (const cell of [...section.slice(first), ...section.slice(0, first)]) {
-            const place = `${cells.indexOf(cell) + 1} of ${cells.length}`;
-            showProgress(`round ${round + 1} of ${options.rounds}, ${place}: ${inWords(cell)}`);
-            await runCell(script, cell, options, file);
-          }
+      for (const section of sections.values()) {
+        if (section[0]!.mode === "cached") warmCache(file.path, file.size);
+        // Each round begins with another participant, so that none is always first.
+        const first = Math.floor(section.length * round / options.rounds);
+        for (const cell of [...section.slice(first), ...section.slice(0, first)]) {
+          const place = `${cells.indexOf(cell) + 1} of ${cells.length}`;
+          showProgress(`round ${round + 1} of ${options.rounds}, ${place}: ${inWords(cell)}`);
+          await runCell(script, cell, options, file);
         }
       }
     }
