@@ -3,7 +3,7 @@
  *
  * @module
  */
-import process from "node:process";
+import { styleText } from "node:util";
 import { align, median } from "../../bench/output.ts";
 import { grouped } from "../../src/cli/report.ts";
 import type { RuntimeName } from "../run.mjs";
@@ -26,15 +26,9 @@ export interface Runtime {
 
 const BAR_WIDTH = 46;
 
-/** Whether escape codes are understood and wanted. */
-const colourful: boolean = process.stdout.isTTY === true && !process.env.NO_COLOR;
-
-function style(sgr: number): (text: string) => string {
-  return (text) => colourful ? `\x1b[${sgr}m${text}\x1b[0m` : text;
-}
-export const bold = style(1);
-export const dim = style(2);
-const green = style(32);
+export const bold = (text: string): string => styleText("bold", text);
+export const dim = (text: string): string => styleText("dim", text);
+const green = (text: string): string => styleText("green", text);
 
 function medians({ kaio, own }: Runtime, figure: keyof Figures) {
   return {
