@@ -8,6 +8,8 @@ import { currentRuntime, RUNTIMES } from "../runtimes.ts";
 import { select } from "../selection.ts";
 import { PARTICIPANTS } from "./participants.ts";
 
+const NAMES = PARTICIPANTS.map(({ name }) => " ".repeat(24) + name).join("\n");
+
 /** What `--help` prints. */
 export const HELP = `Usage: bench/iops.ts [options]      (with bun, deno run -A, or node)
 
@@ -26,9 +28,8 @@ runtime's own fs, and through fio: one table of one run.
   --rounds 1          how often; every round runs all participants, and medians are shown
   --runtimes bun,…    in which runtimes (default: the one that runs this)
   --only NAME,…       some of the participants, by name or its beginning:
-${
-  PARTICIPANTS.map(({ name }) => `                        ${name}\n`).join("")
-}  --json              all figures as JSON
+${NAMES}
+  --json              all figures as JSON
   --help              this text
 `;
 

@@ -70,23 +70,8 @@ function batchOptions(depth: number): string[] {
   ];
 }
 
-type Loop = (
-  aio: AioContext<number>,
-  pass: Pass,
-  request: (slot: number) => void,
-) => Promise<void>;
-
-const inBatches: Loop = async (aio, pass, request) => {
-  for await (const batch of aio.batches()) {
-    for (const { data, res } of batch) if (pass.end(data, res)) request(data);
-  }
-};
-
-const oneByOne: Loop = async (aio, pass, request) => {
-  for await (const { data, res } of aio) if (pass.end(data, res)) request(data);
-};
-
-function openContext(kernel: KernelName, loop: Loop): Opener {
+/** `for await (const batch of aio.batches())`, or `for await (const completion of aio)`. */
+function openContext(kernel: KernelName, loop: "batches" | "completions"): Opener {
   return (task, buffers) => {
     const aio = new AioContext<number>({ entries: task.depth, kernel });
     const fd = openSync(task.path, openFlags(task));
@@ -97,7 +82,13 @@ function openContext(kernel: KernelName, loop: Loop): Opener {
         else aio.read(fd, buffers[slot]!, { position, data: slot });
       };
       for (let slot = 0; slot < task.depth; slot++) request(slot);
-      await loop(aio, pass, request);
+      if (loop === "batches") {
+        for await (const batch of aio.batches()) {
+          for (const { data, res } of batch) if (pass.end(data, res)) request(data);
+        }
+      } else {
+        for await (const { data, res } of aio) if (pass.end(data, res)) request(data);
+      }
     };
   };
 }
@@ -183,12 +174,16 @@ function promises(
 
 /** All who take part, in the order of the table. */
 export const PARTICIPANTS: readonly Participant[] = [
-  { name: "kaio-batches", label: "kaio batches", open: openContext("linux", inBatches) },
-  { name: "kaio-loop", label: "kaio for await", open: openContext("linux", oneByOne) },
+  { name: "kaio-batches", label: "kaio batches", open: openContext("linux", "batches") },
+  { name: "kaio-loop", label: "kaio for await", open: openContext("linux", "completions") },
   { name: "kaio-read", label: "kaio file.read", open: openFile(openKaio("linux")) },
   { name: "kaio-readat", label: "kaio file.readAt", open: openReadAt, readsOnly: true },
-  { name: "portable-batches", label: "portable batches", open: openContext("portable", inBatches) },
-  { name: "portable-loop", label: "portable for await", open: openContext("portable", oneByOne) },
+  { name: "portable-batches", label: "portable batches", open: openContext("portable", "batches") },
+  {
+    name: "portable-loop",
+    label: "portable for await",
+    open: openContext("portable", "completions"),
+  },
   { name: "portable-read", label: "portable file.read", open: openFile(openKaio("portable")) },
   { name: "fs-callback", label: "fs.read", open: openCallbacks },
   { name: "fs-handle", label: "FileHandle.read", open: openFile(openOwn) },

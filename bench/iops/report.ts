@@ -76,10 +76,9 @@ function digits(value: number): string {
 
 /** What could not be measured, and why; each reason once. */
 export function absences(cells: readonly Cell[]): string[] {
-  const lines = cells.flatMap(({ label, runtime, unavailable }) =>
-    unavailable === undefined
-      ? []
-      : [`Left out: ${`${runtime ?? ""} ${label}`.trim()}: ${unavailable}`]
-  );
+  const lines = cells.filter(({ unavailable }) => unavailable !== undefined)
+    .map(({ label, runtime = "", unavailable }) =>
+      `Left out: ${`${runtime} ${label}`.trim()}: ${unavailable}`
+    );
   return [...new Set(lines)];
 }
