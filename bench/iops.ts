@@ -42,9 +42,9 @@ async function main(options: Options): Promise<void> {
   const file = findFile(options);
   if (options.modes.some((mode) => mode === "direct")) checkDirect(file.path);
   const about = await describe(options, file);
-  const cells = planCells(options);
+  const cells = planCells(options, file);
   if (!options.json) console.log(about.join("\n"));
-  await runRounds(import.meta.url, cells, options, file);
+  await runRounds(import.meta.url, cells, options.rounds);
   const rows = rowsOf(cells);
   const notes = [...absences(cells), ...NOTES];
   if (options.json) console.log(JSON.stringify({ about, rows, notes, cells }));

@@ -81,18 +81,21 @@ async function main(): Promise<void> {
   process.on("exit", () => folder[Symbol.dispose]());
   const seconds = Number(values.seconds);
   const rows = plan();
-  for (let round = 0; round < Number(values.rounds); round++) {
-    for (const row of rows) {
-      const { load, runtime, party } = row;
-      showProgress(`${load}, ${runtime}, ${party}`);
-      const pace = row.paced ? slowest(rows, row, round) : undefined;
-      const task: StallTask = { load, party, folder: folder.path, seconds, pace };
-      const stalls = await runApart<Stalls>(import.meta.url, runtime, task);
-      if ("unavailable" in stalls) throw new Error(stalls.unavailable);
-      row.rounds.push(stalls);
+  try {
+    for (let round = 0; round < Number(values.rounds); round++) {
+      for (const row of rows) {
+        const { load, runtime, party } = row;
+        showProgress(`${load}, ${runtime}, ${party}`);
+        const pace = row.paced ? slowest(rows, row, round) : undefined;
+        const task: StallTask = { load, party, folder: folder.path, seconds, pace };
+        const stalls = await runApart<Stalls>(import.meta.url, runtime, task);
+        if ("unavailable" in stalls) throw new Error(stalls.unavailable);
+        row.rounds.push(stalls);
+      }
     }
+  } finally {
+    showProgress("");
   }
-  showProgress("");
   if (values.json) return console.log(JSON.stringify({ rows, notes: NOTES }));
   console.log(`Linux ${release()}, ${cpus().length} × ${cpus()[0]?.model.trim()}\n`);
   console.log([...tableOf([HEAD, ...rows.map(cellsOf)], [0, 1, 2]), "", ...NOTES].join("\n"));

@@ -14,10 +14,10 @@ export type Row = ReturnType<typeof rowsOf>[number];
 /** The rows of those cells that have results. */
 export function rowsOf(cells: readonly Cell[]) {
   return cells.filter(({ rounds }) => rounds.length > 0).map((cell) => {
-    const { mode, depth, label, runtime, rounds } = cell;
+    const { mode, label, runtime, rounds, task: { depth } } = cell;
     const rates = rounds.map(({ rate }) => rate);
     const reference = cells.find(({ participant, ...other }) =>
-      participant.name === REFERENCE && other.mode === mode && other.depth === depth
+      participant.name === REFERENCE && other.mode === mode && other.task.depth === depth
     )?.rounds ?? [];
     const ratios = reference.map(({ rate }, round) =>
       rates[round]! / rate

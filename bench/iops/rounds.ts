@@ -16,9 +16,8 @@ import type { Participant, Task } from "./participants.ts";
 export interface Cell {
   /** Past the page cache or out of it. */
   readonly mode: Mode;
-  /** How many requests are in flight. */
-  readonly depth: number;
   readonly participant: Participant;
+  readonly task: Task;
   /** Where it runs; `undefined` for fio. */
   readonly runtime: RuntimeName | undefined;
   /** What the table calls it. */
@@ -30,16 +29,20 @@ export interface Cell {
 }
 
 /** All that is to be measured, in the order of the table. */
-export function planCells({ modes, depths, runtimes, participants, write }: Options): Cell[] {
+export function planCells(options: Options, { path, size, stamped }: TestFile): Cell[] {
+  const { modes, depths, runtimes, participants, write, seconds } = options;
   return modes.flatMap((mode) =>
     depths.flatMap((depth) =>
       [...runtimes, undefined].flatMap((runtime) =>
         participants.flatMap((participant): Cell[] => {
-          const { open, single, readsOnly } = participant;
+          const { name, open, single, readsOnly } = participant;
           const runsHere = (open === undefined) === (runtime === undefined);
           if (!runsHere || (readsOnly && write) || (single && depth > 1)) return [];
           const label = write ? participant.label.replace("read", "write") : participant.label;
-          return [{ mode, depth, participant, runtime, label, rounds: [] }];
+          const direct = mode === "direct";
+          const blocks = size / BLOCK;
+          const task = { name, path, direct, write, depth, seconds, blocks, stamped };
+          return [{ mode, participant, task, runtime, label, rounds: [] }];
         })
       )
     )
@@ -51,25 +54,26 @@ export function planCells({ modes, depths, runtimes, participants, write }: Opti
  *
  * @param script The URL of the script that is each participant
  * @param cells What is measured; their results are filled in
+ * @param rounds How often
  * @throws {Error} If a request fails anywhere
  */
 export async function runRounds(
   script: string,
   cells: readonly Cell[],
-  options: Options,
-  file: TestFile,
+  rounds: number,
 ): Promise<void> {
   try {
-    const sections = Map.groupBy(cells, ({ mode, depth }) => `${mode}, depth ${depth}`);
-    for (let round = 0; round < options.rounds; round++) {
+    const sections = Map.groupBy(cells, ({ mode, task }) => `${mode}, depth ${task.depth}`);
+    for (let round = 0; round < rounds; round++) {
       for (const section of sections.values()) {
-        if (section[0]!.mode === "cached") warmCache(file.path, file.size);
+        const { direct, path, blocks } = section[0]!.task;
+        if (!direct) warmCache(path, blocks * BLOCK);
         // Each round begins with another participant, so that none is always first.
-        const first = Math.floor(section.length * round / options.rounds);
+        const first = Math.floor(section.length * round / rounds);
         for (const cell of [...section.slice(first), ...section.slice(0, first)]) {
           const place = `${cells.indexOf(cell) + 1} of ${cells.length}`;
-          showProgress(`round ${round + 1} of ${options.rounds}, ${place}: ${inWords(cell)}`);
-          await runCell(script, cell, options, file);
+          showProgress(`round ${round + 1} of ${rounds}, ${place}: ${inWords(cell)}`);
+          await runCell(script, cell);
         }
       }
     }
@@ -78,16 +82,9 @@ export async function runRounds(
   }
 }
 
-async function runCell(
-  script: string,
-  cell: Cell,
-  { write, seconds }: Options,
-  { path, size, stamped }: TestFile,
-): Promise<void> {
-  const { mode, depth, participant: { name }, runtime } = cell;
-  if (cell.unavailable !== undefined) return;
-  const direct = mode === "direct";
-  const task: Task = { name, path, direct, write, depth, seconds, blocks: size / BLOCK, stamped };
+async function runCell(script: string, cell: Cell): Promise<void> {
+  const { task, runtime, unavailable } = cell;
+  if (unavailable !== undefined) return;
   try {
     const outcome = runtime === undefined
       ? await measureFio(task)
@@ -99,6 +96,6 @@ async function runCell(
   }
 }
 
-function inWords({ mode, depth, label, runtime }: Cell): string {
-  return `${mode}, depth ${depth}, ${runtime ?? ""} ${label}`;
+function inWords({ mode, task, label, runtime }: Cell): string {
+  return `${mode}, depth ${task.depth}, ${runtime ?? ""} ${label}`;
 }
