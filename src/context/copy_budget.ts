@@ -8,29 +8,23 @@
  * @module
  */
 import { Fifo } from "../fifo.ts";
+import {
+  COPIED_BYTES_PER_TURN,
+  COPIES_PER_TURN,
+  COST_OF_MISS,
+  MISS_COST_PER_TURN,
+  READS_REMEMBERED,
+  SLOW_BYTES_PER_TURN,
+  SLOW_COPY_MILLISECONDS,
+} from "../tuning.ts";
 import type { Operation } from "./operation.ts";
 import type { Submission } from "./submission.ts";
-
-/** The most requests a turn. */
-const REQUESTS = 64;
-/** Bytes a turn, where they are copied as usual. The request that crosses it is copied whole. */
-const BYTES = 1 << 18;
-/** Where they are not: pages that a virtual machine has just got from its host take 10 µs each. */
-const FEWEST_BYTES = 1 << 16;
-/** What may be spent on them then. */
-const MILLISECONDS = 0.2;
-/** What a request takes that is not there, if one that is there takes 1. */
-const COST_OF_MISSING = 30;
-/** So much of a turn, in the same measure, may go to requests that are not there: 0.1 ms. */
-const COST = 100;
-/** So many requests are remembered, the older ones less and less. */
-const MEMORY = 16;
 
 /** The budget of one context. */
 export class CopyBudget {
   readonly #submission: Submission;
-  #requests = REQUESTS;
-  #bytes = BYTES;
+  #requests = COPIES_PER_TURN;
+  #bytes = COPIED_BYTES_PER_TURN;
   /** Whether {@link CopyBudget.renew} is to be called in the next turn. */
   needsTurn = false;
   /** Operations beyond the budget of this turn. */
@@ -64,9 +58,10 @@ export class CopyBudget {
 
   /** A new turn of the event loop: io_submit may block the thread again for a while. */
   renew(): void {
-    const cost = 1 + this.#missing * COST_OF_MISSING;
-    this.#requests = Math.min(REQUESTS, Math.floor(COST / cost));
-    this.#bytes = Math.max(FEWEST_BYTES, Math.min(BYTES, MILLISECONDS / this.#cost));
+    const cost = 1 + this.#missing * COST_OF_MISS;
+    this.#requests = Math.min(COPIES_PER_TURN, Math.floor(MISS_COST_PER_TURN / cost));
+    const bytes = Math.min(COPIED_BYTES_PER_TURN, SLOW_COPY_MILLISECONDS / this.#cost);
+    this.#bytes = Math.max(SLOW_BYTES_PER_TURN, bytes);
     while (this.#held.length > 0 && this.#requests > 0 && this.#bytes > 0) {
       this.queue(this.#held.shift()!);
     }
@@ -77,7 +72,7 @@ export class CopyBudget {
   submit(): void {
     const bytes = this.unsent;
     // The time of a few bytes is that of their requests.
-    if (bytes < FEWEST_BYTES) {
+    if (bytes < SLOW_BYTES_PER_TURN) {
       this.#submission.submit();
     } else {
       const start = performance.now();
@@ -92,6 +87,6 @@ export class CopyBudget {
 
   /** A request came back, and its bytes had been missing or not. */
   recordMiss(missing: boolean): void {
-    this.#missing += ((missing ? 1 : 0) - this.#missing) / MEMORY;
+    this.#missing += ((missing ? 1 : 0) - this.#missing) / READS_REMEMBERED;
   }
 }

@@ -4,7 +4,7 @@
  * | stage | while | what happens | leads to |
  * | --- | --- | --- | --- |
  * | look | code of this turn asks, at most {@link TURN_MILLISECONDS} | submit, reap the ring | sleep, if nothing is there and something waits |
- * | sleep | at most `maxWait` of a turn | the thread blocks in io_getevents | look, in the next turn, up to {@link PATIENCE} turns without a completion |
+ * | sleep | at most `maxWait` of a turn | the thread blocks in io_getevents | look, in the next turn, up to {@link TURNS_BEFORE_IDLE} turns without a completion |
  * | idle | as long as it takes | the eventfd is armed: the event loop does other work, or sleeps | look, when the eventfd is readable |
  *
  * A sleep in the kernel is what makes waiting cheap: spinning costs several times the CPU, and
@@ -15,19 +15,14 @@
  */
 import { clearTimeout, setImmediate, setTimeout } from "node:timers";
 import { Once } from "../once.ts";
+import { DEFAULT_MAX_WAIT, TURN_MILLISECONDS, TURNS_BEFORE_IDLE } from "../tuning.ts";
 import { CopyBudget } from "./copy_budget.ts";
 import type { Core } from "./core.ts";
 import { ignore } from "./kernel_context.ts";
 import { giveKernelContext } from "./kernel_context_pool.ts";
 
-/** Completions that follow one another in microtasks let the event loop turn after this long. */
-const TURN_MILLISECONDS = 0.25;
-/** Turns without a completion until the eventfd is waited for. */
-const PATIENCE = 5;
 /** How long until the next look where no eventfd can wake us, or the kernel lacks memory. */
 const RETRY_MILLISECONDS = 1;
-/** Microseconds of a turn, unless the user says otherwise. */
-const DEFAULT_MAX_WAIT = 100;
 
 /** Code that waits for a turn that brings something, or for when nothing is left to wait for. */
 export interface Waiter {
@@ -216,7 +211,7 @@ export class EventLoop {
         if (found) this.#turn.ask();
         else this.#retryLater();
       }
-    } else if (found || (wanted && this.#fruitless < PATIENCE && this.#maxWait > 0)) {
+    } else if (found || (wanted && this.#fruitless < TURNS_BEFORE_IDLE && this.#maxWait > 0)) {
       this.#turn.ask();
     } else this.#arm();
   }

@@ -8,6 +8,7 @@ import { EDEADLK, EINTR } from "../abi/errno.ts";
 import { IO_EVENT_SIZE } from "../abi/io_event.ts";
 import { writeTimespec } from "../abi/timespec.ts";
 import { AioError } from "../errors/aio_error.ts";
+import { FIRST_ANSWER } from "../tuning.ts";
 import type { KernelContext } from "./kernel_context.ts";
 import type { ReadyQueue } from "./ready_queue.ts";
 import type { Submission } from "./submission.ts";
@@ -20,18 +21,6 @@ const RES_WORD = 4;
 /** Of a kernel that works on this thread. */
 const DEADLOCK = "what is in flight, such as a write that the threads of the runtime have, " +
   "completes through the event loop, which this wait blocks; use `for await`";
-
-/**
- * How many completions are answered after the ring was empty, before what is queued is sent; one
- * more each time after.
- *
- * A device that was given a burst answers with a burst. Were all of it dealt with first and
- * answered with one io_submit, the device would stand idle until then, and the next burst be as
- * large. Few at first means that it has work again while the rest is dealt with: 10 to 20 percent
- * more on a disk. Where completions are available as soon as requests are sent, the ring is never
- * found empty, and nothing is sent early.
- */
-const FIRST_ANSWER = 2;
 
 /** How completions are taken: out of the ring in memory, or by io_getevents alone. */
 export type Reap = "ring" | "syscall";

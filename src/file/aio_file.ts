@@ -32,8 +32,9 @@ import { type Chunks, chunksOf } from "./chunks.ts";
 import { Control } from "./control.ts";
 import { Cursor } from "./cursor.ts";
 import { CURRENT_POSITION } from "../route/transfer.ts";
+import { LARGEST_READ } from "../tuning.ts";
 import type { OpenFile } from "./open_file.ts";
-import { LARGEST_READ, readAt, readInto, readLong, type ReadResult } from "./read.ts";
+import { readAt, readInto, readLong, type ReadResult } from "./read.ts";
 import {
   type RangeOrder,
   type RangeRequest,

@@ -9,12 +9,11 @@ import { POLLIN } from "../abi/poll.ts";
 import type { PooledBuffer } from "../memory/buffer_pool.ts";
 import { bufferOf, byteOffsetOf, checkIntact, copyBytes } from "../memory/intrinsics.ts";
 import { CURRENT_POSITION, promiseOf, type Settles, Transfer } from "../route/transfer.ts";
+import { IDLE_READS_KEPT, LARGEST_READ } from "../tuning.ts";
 import type { MemoryRange } from "./arguments.ts";
 import type { OpenFile } from "./open_file.ts";
 import { whenReady } from "./stream_turn.ts";
 
-/** Reads longer than this are made of several. */
-export const LARGEST_READ = 1 << 20;
 /** How many parts of a long read are under way at once. */
 const PARTS = 8;
 
@@ -188,9 +187,6 @@ export interface ReadResult<B> {
   buffer: B;
 }
 
-/** The most idle reads that a file keeps. */
-const MOST_IDLE = 256;
-
 /** A read into the user's memory: in place, or with one copy. It is used again when it is over. */
 class ReadInto extends PromisedRead<ReadResult<unknown>> {
   #range: MemoryRange | undefined = undefined;
@@ -233,7 +229,7 @@ class ReadInto extends PromisedRead<ReadResult<unknown>> {
     this.#range = undefined;
     this.resolve = this.reject = ignore;
     const { idleReads } = this.file;
-    if (idleReads.length < MOST_IDLE) idleReads.push(this);
+    if (idleReads.length < IDLE_READS_KEPT) idleReads.push(this);
   }
 }
 

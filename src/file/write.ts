@@ -5,6 +5,7 @@
  */
 import { POLLOUT } from "../abi/poll.ts";
 import { CURRENT_POSITION } from "../route/transfer.ts";
+import { LARGEST_WRITE } from "../tuning.ts";
 import type { MemoryRange } from "./arguments.ts";
 import type { OpenFile } from "./open_file.ts";
 import type { LockedRange } from "./range_lock.ts";
@@ -13,8 +14,6 @@ import { whenReady } from "./stream_turn.ts";
 import { Write, writeLocked, type WriteResult } from "./write_one.ts";
 import { writeUnaligned } from "./write_unaligned.ts";
 
-/** Writes longer than this are made of several, one after the other: a multiple of all blocks. */
-const LARGEST_WRITE = 1 << 20;
 /** PIPE_BUF: for so many bytes there is room when poll says so. See pipe(7). */
 const LARGEST_STREAM_WRITE = 4096;
 /** A byte that no other write has: appends lock it, so that a long one stays in one piece. */

@@ -3,17 +3,12 @@
  *
  * @module
  */
+import { LARGEST_ARENA, SMALLEST_ARENA } from "../tuning.ts";
 
 const WASM_PAGE_SIZE = 65536;
 const MAXIMUM_BYTE_LENGTH = 65536 * WASM_PAGE_SIZE;
 const PAGE_SIZE = 4096;
 
-/**
- * Sizes of arenas. A WebAssembly.Memory costs 0.2 to 3 ms, and V8 reserves 8 GB of addresses for
- * each, so there must be few; a program that needs little must not hold much.
- */
-const SMALLEST_ARENA = 2 ** 20;
-const LARGEST_ARENA = 2 ** 24;
 /** More bytes than these get a memory of their own: the rest of an arena would be wasted on them. */
 const LARGEST_CUT = SMALLEST_ARENA / 4;
 

@@ -4,6 +4,7 @@
  * @module
  */
 import type { Address, Kernel } from "../kernel.ts";
+import { POOL_ARENA } from "../tuning.ts";
 import { isAllocated, reserve } from "./allocate.ts";
 
 /** Memory that was taken from a {@link BufferPool} and is given back to it. */
@@ -20,7 +21,6 @@ export interface PooledBuffer {
 }
 
 const PAGE_SIZE = 4096;
-const ARENA_SIZE = 2 ** 20;
 /** At most so many bytes of the free buffers of one size are kept, if each has its own mapping. */
 const KEPT_SIZE = 2 ** 25;
 
@@ -54,7 +54,7 @@ export class BufferPool {
   give(buffer: PooledBuffer): void {
     const size = buffer.bytes.length;
     const free = this.#free[Math.clz32((size - 1) / PAGE_SIZE)]!;
-    if (size < ARENA_SIZE || free.length * size < KEPT_SIZE) free.push(buffer);
+    if (size < POOL_ARENA || free.length * size < KEPT_SIZE) free.push(buffer);
     else buffer.free?.();
   }
 
@@ -71,7 +71,7 @@ export class BufferPool {
   #make(zeros: number): PooledBuffer {
     const size = PAGE_SIZE * 2 ** (32 - zeros);
     // A kernel that cannot tell an address has memory of its own, which it can.
-    const arena = this.#kernel.addressOf && reserve(Math.max(size, ARENA_SIZE));
+    const arena = this.#kernel.addressOf && reserve(Math.max(size, POOL_ARENA));
     if (arena === undefined) {
       const { address, buffer, free } = this.#kernel.allocate(size);
       return { address, bytes: new Uint8Array(buffer), free };

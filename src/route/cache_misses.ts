@@ -10,15 +10,9 @@
  *
  * @module
  */
+import { FAILED_TRIES_ALLOWED, MISSES_TRIED_AT_ONCE, TRIES_BEFORE_THREADS } from "../tuning.ts";
 import type { Router } from "./router.ts";
 import type { Transfer } from "./transfer.ts";
-
-/** So many are tried again at once. */
-const AT_ONCE = 16;
-/** So often is a read tried again before it goes to the threads. */
-const TRIES = 2;
-/** Where more tries fail than this and than succeed, the kernel has begun nothing. */
-const IN_VAIN = 64;
 
 /** The misses of one file. */
 export class CacheMisses {
@@ -36,9 +30,9 @@ export class CacheMisses {
 
   /** A read has to wait. */
   add(read: Transfer): void {
-    if (read.tries > TRIES) this.#vain++;
-    const useless = this.#vain > IN_VAIN && this.#vain > this.#found;
-    if (this.#onThreads === 0 || read.tries > TRIES || useless) {
+    if (read.tries > TRIES_BEFORE_THREADS) this.#vain++;
+    const useless = this.#vain > FAILED_TRIES_ALLOWED && this.#vain > this.#found;
+    if (this.#onThreads === 0 || read.tries > TRIES_BEFORE_THREADS || useless) {
       this.#onThreads++;
       read.missed = true;
       this.#router.sendToThreads(read);
@@ -55,7 +49,7 @@ export class CacheMisses {
     this.#onThreads--;
     const parked = this.#parked;
     if (parked.length === 0) return;
-    const first = parked.splice(0, AT_ONCE);
+    const first = parked.splice(0, MISSES_TRIED_AT_ONCE);
     // A thread has to come back for those that stay.
     if (this.#onThreads === 0 && parked.length > 0) this.add(parked.shift()!);
     for (const read of first) {

@@ -13,13 +13,9 @@ import { RWF_DSYNC } from "../abi/rw_flags.ts";
 import type { PooledBuffer } from "../memory/buffer_pool.ts";
 import { syncOnThread, writeOnThread, writevOnThread } from "../threads/fs_threads.ts";
 import { threadQuota, type ThreadTask } from "../threads/quota.ts";
+import { ENOUGH_BYTES_PER_CALL, WRITES_PER_CALL } from "../tuning.ts";
 import type { Router } from "./router.ts";
 import { CURRENT_POSITION, type Transfer } from "./transfer.ts";
-
-/** The most writes of one call. */
-const MOST = 64;
-/** No write is added to a call that has so many bytes. */
-const ENOUGH_BYTES = 1 << 21;
 
 /** The writes of one file that its threads make. */
 export class CoalescedWrites {
@@ -114,8 +110,8 @@ class Run implements ThreadTask {
       return 1;
     }
     let count = 0;
-    for (let bytes = 0; count < this.#waiting.length && count < MOST; count++) {
-      if (bytes >= ENOUGH_BYTES) break;
+    for (let bytes = 0; count < this.#waiting.length && count < WRITES_PER_CALL; count++) {
+      if (bytes >= ENOUGH_BYTES_PER_CALL) break;
       bytes += this.#waiting[count]!.nbytes;
     }
     return count;

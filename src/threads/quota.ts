@@ -10,9 +10,7 @@
 import { setImmediate } from "node:timers";
 import { Fifo } from "../fifo.ts";
 import { Once } from "../once.ts";
-
-/** More than there are threads, so that none of them is idle until the next turn. */
-const PER_TURN = 32;
+import { THREAD_TASKS_PER_TURN } from "../tuning.ts";
 
 /** Work for the threads of `node:fs`. */
 export interface ThreadTask {
@@ -23,7 +21,7 @@ export interface ThreadTask {
 /** Begins tasks in this turn of the event loop or in a later one, in the order of the calls. */
 export class ThreadQuota {
   /** How many more tasks this turn may begin. */
-  #left = PER_TURN;
+  #left = THREAD_TASKS_PER_TURN;
   readonly #waiting = new Fifo<ThreadTask>();
   readonly #turn = new Once(setImmediate, () => this.#beginTurn());
 
@@ -44,12 +42,12 @@ export class ThreadQuota {
   }
 
   #beginTurn(): void {
-    const count = Math.min(this.#waiting.length, PER_TURN);
+    const count = Math.min(this.#waiting.length, THREAD_TASKS_PER_TURN);
     if (count > 0) this.#turn.ask();
     // What these tasks ask for is queued behind the tasks that are waiting already.
     this.#left = 0;
     for (let i = 0; i < count; i++) this.#waiting.shift()!.begin();
-    this.#left = PER_TURN - count;
+    this.#left = THREAD_TASKS_PER_TURN - count;
   }
 }
 

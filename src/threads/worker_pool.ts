@@ -10,6 +10,7 @@ import { Worker } from "node:worker_threads";
 import { EFAULT, EIO } from "../abi/errno.ts";
 import { errnos } from "../errors/errno_names.ts";
 import { Fifo } from "../fifo.ts";
+import { TURNS_BEFORE_WATCHING } from "../tuning.ts";
 import type { FileOperation } from "./file_operation.ts";
 import * as shared from "./worker_program.ts";
 
@@ -17,8 +18,6 @@ const { SLOTS, SLOT_SIZE, ALIGNMENT, JOB_SIZE } = shared;
 
 /** As many as the pools of the runtimes themselves have. */
 const MOST_WORKERS = 4;
-/** After so many turns of the event loop without a completion the pool asks to be woken. */
-const PATIENCE = 8;
 /** Longer than any process runs. */
 const KEEP_ALIVE_MILLISECONDS = 2 ** 30;
 
@@ -207,7 +206,7 @@ export class WorkerPool {
   readonly #turn = (): void => {
     this.#fruitless = this.harvest() ? 0 : this.#fruitless + 1;
     if (this.#busy === 0) this.#watching = false;
-    else if (this.#fruitless < PATIENCE) setImmediate(this.#turn);
+    else if (this.#fruitless < TURNS_BEFORE_WATCHING) setImmediate(this.#turn);
     else this.#askToBeWoken();
   };
 

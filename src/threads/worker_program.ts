@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { LOOK_FOR_JOBS_MILLISECONDS, SLOW_JOB_MILLISECONDS } from "../tuning.ts";
 
 // Words of the control block; the counters wrap.
 
@@ -71,12 +72,6 @@ export const SLOT_SIZE = 131072;
 /** What no alignment that a file asks for exceeds. */
 export const ALIGNMENT = 4096;
 
-/** A job that takes longer has waited for the disk. */
-const SLOW_MILLISECONDS = 0.03;
-
-/** How long a thread looks for work before it sleeps. */
-const LOOK_MILLISECONDS = 0.1;
-
 /** The program; `workerData` has the shared memory, and the numbers of errors by name. */
 export const WORKER_PROGRAM = `"use strict";
 const { workerData } = require("node:worker_threads");
@@ -115,7 +110,7 @@ function run(job, slot) {
 // Waking a thread costs its owner more than a job, so one thread keeps looking for a moment.
 function look(submitted) {
   if (Atomics.compareExchange(control, ${LOOKING}, 0, 1) !== 0) return false;
-  const end = performance.now() + ${LOOK_MILLISECONDS};
+  const end = performance.now() + ${LOOK_FOR_JOBS_MILLISECONDS};
   let found = false;
   do {
     for (let i = 0; i < 100 && !found; i++) found = Atomics.load(control, ${SUBMITTED}) !== submitted;
@@ -165,7 +160,7 @@ while (suitable) {
   if (slow > 1 && Atomics.load(control, ${SUBMITTED}) !== Atomics.load(control, ${TAKEN})) callForHelp();
   const start = performance.now();
   jobs[job + ${JOB_RESULT}] = run(job, slot);
-  slow = performance.now() - start > ${SLOW_MILLISECONDS} ? slow + 1 : 0;
+  slow = performance.now() - start > ${SLOW_JOB_MILLISECONDS} ? slow + 1 : 0;
   const place = Atomics.add(control, ${PLACED}, 1);
   // A release: the result is written before the place that publishes it.
   Atomics.store(control, ${DONE} + (place & ${SLOTS - 1}), slot + 1);
