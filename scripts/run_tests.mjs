@@ -21,8 +21,8 @@ process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 let reports = 0;
 
 /**
- * Runs test files one after another: tests count the contexts and the memory of the machine and of
- * the process. Each runtime prints a line for every test as it ends, so that no line for minutes
+ * Runs test files one after another in one process, whose contexts and memory some of them count.
+ * Each runtime prints a line for every test as it ends, so that no line for minutes
  * means a hang.
  *
  * @param {keyof typeof runtimes} runtime
@@ -45,7 +45,7 @@ export async function runTests(runtime, files, options) {
       "--expose-gc",
       "--disable-warning=ExperimentalWarning",
       "--test",
-      "--test-concurrency=1",
+      "--test-isolation=none",
       `--test-timeout=${HANG_MILLISECONDS}`,
       "--test-reporter=spec",
       "--test-reporter-destination=stdout",
