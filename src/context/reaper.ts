@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { AIO_RING_HEADER_SIZE } from "../abi/aio_ring.ts";
+import { AIO_RING_HEAD_OFFSET, AIO_RING_HEADER_SIZE } from "../abi/aio_ring.ts";
 import { EDEADLK, EINTR } from "../abi/errno.ts";
 import { IO_EVENT_SIZE } from "../abi/io_event.ts";
 import { writeTimespec } from "../abi/timespec.ts";
@@ -14,6 +14,7 @@ import type { ReadyQueue } from "./ready_queue.ts";
 import type { Submission } from "./submission.ts";
 
 const EVENT_WORDS = IO_EVENT_SIZE / 4;
+const HEAD = AIO_RING_HEAD_OFFSET / 4;
 const HEADER_WORDS = AIO_RING_HEADER_SIZE / 4;
 /** Word of `res` in an event; on a little-endian machine its low half, and no result needs more. */
 const RES_WORD = 4;
@@ -72,9 +73,9 @@ export class Reaper {
     this.#most++;
     const { words } = ring;
     const nr = this.#nr;
-    let at = ring.head;
     // Plain reads: `available` has loaded the tail with an acquire, and `advance` stores the head with
-    // a release, so they come after the one and before the other.
+    // a release, so they come after the one and before the other. Nobody else writes the head.
+    let at = words[HEAD]!;
     for (let i = 0; i < count; i++) {
       const event = HEADER_WORDS + EVENT_WORDS * at;
       submission.complete(words[event]!, words[event + RES_WORD]!);

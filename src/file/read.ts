@@ -30,36 +30,32 @@ export abstract class RangeRead extends Transfer {
   /** How far the range begins behind the start of the pooled buffer. */
   #skip = 0;
 
-  /** Begins to read into a pooled buffer. */
-  protected readPooled(start: number, length: number): void {
-    const { readOffset } = this.file.alignment;
+  /**
+   * Begins to read.
+   *
+   * @param inPlace Whether `bytes`, `offset` and `address` are memory for a range that is aligned;
+   * else a pooled buffer is taken
+   */
+  protected send(start: number, length: number, inPlace = false): void {
+    const { file } = this;
+    const { readOffset } = file.alignment;
     const skip = this.#skip = start % readOffset;
-    const enough = skip + length;
-    const span = Math.ceil(enough / readOffset) * readOffset;
-    const pooled = this.pooled = this.file.core.pool.take(span);
-    this.bytes = pooled.bytes;
-    this.address = pooled.address;
-    this.offset = 0;
-    this.#read(start, length, span);
-  }
-
-  /** Begins to read into memory that the kernel may use where it lies; see {@link inPlace}. */
-  protected readInPlace(start: number, length: number): void {
-    this.#skip = 0;
-    this.#read(start, length, length);
-  }
-
-  #read(start: number, length: number, span: number): void {
+    const enough = this.enough = skip + length;
+    const span = this.nbytes = Math.ceil(enough / readOffset) * readOffset;
+    if (!inPlace) {
+      const pooled = this.pooled = file.core.pool.take(span);
+      this.bytes = pooled.bytes;
+      this.address = pooled.address;
+      this.offset = 0;
+    }
     this.opcode = IOCB_CMD_PREAD;
     this.length = length;
-    this.nbytes = span;
-    this.position = start - this.#skip;
+    this.position = start - skip;
     this.rwFlags = 0;
     this.done = 0;
-    this.enough = this.#skip + length;
     this.stopped = false;
-    this.file.enter();
-    this.file.router.begin(this);
+    file.enter();
+    file.router.begin(this);
   }
 
   /** Where the range begins. */
@@ -157,7 +153,7 @@ class ReadAt extends PromisedRead<Uint8Array<ArrayBuffer>> {
     signal: AbortSignal | undefined,
   ): Promise<Uint8Array<ArrayBuffer>> {
     const promise = promiseOf(this);
-    this.readPooled(start, length);
+    this.send(start, length);
     if (signal !== undefined) this.listen(signal);
     return promise;
   }
@@ -195,8 +191,7 @@ class ReadInto extends PromisedRead<ReadResult<unknown>> {
   issue(range: MemoryRange, signal: AbortSignal | undefined): Promise<ReadResult<unknown>> {
     const promise = promiseOf(this);
     this.#range = range;
-    if (this.#useInPlace(range)) this.readInPlace(range.position, range.length);
-    else this.readPooled(range.position, range.length);
+    this.send(range.position, range.length, this.#useInPlace(range));
     if (signal !== undefined) this.listen(signal);
     return promise;
   }

@@ -61,7 +61,7 @@ class Slot<T> extends RangeRead {
     this.data = data;
     this.phase = "reading";
     this.#errno = 0;
-    this.readPooled(position, length);
+    this.send(position, length);
   }
 
   /** What was read: the memory itself, unless a user could detach it. */
