@@ -8,7 +8,8 @@
 export class Once {
   readonly #schedule: (run: () => void) => void;
   readonly #action: () => void;
-  #scheduled = false;
+  /** Whether it is to run, and has not begun. */
+  scheduled = false;
 
   /**
    * @param schedule Such as `queueMicrotask` or `setImmediate`
@@ -21,14 +22,14 @@ export class Once {
 
   /** Has the action run once after this call. */
   ask(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
+    if (this.scheduled) return;
+    this.scheduled = true;
     this.#schedule(this.#run);
   }
 
   readonly #run = (): void => {
     // Cleared first: the action may ask for the next run.
-    this.#scheduled = false;
+    this.scheduled = false;
     this.#action();
   };
 }

@@ -143,9 +143,13 @@ export class EventLoop {
   readonly #flushNow = (): void => {
     if (this.#over) return;
     const { submission, reaper } = this.#core;
-    (this.budget.unsent > 0 ? this.budget : submission).submit();
-    // What is cached has completed already. But continuations must not starve the event loop.
-    if (performance.now() - this.#turnStart <= TURN_MILLISECONDS) reaper.reap();
+    const copies = this.budget.unsent > 0;
+    (copies ? this.budget : submission).submit();
+    // What io_submit copied has completed. But continuations must not starve the event loop: only
+    // where no turn was to come has it turned since the last one, and after copies one is to come.
+    const fresh = copies && !this.#turn.scheduled;
+    if (fresh) this.#turnStart = performance.now();
+    if (fresh || performance.now() - this.#turnStart <= TURN_MILLISECONDS) reaper.reap();
     // What was taken may be what a loop waits for: the turn wakes it.
     const more = submission.inFlight > 0 || submission.queued > 0 || this.budget.needsTurn;
     if (more || this.#waiters.length > 0) this.#turn.ask();
