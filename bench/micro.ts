@@ -15,7 +15,7 @@ import { loadNative } from "../ffi/native.ts";
 import { AioContext, allocate, open } from "../mod.ts";
 import { Iocb, IOCB_CMD_PREAD, IOCB_SIZE, linux } from "../src/syscalls.ts";
 import { KernelContext } from "../src/context/kernel_context.ts";
-import { isAllocated } from "../src/memory/allocate.ts";
+import { reserved } from "../src/memory/allocate.ts";
 import { TempFile } from "../tests/support/temp.ts";
 import { BLOCK } from "./blocks.ts";
 import { NullKernel } from "./null_kernel.ts";
@@ -191,7 +191,7 @@ group("memory", () => {
   bench("allocate(4096)", () => do_not_optimize(allocate(BLOCK)));
   bench("new Uint8Array(4096)", () => do_not_optimize(new Uint8Array(BLOCK)));
   bench("subarray", () => do_not_optimize(buffer.subarray(0, 512)));
-  bench("isAllocated (WeakSet)", () => do_not_optimize(isAllocated(buffer.buffer)));
+  bench("isAllocated (WeakSet)", () => do_not_optimize(reserved.has(buffer.buffer)));
   bench("WeakMap.get", () => do_not_optimize(addresses.get(buffer.buffer)));
 });
 

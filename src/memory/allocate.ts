@@ -12,13 +12,48 @@ const PAGE_SIZE = 4096;
 /** More bytes than these get a memory of their own: the rest of an arena would be wasted on them. */
 const LARGEST_CUT = SMALLEST_ARENA / 4;
 
-/** All buffers that {@link reserve} made and that can still be reached. */
-const reserved = new WeakSet<ArrayBufferLike>();
+/** What {@link reserve} made: memory that requests may use where it lies. */
+export const reserved: WeakSet<ArrayBufferLike> = new WeakSet();
 
-/** What the next small piece is cut from. Weak, as an arena is given back once no view is left. */
-let arena: WeakRef<ArrayBuffer> | undefined;
-/** Where its unused part begins. */
-let unused = 0;
+/** Cuts small pieces from buffers that {@link reserve} makes, and makes one for each large piece. */
+export class Arenas {
+  /** What the next piece is cut from. Weak, as an arena is given back once no view is left. */
+  #arena: WeakRef<ArrayBuffer> | undefined;
+  /** Where its unused part begins. */
+  #unused = 0;
+  readonly #largest: number;
+
+  /** @param largest The size up to which each arena is twice the one before */
+  constructor(largest: number) {
+    this.#largest = largest;
+  }
+
+  /**
+   * Cuts a piece.
+   *
+   * @returns Page-aligned and zeroed; `undefined` where no such memory can be had
+   */
+  cut(byteLength: number): Uint8Array<ArrayBuffer> | undefined {
+    if (byteLength > LARGEST_CUT) {
+      const buffer = reserve(byteLength);
+      return buffer && new Uint8Array(buffer, 0, byteLength);
+    }
+    let buffer = this.#arena?.deref();
+    if (buffer === undefined || this.#unused + byteLength > buffer.byteLength) {
+      // A program that still has views on the last arena needs much memory, so the next is larger.
+      const size = Math.min(2 * (buffer?.byteLength ?? SMALLEST_ARENA / 2), this.#largest);
+      buffer = reserve(size);
+      if (buffer === undefined) return undefined;
+      this.#arena = new WeakRef(buffer);
+      this.#unused = 0;
+    }
+    const start = this.#unused;
+    this.#unused += Math.ceil(byteLength / PAGE_SIZE) * PAGE_SIZE;
+    return new Uint8Array(buffer, start, byteLength);
+  }
+}
+
+const arenas = new Arenas(LARGEST_ARENA);
 
 /**
  * Allocates page-aligned, zeroed memory that requests on any context use in place, without a copy.
@@ -53,28 +88,8 @@ export function allocate(byteLength: number): Uint8Array<ArrayBuffer> {
       `Cannot allocate memory: \`byteLength\` must be an integer from 1 to ${MAXIMUM_BYTE_LENGTH}: current value is ${byteLength}`,
     );
   }
-  if (byteLength > LARGEST_CUT) {
-    const buffer = reserve(byteLength);
-    return buffer ? new Uint8Array(buffer, 0, byteLength) : new Uint8Array(byteLength);
-  }
-  let buffer = arena?.deref();
-  if (buffer === undefined || unused + byteLength > buffer.byteLength) {
-    // A program that still has views on the last arena needs much memory, so the next is larger.
-    const size = Math.min(2 * (buffer?.byteLength ?? SMALLEST_ARENA / 2), LARGEST_ARENA);
-    buffer = reserve(size);
-    // No arena of ordinary memory: a program that detaches one piece would detach all the others.
-    if (buffer === undefined) return new Uint8Array(byteLength);
-    arena = new WeakRef(buffer);
-    unused = 0;
-  }
-  const start = unused;
-  unused += Math.ceil(byteLength / PAGE_SIZE) * PAGE_SIZE;
-  return new Uint8Array(buffer, start, byteLength);
-}
-
-/** Whether requests may use this memory where it lies: {@link reserve} made it. */
-export function isAllocated(buffer: ArrayBufferLike): buffer is ArrayBuffer {
-  return reserved.has(buffer);
+  // No arena of ordinary memory: a program that detaches one piece would detach all the others.
+  return arenas.cut(byteLength) ?? new Uint8Array(byteLength);
 }
 
 /** How many calls of {@link reserve} are still answered without an attempt. */

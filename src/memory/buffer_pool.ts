@@ -4,8 +4,8 @@
  * @module
  */
 import type { Address, Kernel } from "../kernel.ts";
-import { POOL_ARENA } from "../tuning.ts";
-import { isAllocated, reserve } from "./allocate.ts";
+import { POOL_ARENA, POOL_PIECE } from "../tuning.ts";
+import { Arenas, reserved } from "./allocate.ts";
 
 /** Memory that was taken from a {@link BufferPool} and is given back to it. */
 export interface PooledBuffer {
@@ -24,9 +24,12 @@ const PAGE_SIZE = 4096;
 /** At most so many bytes of the free buffers of one size are kept, if each has its own mapping. */
 const KEPT_SIZE = 2 ** 25;
 
+/** Of the pools of all kernels: a program may make many kernels, each for a few requests. */
+const arenas = new Arenas(POOL_ARENA);
+
 /**
- * Free lists of buffers in sizes of powers of two from 4 KiB up; those below 1 MiB are cut from
- * arenas of 1 MiB. After warm-up nothing is allocated, neither memory nor objects.
+ * Free lists of buffers in sizes of powers of two from 4 KiB up; small ones are cut from arenas.
+ * After warm-up nothing is allocated, neither memory nor objects.
  */
 export class BufferPool {
   readonly #kernel: Pick<Kernel, "allocate" | "addressOf">;
@@ -62,8 +65,8 @@ export class BufferPool {
   addressOf(buffer: ArrayBufferLike): Address {
     let address = this.#addresses.get(buffer);
     if (address !== undefined) return address;
-    if (!isAllocated(buffer)) return 0;
-    address = this.#kernel.addressOf?.(buffer) ?? 0;
+    if (!reserved.has(buffer)) return 0;
+    address = this.#kernel.addressOf?.(buffer as ArrayBuffer) ?? 0;
     this.#addresses.set(buffer, address);
     return address;
   }
@@ -71,20 +74,19 @@ export class BufferPool {
   #make(zeros: number): PooledBuffer {
     const size = PAGE_SIZE * 2 ** (32 - zeros);
     // A kernel that cannot tell an address has memory of its own, which it can.
-    const arena = this.#kernel.addressOf && reserve(Math.max(size, POOL_ARENA));
-    if (arena === undefined) {
+    const piece = this.#kernel.addressOf && arenas.cut(Math.max(size, POOL_PIECE));
+    if (piece === undefined) {
       const { address, buffer, free } = this.#kernel.allocate(size);
       return { address, bytes: new Uint8Array(buffer), free };
     }
-    const address = this.#kernel.addressOf!(arena);
-    const last = arena.byteLength - size;
-    for (let start = 0; start < last; start += size) {
-      this.#free[zeros]!.push({
-        address: address + start,
-        bytes: new Uint8Array(arena, start, size),
-      });
-    }
-    return { address: address + last, bytes: new Uint8Array(arena, last, size) };
+    const { buffer, byteOffset, length } = piece;
+    const address = this.#kernel.addressOf!(buffer) + byteOffset;
+    const part = (start: number): PooledBuffer => ({
+      address: address + start,
+      bytes: new Uint8Array(buffer, byteOffset + start, size),
+    });
+    for (let start = size; start < length; start += size) this.#free[zeros]!.push(part(start));
+    return part(0);
   }
 }
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout } from "node:timers/promises";
-import { allocate, isAllocated } from "../../src/memory/allocate.ts";
+import { allocate, reserved } from "../../src/memory/allocate.ts";
 import { collectGarbage } from "../support/gc.ts";
 import { Random } from "../support/random.ts";
 import { real } from "../support/real_kernel.ts";
@@ -34,7 +34,7 @@ test("ten thousand pages need a handful of memories", () => {
     while (pages.length < 10_000) pages.push(allocate(PAGE));
   });
   assert.ok(made <= 8, `${made} memories`);
-  assert.ok(pages.every((page) => page.byteOffset % PAGE === 0 && isAllocated(page.buffer)));
+  assert.ok(pages.every((page) => page.byteOffset % PAGE === 0 && reserved.has(page.buffer)));
   pages.forEach((page, index) => page[index % PAGE] = index);
   // Zeroed, apart from the one byte, so none is another's
   for (const [index, page] of pages.entries()) {

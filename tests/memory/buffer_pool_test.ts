@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Kernel } from "../../src/kernel.ts";
-import { isAllocated } from "../../src/memory/allocate.ts";
+import { reserved } from "../../src/memory/allocate.ts";
 import { BufferPool, bufferPoolOf } from "../../src/memory/buffer_pool.ts";
 
 const PAGE = 4096;
@@ -90,7 +90,7 @@ test("buffers are cut from arenas that cannot be detached, and do not overlap", 
   for (const [index, { address, bytes, free }] of taken.entries()) {
     assert.equal(address, memory.addressOf(bytes.buffer) + bytes.byteOffset);
     assert.equal(address % PAGE, 0);
-    assert.ok(isAllocated(bytes.buffer));
+    assert.ok(reserved.has(bytes.buffer));
     assert.equal(free, undefined);
     assert.ok(bytes.every((byte) => byte === index % 256));
   }

@@ -21,7 +21,7 @@ if (refuse === "refuse") {
 }
 // Only now, so that nothing is allocated before.
 const { AioContext, allocate, open } = await import("../../mod.ts");
-const { isAllocated } = await import("../../src/memory/allocate.ts");
+const { reserved } = await import("../../src/memory/allocate.ts");
 
 const PAGE = 4096;
 const MIB = 2 ** 20;
@@ -40,7 +40,7 @@ const pages = Array.from({ length: 3000 }, () => allocate(PAGE));
 for (const page of [...pages, allocate(MIB), allocate(3 * MIB)]) {
   assert.ok(page.every((byte) => byte === 0));
 }
-const inPlace = pages.filter(({ buffer }) => isAllocated(buffer)).length;
+const inPlace = pages.filter(({ buffer }) => reserved.has(buffer)).length;
 console.log(JSON.stringify({ inPlace, copied: pages.length - inPlace }));
 // Ordinary memory is nobody else's: whoever detaches a page loses that page alone.
 if (refuse === "refuse") assert.ok(detach(pages.pop()!));
