@@ -191,7 +191,7 @@ group("memory", () => {
   bench("allocate(4096)", () => do_not_optimize(allocate(BLOCK)));
   bench("new Uint8Array(4096)", () => do_not_optimize(new Uint8Array(BLOCK)));
   bench("subarray", () => do_not_optimize(buffer.subarray(0, 512)));
-  bench("isAllocated (WeakSet)", () => do_not_optimize(reserved.has(buffer.buffer)));
+  bench("memory of allocate or not (WeakSet)", () => do_not_optimize(reserved.has(buffer.buffer)));
   bench("WeakMap.get", () => do_not_optimize(addresses.get(buffer.buffer)));
 });
 
