@@ -21,7 +21,7 @@
  * | | `WAITING` | `QUEUED` | `SUBMITTED` | `DONE` |
  * | --- | --- | --- | --- | --- |
  * | `cancel` | completes as -ECANCELED | completes as -ECANCELED | a poll: io_cancel, and its event counts as -ECANCELED; anything else goes on | `false` |
- * | an abort (files) | as `cancel` | as `cancel` | the promise rejects, memory and slot stay taken until the event | nothing |
+ * | an abort (files) | as `cancel` | as `cancel` | the promise rejects, memory and slot stay taken until the event | where it is tried again or with the threads, the promise rejects, and the memory stays taken until then; else nothing |
  * | closing the context | is sent and waited for; a poll is cancelled | the same | is waited for; a poll is cancelled | is dropped |
  * | refused by io_submit | – | completes with that error; the operations behind it go on | – | – |
  * | EAGAIN of io_submit | – | stays queued, and is sent again after the next event | – | – |
