@@ -145,8 +145,9 @@ export class EventLoop {
     const { submission, reaper } = this.#core;
     const copies = this.budget.unsent > 0;
     (copies ? this.budget : submission).submit();
-    // What io_submit copied has completed. But continuations must not starve the event loop: only
-    // where no turn was to come has it turned since the last one, and after copies one is to come.
+    // What io_submit copied has completed. But continuations must not starve the event loop. Where
+    // no turn is scheduled, it has most often turned since the last one; after copies one is
+    // scheduled, so this adds to the time of a turn at most once.
     const fresh = copies && !this.#turn.scheduled;
     if (fresh) this.#turnStart = performance.now();
     if (fresh || performance.now() - this.#turnStart <= TURN_MILLISECONDS) reaper.reap();
@@ -166,9 +167,9 @@ export class EventLoop {
       // A loop that waits, or requests that no loop waits for but the promise of a file.
       const wanted = this.#waiters.length > 0 ||
         submission.queued + submission.inFlight > ready.expected;
-      if (submission.queued > 0 && (wanted || this.#asked)) {
-        (this.budget.unsent > 0 ? this.budget : submission).submit();
-      }
+      // Also where the copies were cancelled meanwhile, so that they no longer count as unsent.
+      if (this.budget.unsent > 0) this.budget.submit();
+      else if (submission.queued > 0 && (wanted || this.#asked)) submission.submit();
       // What was sent once goes on being sent as slots become free.
       this.#asked &&= submission.queued > 0;
       let found = reaper.reap();

@@ -25,6 +25,15 @@ const ENDINGS: Record<string, string> = {
       break;
     }
   `,
+  "a loop left where reads are queued and no close": `
+    const file = await open(argument);
+    let blocks = 0;
+    for await (const _ of file.readMany(ranges())) if (++blocks === 2) break;
+    console.log(5);
+    function* ranges() {
+      for (let block = 0; block < 1000; block++) yield { position: 0, length: 5 };
+    }
+  `,
   "an own context that is not closed": `
     const context = new AioContext({ entries: 4 });
     const file = await open(argument, "r", { context });
