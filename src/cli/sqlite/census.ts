@@ -10,7 +10,8 @@ import { parseTreePage, TREE_KINDS, type TreeKind } from "./tree_page.ts";
  * pages have no mark. So {@link Census.add} keeps, of each page that could be a b-tree page, what it
  * points to, and of every page the four bytes that would be the next page of an overflow chain;
  * {@link Census.finish} then walks from the roots and finds each page that is really in use. That
- * takes 10 bytes of memory for each page and 8 for each pointer between pages.
+ * takes 10 bytes of memory for each page and 4 for each pointer between pages, up to twice as much
+ * while that grows.
  */
 export class Census {
   readonly header: DatabaseHeader;
@@ -25,7 +26,9 @@ export class Census {
   /** By page: where its links begin in `#links`; 0 if it has none. */
   #first: Uint32Array;
   /** For each page with links: the numbers of its children and chains, the children, the chains. */
-  #links: number[] = [0];
+  #links = new Uint32Array(1024);
+  /** 0 means no links, so that place stays unused. */
+  #used = 1;
 
   /** @param fileSize The size of the file in bytes. */
   constructor(header: DatabaseHeader, fileSize: number) {
@@ -63,8 +66,16 @@ export class Census {
     this.#types[page] = bytes[start]!;
     const { children, chains } = tree;
     if (children.length + chains.length === 0) return;
-    this.#first[page] = this.#links.length;
-    this.#links.push(children.length, chains.length, ...children, ...chains);
+    const first = this.#first[page] = this.#used;
+    this.#used += 2 + children.length + chains.length;
+    if (this.#used > this.#links.length) {
+      const larger = new Uint32Array(2 * this.#used);
+      larger.set(this.#links);
+      this.#links = larger;
+    }
+    this.#links.set([children.length, chains.length], first);
+    this.#links.set(children, first + 2);
+    this.#links.set(chains, first + 2 + children.length);
   }
 
   /**
