@@ -10,7 +10,7 @@ const MAXIMUM_BYTE_LENGTH = 65536 * WASM_PAGE_SIZE;
 const PAGE_SIZE = 4096;
 
 /** More bytes than these get a memory of their own: the rest of an arena would be wasted on them. */
-const LARGEST_CUT = SMALLEST_ARENA / 4;
+export const LARGEST_CUT = SMALLEST_ARENA / 4;
 
 /** What {@link reserve} made: memory that requests may use where it lies. */
 export const reserved: WeakSet<ArrayBufferLike> = new WeakSet();

@@ -5,7 +5,7 @@
  */
 import type { Address, Kernel } from "../kernel.ts";
 import { POOL_ARENA, POOL_PIECE } from "../tuning.ts";
-import { Arenas, reserved } from "./allocate.ts";
+import { Arenas, LARGEST_CUT, reserved } from "./allocate.ts";
 
 /** Memory that was taken from a {@link BufferPool} and is given back to it. */
 export interface PooledBuffer {
@@ -57,7 +57,7 @@ export class BufferPool {
   give(buffer: PooledBuffer): void {
     const size = buffer.bytes.length;
     const free = this.#free[Math.clz32((size - 1) / PAGE_SIZE)]!;
-    if (size < POOL_ARENA || free.length * size < KEPT_SIZE) free.push(buffer);
+    if (size <= LARGEST_CUT || free.length * size < KEPT_SIZE) free.push(buffer);
     else buffer.free?.();
   }
 
