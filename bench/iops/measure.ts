@@ -33,6 +33,8 @@ export async function measure(task: Task): Promise<Outcome> {
   try {
     run = await participantOf(task.name).open!(task, buffers);
   } catch (error) {
+    // A file that cannot be opened is an error of the run.
+    if ((error as NodeJS.ErrnoException).errno !== undefined) throw error;
     // As where there is no Linux AIO. Nothing else is run under this name.
     return { unavailable: (error as Error).message };
   }

@@ -70,7 +70,7 @@ export interface MemoryRange<D = unknown> {
   readonly rwFlags: number;
 }
 
-/** All of some memory of kaio's own. */
+/** All of a view, for what the user gave in another form. */
 export function wholeRange(bytes: Uint8Array, position: number, rwFlags = 0): MemoryRange {
   return { data: undefined, bytes, offset: 0, length: bytes.length, position, rwFlags };
 }
