@@ -199,7 +199,9 @@ testWithin("closing the context waits for cold reads", async () => {
     ended++;
   });
   for (let turn = 0; turn < 10; turn++) await Promise.resolve();
-  assert.equal(cold.attempts, 4);
+  // Some have been to the kernel in vain, the others wait for a slot or for the next turn.
+  assert.ok(cold.attempts >= 4);
+  assert.ok(ended < 20);
   await context[Symbol.asyncDispose]();
   assert.equal(ended, 20);
   await Promise.all(reads);
