@@ -47,6 +47,9 @@ export class Router {
     const routes = this.#routes ??= routesOf(file);
     const cached = position < this.#cachedEnd && position + nbytes > this.#cachedStart;
     transfer.fd = file.fd;
+    // The rest of a transfer may take another route than its beginning: one on which EAGAIN is an
+    // error.
+    transfer.rwFlags &= ~RWF_NOWAIT;
     transfer.tries = 0;
     transfer.missed = false;
     transfer.route = position === CURRENT_POSITION

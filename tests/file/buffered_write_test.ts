@@ -88,6 +88,20 @@ testWithin(
   LINUX,
 );
 
+testWithin("the rest of a direct read may wait where only its beginning must not", async () => {
+  using cold = new ColdKernel(() => "all");
+  await using scene = new Scene(DIRECT);
+  await using context = new AioContext({ kernel: cold.kernel, entries: 16 });
+  const file = await scene.holding(pattern(131_000), "r+", { context });
+  // The page cache has the last bytes now, up to a boundary at which the file then ends.
+  await file.write(Buffer.alloc(50), 0, 50, 131_000);
+  await file.truncate(131_072);
+  await file.sync();
+  cold.seen.length = 0;
+  assert.equal((await file.readAt(130_000, 20_000)).length, 1072);
+  assert.deepEqual(cold.seen.map(({ rwFlags }) => rwFlags), [RWF_NOWAIT, 0]);
+}, LINUX);
+
 for (const cached of ["nothing", "half", "unsupported"] as const) {
   testWithin(`direct writes of which ${cached} is done without waiting are whole`, async () => {
     using cold = new ColdKernel(() => cached);
