@@ -139,9 +139,51 @@ export class ContextOperation<T> extends Operation implements Completion<T> {
   }
 
   get error(): AioError | undefined {
-    if (this.res >= 0) return undefined;
-    const { fd, position, length } = this;
-    const where = TRANSFERS.has(this.opcode) ? { position, length } : {};
-    return requestError(this.#core.files, this.res, this.opcode, { fd, ...where });
+    return errorOf(this.#core, this.opcode, this.length, this);
   }
+
+  /** The completion as an object that stays as it is when the operation is used again. */
+  toOwn(): Completion<T> {
+    return new OwnCompletion(this.#core, this.opcode, this.length, this);
+  }
+}
+
+/** Half as large as an operation, as `for await` makes one for each completion. */
+class OwnCompletion<T> implements Completion<T> {
+  readonly data: T;
+  readonly res: number;
+  readonly buffer: Uint8Array;
+  readonly buffers: readonly Uint8Array[] | undefined;
+  readonly fd: number;
+  readonly position: number;
+  readonly #core: Core;
+  readonly #opcode: number;
+  readonly #length: number;
+
+  constructor(core: Core, opcode: number, length: number, completion: Completion<T>) {
+    this.data = completion.data;
+    this.res = completion.res;
+    this.buffer = completion.buffer;
+    this.buffers = completion.buffers;
+    this.fd = completion.fd;
+    this.position = completion.position;
+    this.#core = core;
+    this.#opcode = opcode;
+    this.#length = length;
+  }
+
+  get error(): AioError | undefined {
+    return errorOf(this.#core, this.#opcode, this.#length, this);
+  }
+}
+
+function errorOf(
+  { files }: Core,
+  opcode: number,
+  length: number,
+  { res, fd, position }: Completion<unknown>,
+): AioError | undefined {
+  if (res >= 0) return undefined;
+  const where = TRANSFERS.has(opcode) ? { position, length } : {};
+  return requestError(files, res, opcode, { fd, ...where });
 }

@@ -4,7 +4,7 @@
  * @module
  */
 import { Batch } from "./batch.ts";
-import { ContextOperation } from "./completion.ts";
+import { type Completion, ContextOperation } from "./completion.ts";
 import type { Core } from "./core.ts";
 
 /** Places of completions handed out are cut off when they are this many, and half of all. */
@@ -17,7 +17,7 @@ export class ReadyQueue {
   readonly #core: Core;
   #completions: Batch;
   #head = 0;
-  /** Completions of batches that have been seen. */
+  /** Operations whose completions have been seen. */
   readonly #spare: ContextOperation<unknown>[] = [];
 
   constructor(core: Core) {
@@ -41,16 +41,18 @@ export class ReadyQueue {
     this.#completions.push(completion);
   }
 
-  /** Takes the oldest completion; there must be one. */
-  shift(): ContextOperation<unknown> {
+  /** Takes the oldest completion, as an object of its own; there must be one. */
+  shift(): Completion<unknown> {
     const completions = this.#completions;
-    const completion = completions[this.#head++]!;
+    const operation = completions[this.#head++]!;
     if (this.#head === completions.length) completions.length = this.#head = 0;
     else if (this.#head >= CUT && this.#head * 2 >= completions.length) {
       completions.copyWithin(0, this.#head);
       completions.length -= this.#head;
       this.#head = 0;
     }
+    const completion = operation.toOwn();
+    this.#reuse(operation);
     return completion;
   }
 
@@ -73,10 +75,13 @@ export class ReadyQueue {
   recycle(seen: Batch): void {
     // By index: the batch's own iterator would count them as handed out.
     for (let index = 0; index < seen.length; index++) {
-      const completion = seen[index]!;
-      completion.forget();
-      this.#spare.push(completion);
+      this.#reuse(seen[index]!);
     }
     seen.length = 0;
+  }
+
+  #reuse(operation: ContextOperation<unknown>): void {
+    operation.forget();
+    this.#spare.push(operation);
   }
 }
