@@ -102,7 +102,7 @@ let pause = 1;
  *
  * @returns At least as many bytes, page-aligned and zeroed; `undefined` where they cannot be had
  */
-export function reserve(byteLength: number): ArrayBuffer | undefined {
+function reserve(byteLength: number): ArrayBuffer | undefined {
   // A failed attempt costs V8 tens of milliseconds, as it collects all garbage first, and the next
   // one most often fails too. So attempts become rare until one succeeds.
   if (skipped > 0) {
