@@ -7,6 +7,7 @@
  *
  * @module
  */
+import { ECANCELED } from "../abi/errno.ts";
 import { Fifo } from "../fifo.ts";
 import {
   COPIED_BYTES_PER_TURN,
@@ -44,6 +45,8 @@ export class CopyBudget {
 
   /** Queues an operation whose bytes io_submit copies: now, or in a later turn. */
   queue(operation: Operation): void {
+    // It was held here, or missing in the page cache, when it was aborted.
+    if (operation.stopped) return operation.complete(-ECANCELED);
     this.needsTurn = true;
     // While operations are held, nothing is left of the budget.
     if (this.#requests <= 0 || this.#bytes <= 0) {

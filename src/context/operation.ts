@@ -21,7 +21,7 @@
  * | | `WAITING` | `QUEUED` | `SUBMITTED` | `DONE` |
  * | --- | --- | --- | --- | --- |
  * | `cancel` | completes as -ECANCELED | completes as -ECANCELED | a poll: io_cancel, and its event counts as -ECANCELED; anything else goes on | `false` |
- * | an abort (files) | as `cancel` | as `cancel` | the promise rejects, memory and slot stay taken until the event | where it is tried again or with the threads, the promise rejects, and the memory stays taken until then; else nothing |
+ * | an abort (files) | as `cancel` | as `cancel` | the promise rejects, memory and slot stay taken until the event | the promise rejects at once; the memory is given back when a thread that has it returns, or when it is its turn to be tried again |
  * | closing the context | is sent and waited for; a poll is cancelled | the same | is waited for; a poll is cancelled | is dropped |
  * | refused by io_submit | – | completes with that error; the operations behind it go on | – | – |
  * | EAGAIN of io_submit | – | stays queued, and is sent again after the next event | – | – |
@@ -68,6 +68,8 @@ export abstract class Operation {
   declare readonly isPinned: boolean;
   /** Which slot it has, from `QUEUED` on. */
   slot = 0;
+  /** Set by an abort: what has begun goes on to its end, and nothing more of it begins. */
+  stopped = false;
 
   /**
    * Called when it gets a slot, unless it {@link Operation.isPinned}: takes what the kernel is to

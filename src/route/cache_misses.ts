@@ -10,6 +10,7 @@
  *
  * @module
  */
+import { ECANCELED } from "../abi/errno.ts";
 import { FAILED_TRIES_ALLOWED, MISSES_TRIED_AT_ONCE, TRIES_BEFORE_THREADS } from "../tuning.ts";
 import type { Router } from "./router.ts";
 import type { Transfer } from "./transfer.ts";
@@ -30,6 +31,7 @@ export class CacheMisses {
 
   /** A read has to wait. */
   add(read: Transfer): void {
+    if (read.stopped) return read.settle(-ECANCELED);
     if (read.tries > TRIES_BEFORE_THREADS) this.#vain++;
     const useless = this.#vain > FAILED_TRIES_ALLOWED && this.#vain > this.#found;
     if (this.#onThreads === 0 || read.tries > TRIES_BEFORE_THREADS || useless) {
@@ -48,12 +50,9 @@ export class CacheMisses {
   returned(): void {
     this.#onThreads--;
     const parked = this.#parked;
-    if (parked.length === 0) return;
     const first = parked.splice(0, MISSES_TRIED_AT_ONCE);
     // A thread has to come back for those that stay.
-    if (this.#onThreads === 0 && parked.length > 0) this.add(parked.shift()!);
-    for (const read of first) {
-      this.#router.tryAgain(read);
-    }
+    while (this.#onThreads === 0 && parked.length > 0) this.add(parked.shift()!);
+    for (const read of first) this.#router.tryAgain(read);
   }
 }

@@ -85,8 +85,6 @@ export class Router {
 
   /** Has the kernel read again what the page cache did not have. */
   tryAgain(read: Transfer): void {
-    // Nothing expects the bytes after an abort, so the memory need not stay taken.
-    if (read.stopped) return read.settle(-ECANCELED);
     read.tries++;
     this.file.loop.budget.queue(read);
   }
@@ -96,6 +94,8 @@ export class Router {
    * have had to wait, and from a short read or write.
    */
   finished(transfer: Transfer, res: number): void {
+    // Nothing expects its bytes after an abort, so its memory need not stay taken.
+    if (transfer.stopped) return transfer.settle(-ECANCELED);
     const { opcode } = transfer;
     const reads = opcode === IOCB_CMD_PREAD;
     if (transfer.route === "ringNoWait" && this.#mustWait(transfer, res, reads)) return;
@@ -136,7 +136,7 @@ export class Router {
       // A short read that ends inside a block is the end of the file. One that ends on a block
       // boundary may not be: read on.
       const atBoundary = transfer.done % this.file.alignment.readOffset === 0;
-      if (!atBoundary || this.file.isStream || transfer.stopped) return false;
+      if (!atBoundary || this.file.isStream) return false;
       this.begin(transfer);
     } else {
       // A short write that was not to wait has come to where it would have had to.
@@ -157,6 +157,8 @@ export class Router {
   /** Reads by a thread: the disk is waited for there. */
   readOnThread(transfer: Transfer): void {
     const { position } = transfer;
+    // It waited for the quota, and was aborted.
+    if (transfer.stopped) return this.#returned(transfer, -ECANCELED);
     readOnThread(
       this.file.fd,
       this.memoryOf(transfer),
@@ -165,12 +167,17 @@ export class Router {
       position === CURRENT_POSITION ? null : position,
       (res) => {
         threadQuota.returned();
-        if (transfer.missed) this.#misses.returned();
-        this.finished(transfer, res);
-        // What the result led to, and what the misses try again, is to be sent.
-        this.file.loop.flush.ask();
+        this.#returned(transfer, res);
       },
     );
+  }
+
+  /** A read is back from the threads. */
+  #returned(transfer: Transfer, res: number): void {
+    if (transfer.missed) this.#misses.returned();
+    this.finished(transfer, res);
+    // What the result led to, and what the misses try again, is to be sent.
+    this.file.loop.flush.ask();
   }
 
   /** The memory of a transfer in a form that `node:fs` does not copy. */

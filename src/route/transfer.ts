@@ -37,8 +37,6 @@ export abstract class Transfer extends Operation implements ThreadTask {
   tries = 0;
   /** Whether it is on a thread as one of the {@link CacheMisses}. */
   missed = false;
-  /** Set by an abort: it completes with what it has, and is not continued. */
-  stopped = false;
 
   constructor(file: TransferredFile) {
     super();

@@ -7,7 +7,7 @@ import { RWF_NOWAIT } from "../../src/abi/rw_flags.ts";
 import { pattern, sameBytes } from "../support/bytes.ts";
 import { type Cached, ColdKernel } from "../support/file_cold_kernel.ts";
 import { type Ground, GROUNDS, Scene, testWithin } from "../support/file_grounds.ts";
-import { linuxOnly } from "../support/real_kernel.ts";
+import { linuxOnly, real } from "../support/real_kernel.ts";
 import type { Kernel } from "../../src/kernel.ts";
 import { runFileScript } from "../support/file_script.ts";
 import { TempFile } from "../support/temp.ts";
@@ -187,6 +187,39 @@ testWithin("an abort ends a cold read at once, and the file closes when it is ov
     sameBytes(await last, CONTENT.subarray(0, MIB));
   });
 }, LINUX);
+
+/** Where aborted reads may wait, and how many of 64 have begun by then, at least. */
+const WAITS: Record<string, { cached: Cached; size: number; attempts: number; threads: number }> = {
+  "for other misses": { cached: "nothing", size: 512, attempts: 64, threads: 1 },
+  "to be copied": { cached: "all", size: MIB / 4, attempts: 1, threads: 0 },
+  "for a thread": { cached: "unsupported", size: 512, attempts: 64, threads: 1 },
+};
+
+for (const [name, { cached, size, attempts, threads }] of Object.entries(WAITS)) {
+  testWithin(`an aborted read that waits ${name} reads nothing any more`, async () => {
+    let onThreads = 0;
+    using cold = new ColdKernel(() => cached, {
+      alias(bytes) {
+        onThreads++;
+        return real.files.alias?.(bytes) ?? bytes;
+      },
+    });
+    await using scene = new Scene(BUFFERED);
+    await using context = new AioContext({ kernel: cold.kernel, entries: 64 });
+    const file = await scene.holding(CONTENT, "r", { context });
+    const controller = new AbortController();
+    const { signal } = controller;
+    const reads = Array.from({ length: 64 }, (_, i) => file.readAt(i * 512, size, { signal }));
+    while (cold.attempts < attempts || onThreads < threads) await nextTurn();
+    const begun = [cold.attempts, onThreads];
+    assert.ok(onThreads < 64 && (size === 512 || cold.attempts < 64), String(begun));
+    controller.abort(new Error("enough"));
+    const results = await Promise.allSettled(reads);
+    assert.ok(results.some(({ status }) => status === "rejected"));
+    await file.close();
+    assert.deepEqual([cold.attempts, onThreads], begun);
+  }, LINUX);
+}
 
 testWithin("closing the context waits for cold reads", async () => {
   using cold = new ColdKernel(() => "nothing");
