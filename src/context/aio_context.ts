@@ -454,9 +454,11 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
     options: TransferOptions<T> | undefined,
   ): Ticket {
     if (!Array.isArray(buffers)) throw typeError("queue request", "buffers", "an array");
-    checkInteger("queue request", "buffers.length", buffers.length, UIO_MAXIOV);
-    // A copy: the caller may change the array, and the bytes are handed out by it at the end.
-    const all = [...buffers];
+    // A copy: the caller may change the array, and the bytes are handed out by it at the end. Its
+    // length is read once, as the kernel gets no more iovecs than were counted here.
+    const count = buffers.length;
+    checkInteger("queue request", "buffers.length", count, UIO_MAXIOV);
+    const all = Array.from({ length: count }, (_, index) => buffers[index]!);
     const { position = 0, data, flags = 0 } = options ?? {};
     const length = all.reduce((total, buffer) => total + checkedLength(buffer), 0);
     return this.#queue(opcode, fd, undefined, all, length, position, flags, data);

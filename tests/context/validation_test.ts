@@ -131,6 +131,9 @@ test("buffers that are no array are a TypeError, too many a RangeError", () =>
     assert.throws(() => aio.readv(fd, buffers), { name: "RangeError", message: /1025/ });
     assert.throws(() => aio.writev(fd, buffers), { name: "RangeError", message: /1025/ });
     buffers.pop();
+    // What hands out more than its length says gets no further than its length.
+    const more = Array.from({ length: 1025 }, () => new Uint8Array(1));
+    buffers[Symbol.iterator] = () => more.values();
     aio.readv(fd, buffers);
     const [completion] = aio.wait(1);
     assert.equal(completion!.res, 100);
