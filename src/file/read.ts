@@ -159,9 +159,8 @@ class ReadAt extends PromisedRead<Uint8Array<ArrayBuffer>> {
   }
 
   protected override result(count: number): Uint8Array<ArrayBuffer> {
-    const bytes = new Uint8Array(count);
-    bytes.set(this.read(count));
-    return bytes;
+    // A copy that is not zeroed before, and whose buffer is exactly the range.
+    return new Uint8Array(this.read(count));
   }
 }
 
