@@ -176,6 +176,16 @@ export const ENOUGH_BYTES_PER_CALL = 1 << 21;
 export const LARGEST_READ = 1 << 20;
 
 /**
+ * From so many bytes on, a read into ordinary memory goes to the threads as it is.
+ *
+ * Through the ring its bytes are copied twice.
+ */
+export const SMALLEST_THREAD_READ = 1 << 15;
+
+/** Reads of more bytes are made of several also by the threads: the runtimes count in 32 bits. */
+export const LARGEST_THREAD_READ = 1 << 30;
+
+/**
  * Writes of more bytes are made of several, one after the other: a multiple of all blocks.
  *
  * An append of 1 MiB with O_DIRECT was made within io_submit, which took 1.35 ms; one of 64 KiB took

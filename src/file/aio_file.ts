@@ -9,17 +9,24 @@ import type { CreateReadStreamOptions, FileHandle } from "node:fs/promises";
 import type { ReadableStream } from "node:stream/web";
 import { promisify } from "node:util";
 import { EOPNOTSUPP } from "../abi/errno.ts";
-import { IOCB_CMD_FDSYNC, IOCB_CMD_FSYNC } from "../abi/opcodes.ts";
+import {
+  IOCB_CMD_FDSYNC,
+  IOCB_CMD_FSYNC,
+  IOCB_CMD_PREAD,
+  IOCB_CMD_PWRITE,
+} from "../abi/opcodes.ts";
 import { checkInteger, checkRange } from "../check.ts";
 import { AioError } from "../errors/aio_error.ts";
 import { unwatch, watch } from "../forgotten.ts";
-import { checkIntact } from "../memory/intrinsics.ts";
+import { checkIntact, isPlain } from "../memory/intrinsics.ts";
+import { readvOnThread, writevOnThread } from "../threads/fs_threads.ts";
 import { AdoptedHandle, disown, takeClose } from "./adopted_handle.ts";
 import {
   type DurableOptions,
   flagsOf,
   gatherFrom,
   type MemoryRange,
+  type MemoryVector,
   parseRead,
   parseVector,
   parseWrite,
@@ -30,11 +37,10 @@ import {
 } from "./arguments.ts";
 import { type Chunks, chunksOf } from "./chunks.ts";
 import { Control } from "./control.ts";
-import { Cursor } from "./cursor.ts";
 import { CURRENT_POSITION } from "../route/transfer.ts";
 import { LARGEST_READ } from "../tuning.ts";
 import type { OpenFile } from "./open_file.ts";
-import { readAt, readInto, readLong, type ReadResult } from "./read.ts";
+import { isOneRead, readAt, readInto, readLong, readNext, type ReadResult } from "./read.ts";
 import {
   type RangeOrder,
   type RangeRequest,
@@ -45,7 +51,7 @@ import {
 import { readToEnd } from "./read_to_end.ts";
 import { sizeOf } from "./size_of.ts";
 import { checkStreamRange, webStream } from "./streams.ts";
-import { lockLength, write, writeAfter } from "./write.ts";
+import { isOneWrite, lockBytes, lockLength, write, writeAfter } from "./write.ts";
 import type { WriteResult } from "./write_one.ts";
 
 const fstatAsync = promisify(fstat);
@@ -157,7 +163,6 @@ const MAXIMUM_BLOCK_SIZE = 1 << 30;
  */
 export class AioFile extends AdoptedHandle implements AsyncDisposable {
   readonly #file: OpenFile;
-  readonly #cursor: Cursor;
   /** Closes the handle as the runtime does. */
   readonly #closeHandle: () => Promise<void>;
   /** Closes the second descriptor of a file that is written with O_DIRECT. */
@@ -170,7 +175,6 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     const closeHandle = takeClose(handle);
     super(handle);
     this.#file = file;
-    this.#cursor = new Cursor(file);
     this.#closeHandle = closeHandle;
     this.#closeBuffered = closeBuffered;
     watch(this, `AioFile of '${file.path}'`, closerOf(file, [disown(handle), closeBuffered]));
@@ -269,7 +273,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     const file = this.#file;
     return file.during(async () => {
       // A range far beyond the end must not cost the memory that it would have.
-      const size = file.isRegular ? await sizeOf(file) : position + length;
+      const size = file.kind.isRegular ? await sizeOf(file) : position + length;
       // Files of /proc say that they have 0 bytes.
       if (size === 0) {
         return new Uint8Array((await readToEnd(file, position, signal)).subarray(0, length));
@@ -411,10 +415,8 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
       const range = parseRead(buffer, offset, length, position);
       const file = this.#file;
       file.check("read");
-      const { length: count, position: at } = range;
-      const isOneRequest = count > 0 && count <= LARGEST_READ && at !== CURRENT_POSITION &&
-        !file.isStream;
-      return isOneRequest ? readInto(file, range) : this.#readParts(range);
+      if (!isOneRead(file, range)) return this.#readParts(range);
+      return range.position === CURRENT_POSITION ? readNext(file, range) : readInto(file, range);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -459,11 +461,34 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   ): Promise<{ bytesRead: number; buffers: B & NodeJS.ArrayBufferView[] }> {
     const vector = parseVector("read", buffers, position);
     this.#file.check("read");
+    const bytesRead = this.#isForThreads(vector)
+      ? await this.#file.during(() => this.#moveVector(IOCB_CMD_PREAD, vector))
+      : await this.#readCopied(vector);
+    // The types of FileHandle that Deno brings along promise a mutable array.
+    return { bytesRead, buffers: buffers as B & NodeJS.ArrayBufferView[] };
+  }
+
+  async #readCopied(vector: MemoryVector): Promise<number> {
     const bytes = new Uint8Array(vector.length);
     const { bytesRead } = await this.#readParts(wholeRange(bytes, vector.position));
     scatterTo(vector, bytes.subarray(0, bytesRead));
-    // The types of FileHandle that Deno brings along promise a mutable array.
-    return { bytesRead, buffers: buffers as B & NodeJS.ArrayBufferView[] };
+    return bytesRead;
+  }
+
+  #isForThreads({ parts, length }: MemoryVector): boolean {
+    return length > 0 && this.#file.router.hasVectors && parts.every(({ bytes }) => isPlain(bytes));
+  }
+
+  /** Has a thread move a vector. */
+  #moveVector(opcode: number, { parts, length, position }: MemoryVector): Promise<number> {
+    const file = this.#file;
+    const call = opcode === IOCB_CMD_PREAD ? readvOnThread : writevOnThread;
+    const memories = parts.map(({ bytes }) => bytes);
+    return this.#at(position, async (at) => {
+      const res = await file.router.transferVector(call, memories, at);
+      if (res < 0) throw file.error(res, opcode, at, length);
+      return res;
+    });
   }
 
   /**
@@ -534,9 +559,22 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     const vector = parseVector("write", buffers, position);
     const rwFlags = flagsOf(options);
     this.#file.check("write");
-    const range = wholeRange(gatherFrom(vector), vector.position, rwFlags);
-    const { bytesWritten } = await this.#write(range);
+    const bytesWritten = rwFlags === 0 && this.#isForThreads(vector)
+      ? await this.#writeVector(vector)
+      : (await this.#write(wholeRange(gatherFrom(vector), vector.position, rwFlags))).bytesWritten;
     return { bytesWritten, buffers: buffers as B & NodeJS.ArrayBufferView[] };
+  }
+
+  #writeVector(vector: MemoryVector): Promise<number> {
+    const lock = lockBytes(this.#file, vector, true);
+    return this.#file.during(async () => {
+      try {
+        if (lock.blockers > 0) await lock.granted();
+        return await this.#moveVector(IOCB_CMD_PWRITE, vector);
+      } finally {
+        lock.release();
+      }
+    });
   }
 
   /**
@@ -904,17 +942,19 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     if (position !== CURRENT_POSITION) return action(position);
     // A stream has no position, and a read that waits for it must not keep a write waiting.
     if (this.#file.isStream) return action(0);
-    this.#cursor.check("read");
-    return this.#cursor.move(action);
+    this.#file.cursor.check("read");
+    return this.#file.cursor.move(action);
   }
 
   #write<D>(range: MemoryRange<D>): Promise<WriteResult<D>> {
     const file = this.#file;
     const { data, length, position } = range;
     if (length === 0) return Promise.resolve({ bytesWritten: 0, buffer: data });
-    if (position !== CURRENT_POSITION || file.isStream) return write(file, range);
+    if (position !== CURRENT_POSITION || file.isStream || isOneWrite(file, range)) {
+      return write(file, range);
+    }
     try {
-      this.#cursor.check("write");
+      this.#file.cursor.check("write");
     } catch (error) {
       return Promise.reject(error);
     }
@@ -925,7 +965,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     // The position goes with an append, as it does in the kernel: to the end of the file.
     const next = file.append ? () => sizeOf(file) : undefined;
     return file.during(async () => {
-      return { bytesWritten: await this.#cursor.move(move, next), buffer: data };
+      return { bytesWritten: await this.#file.cursor.move(move, next), buffer: data };
     });
   }
 }

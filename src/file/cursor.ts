@@ -5,6 +5,7 @@
  */
 import { EOPNOTSUPP } from "../abi/errno.ts";
 import { AioError } from "../errors/aio_error.ts";
+import { Fifo } from "../fifo.ts";
 import type { FileHost, FilePosition } from "../file_host.ts";
 import { CURRENT_POSITION } from "../route/transfer.ts";
 import type { OpenFile } from "./open_file.ts";
@@ -51,7 +52,8 @@ export class Cursor {
   readonly #file: OpenFile;
   /** How the position is found and moved, where the kernel does not do it on the way. */
   readonly #position: FilePosition | undefined;
-  #turn: Promise<unknown> = Promise.resolve();
+  #taken = false;
+  readonly #waiting = new Fifo<() => void>();
 
   /** @param file Whose position it is */
   constructor(file: OpenFile) {
@@ -78,6 +80,25 @@ export class Cursor {
     throw new AioError(-EOPNOTSUPP, syscall, { fd, path, hint });
   }
 
+  /** Whether the kernel finds and moves it: transfers are made at {@link CURRENT_POSITION}. */
+  get isKernels(): boolean {
+    return this.#position === undefined;
+  }
+
+  /** Calls `begin` when it is its turn: now, if nothing is under way. {@link Cursor.leave} is to follow. */
+  enter(begin: () => void): void {
+    if (this.#taken) return this.#waiting.push(begin);
+    this.#taken = true;
+    begin();
+  }
+
+  /** Ends a turn, and begins the next. */
+  leave(): void {
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#taken = false;
+    else next();
+  }
+
   /**
    * Waits for its turn, and does something at the position, which moves on.
    *
@@ -85,20 +106,20 @@ export class Cursor {
    * it; resolves with the number of bytes to move on
    * @param next Finds the new position, where it is not that many bytes further
    */
-  move(
+  async move(
     action: (position: number) => Promise<number>,
     next?: () => Promise<number>,
   ): Promise<number> {
-    const moved = this.#turn.then(async () => {
-      const position = this.#position;
+    const position = this.#position;
+    await new Promise<void>((resolve) => this.enter(resolve));
+    try {
       if (position === undefined) return await action(CURRENT_POSITION);
       const start = position.get();
       const count = await action(start);
       position.set(next === undefined ? start + count : await next());
       return count;
-    });
-    // An operation that fails does not stop those behind it.
-    this.#turn = moved.catch(() => {});
-    return moved;
+    } finally {
+      this.leave();
+    }
   }
 }

@@ -3,9 +3,8 @@
  *
  * @module
  */
-import { type BigIntStats, constants, fstat, type Stats } from "node:fs";
+import { type BigIntStats, constants, fstat } from "node:fs";
 import { type FileHandle, open as openHandle } from "node:fs/promises";
-import { isatty } from "node:tty";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { EINVAL, ESTALE } from "../abi/errno.ts";
@@ -17,9 +16,9 @@ import { AioError } from "../errors/aio_error.ts";
 import { disown } from "./adopted_handle.ts";
 import { AioFile } from "./aio_file.ts";
 import { hasPosition } from "./cursor.ts";
+import { kindOf } from "./file_kind.ts";
 import { accessOf, parseFlags } from "./open_flags.ts";
 import { OpenFile } from "./open_file.ts";
-import { rangeLockOf } from "./range_lock.ts";
 import type { DirectAlignment } from "../file_host.ts";
 
 const fstatAsync = promisify(fstat);
@@ -106,8 +105,7 @@ export async function open(
       ? { handle: await openHandle(path, wanted, mode), direct: false }
       : await openDirect(path, wanted, mode, direct);
     const { handle, closeBuffered } = opened;
-    const stats = await fstatAsync(handle.fd);
-    const file = openFileOf(opened, stats, String(path), wanted, core, loop);
+    const file = openFileOf(opened, String(path), wanted, core, loop);
     return new AioFile(handle, file, closeBuffered);
   } catch (error) {
     if (opened !== undefined) await Promise.all([opened.handle.close(), opened.closeBuffered?.()]);
@@ -133,26 +131,15 @@ interface Opened {
 
 function openFileOf(
   { handle: { fd }, direct, bufferedFd }: Opened,
-  stats: Stats,
   path: string,
   flags: number,
   core: Core,
   loop: EventLoop,
 ): OpenFile {
-  const isStream = stats.isFIFO() || stats.isSocket() || isatty(fd);
-  const common = {
-    path,
-    core,
-    loop,
-    ...accessOf(flags),
-    isDirectory: stats.isDirectory(),
-    isRegular: stats.isFile(),
-    isStream,
-    lock: rangeLockOf(stats.dev, stats.ino),
-  };
+  const common = { path, core, loop, ...accessOf(flags) };
   const cached = { ...common, direct: false, alignment: NO_ALIGNMENT, buffered: undefined };
   const append = (flags & O_APPEND) !== 0;
-  if (!direct || isStream) return new OpenFile({ ...cached, fd, append });
+  if (!direct || kindOf(fd, path).isStream) return new OpenFile({ ...cached, fd, append });
   return new OpenFile({
     ...common,
     fd,
@@ -200,7 +187,7 @@ async function openTwice(
   try {
     const { fd } = handle;
     const stats = await fstatAsync(fd, { bigint: true });
-    if (stats.isFIFO() || stats.isSocket() || isatty(fd)) return { handle, direct: false };
+    if (kindOf(fd, String(path)).isStream) return { handle, direct: false };
     const again = await openDirectly(path, flags, stats);
     if (stats.isFile()) {
       return { handle: again, direct: true, bufferedFd: fd, closeBuffered: disown(handle) };

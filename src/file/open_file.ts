@@ -13,15 +13,14 @@ import type { DirectAlignment } from "../file_host.ts";
 import type { RoutedFile } from "../route/route.ts";
 import { Router } from "../route/router.ts";
 import { CURRENT_POSITION } from "../route/transfer.ts";
-import type { RangeLock } from "./range_lock.ts";
+import { Cursor } from "./cursor.ts";
+import { type FileKind, kindOf } from "./file_kind.ts";
+import { type RangeLock, rangeLockOf } from "./range_lock.ts";
 
 /** What `open` found out. */
 export type OpenFileState =
-  & RoutedFile
-  & Pick<
-    OpenFile,
-    "path" | "readable" | "writable" | "isDirectory" | "isRegular" | "lock" | "buffered"
-  >;
+  & Omit<RoutedFile, "isStream">
+  & Pick<OpenFile, "path" | "readable" | "writable" | "buffered">;
 
 /** A file descriptor with what belongs to it; counts what is under way, so that closing can wait. */
 export class OpenFile implements RoutedFile {
@@ -37,13 +36,6 @@ export class OpenFile implements RoutedFile {
   /** Whether it was opened for writing. */
   readonly writable: boolean;
   readonly append: boolean;
-  readonly isDirectory: boolean;
-  /** Whether it has a length that can be cut. */
-  readonly isRegular: boolean;
-  /** Whether it has neither positions nor an end: a pipe, a socket, a terminal. */
-  readonly isStream: boolean;
-  /** Held by writes against each other. */
-  readonly lock: RangeLock;
   /**
    * The same file without O_DIRECT, to write the bytes behind its last whole block. Present for
    * every regular file that is opened with O_DIRECT to be written; a descriptor of its own.
@@ -53,8 +45,12 @@ export class OpenFile implements RoutedFile {
   readonly router: Router;
   /** Reads that are over, to be used again: an object less for the garbage collector each. */
   readonly idleReads: unknown[] = [];
+  /** Its current position. */
+  readonly cursor: Cursor;
   /** Set when closing begins: nothing new is started. */
   closed = false;
+  #kind: FileKind | undefined = undefined;
+  #lock: RangeLock | undefined = undefined;
   #underWay = 0;
   #drained: (() => void) | undefined = undefined;
 
@@ -68,19 +64,35 @@ export class OpenFile implements RoutedFile {
     this.readable = state.readable;
     this.writable = state.writable;
     this.append = state.append;
-    this.isDirectory = state.isDirectory;
-    this.isRegular = state.isRegular;
-    this.isStream = state.isStream;
-    this.lock = state.lock;
     this.buffered = state.buffered;
     this.router = new Router(this);
+    this.cursor = new Cursor(this);
+  }
+
+  /**
+   * Asked for at the first use: whoever opens many files to read little of each has no time to lose.
+   *
+   * @throws {AioError} If fstat(2) fails
+   */
+  get kind(): FileKind {
+    return this.#kind ??= kindOf(this.fd, this.path);
+  }
+
+  /** Whether it has neither positions nor an end: a pipe, a socket, a terminal. */
+  get isStream(): boolean {
+    return this.kind.isStream;
+  }
+
+  /** Held by writes to the file against each other, whoever opened it in this thread. */
+  get lock(): RangeLock {
+    return this.#lock ??= rangeLockOf(this.kind.device, this.kind.inode);
   }
 
   /** Throws what keeps an operation from being started at all. */
   check(syscall: "read" | "write" | "fsync" | "ftruncate" | "fallocate" | "fstat"): void {
     if (this.closed) this.#refuse(EBADF, syscall, "the file is closed");
     if (this.core.submission.closing) this.checkContext(syscall);
-    if (syscall === "read" && this.isDirectory) this.#refuse(EISDIR, syscall);
+    if (syscall === "read" && this.kind.isDirectory) this.#refuse(EISDIR, syscall);
     if (syscall === "read" && !this.readable) {
       this.#refuse(EBADF, syscall, "the file is not open for reading");
     }

@@ -7,9 +7,20 @@ import { ECANCELED } from "../abi/errno.ts";
 import { IOCB_CMD_PREAD } from "../abi/opcodes.ts";
 import { POLLIN } from "../abi/poll.ts";
 import type { PooledBuffer } from "../memory/buffer_pool.ts";
-import { bufferOf, byteOffsetOf, checkIntact, copyBytes } from "../memory/intrinsics.ts";
-import { CURRENT_POSITION, promiseOf, type Settles, Transfer } from "../route/transfer.ts";
-import { IDLE_READS_KEPT, LARGEST_READ } from "../tuning.ts";
+import { bufferOf, byteOffsetOf, checkIntact, copyBytes, isPlain } from "../memory/intrinsics.ts";
+import {
+  CURRENT_POSITION,
+  NO_ADDRESS,
+  promiseOf,
+  type Settles,
+  Transfer,
+} from "../route/transfer.ts";
+import {
+  IDLE_READS_KEPT,
+  LARGEST_READ,
+  LARGEST_THREAD_READ,
+  SMALLEST_THREAD_READ,
+} from "../tuning.ts";
 import type { MemoryRange } from "./arguments.ts";
 import type { OpenFile } from "./open_file.ts";
 import { whenReady } from "./stream_turn.ts";
@@ -185,25 +196,52 @@ export interface ReadResult<B> {
 /** A read into the user's memory: in place, or with one copy. It is used again when it is over. */
 class ReadInto extends PromisedRead<ReadResult<unknown>> {
   #range: MemoryRange | undefined = undefined;
+  /** Whether it has the cursor's turn. */
+  #hasTurn = false;
 
   /** Begins the read, and makes its promise. */
   issue(range: MemoryRange, signal: AbortSignal | undefined): Promise<ReadResult<unknown>> {
     const promise = promiseOf(this);
     this.#range = range;
-    this.send(range.position, range.length, this.#useInPlace(range));
+    this.#begin(range);
     if (signal !== undefined) this.listen(signal);
     return promise;
   }
 
-  /** Whether the kernel may use the memory where it lies: `allocate` made it, and it is aligned. */
-  #useInPlace({ bytes, offset, length, position }: MemoryRange): boolean {
+  /** As {@link ReadInto.issue}, at the current position as soon as it is its turn. */
+  issueNext(range: MemoryRange): Promise<ReadResult<unknown>> {
+    const { file } = this;
+    const promise = promiseOf(this);
+    this.#range = range;
+    file.enter();
+    file.cursor.enter(() => {
+      this.#hasTurn = true;
+      try {
+        checkIntact(range.bytes, range.offset + range.length, "read into");
+        this.#begin(range);
+      } catch (error) {
+        this.reject(error);
+        this.end();
+      }
+      file.leave();
+    });
+    return promise;
+  }
+
+  #begin(range: MemoryRange): void {
+    this.send(range.position, range.length, this.#useInPlace(range));
+  }
+
+  /** Whether the memory is used where it lies: `allocate` made it, and it is aligned, or threads do. */
+  #useInPlace(range: MemoryRange): boolean {
+    const { bytes, offset, length, position } = range;
     const { core: { pool }, alignment: { memory, readOffset } } = this.file;
     if (position % readOffset !== 0 || length % readOffset !== 0) return false;
     const base = pool.addressOf(bufferOf(bytes));
-    if (base === 0) return false;
-    this.address = base + byteOffsetOf(bytes) + offset;
+    if (base === NO_ADDRESS && !isForThreads(this.file, range)) return false;
+    this.address = base === NO_ADDRESS ? base : base + byteOffsetOf(bytes) + offset;
     this.offset = offset;
-    // Memory from `allocate` is no SharedArrayBuffer.
+    // Neither of them is a SharedArrayBuffer.
     this.bytes = bytes as Uint8Array<ArrayBuffer>;
     return this.address % memory === 0;
   }
@@ -219,6 +257,8 @@ class ReadInto extends PromisedRead<ReadResult<unknown>> {
 
   protected override end(): void {
     super.end();
+    if (this.#hasTurn) this.file.cursor.leave();
+    this.#hasTurn = false;
     // An idle read must keep nothing of its last user alive.
     this.#range = undefined;
     this.resolve = this.reject = ignore;
@@ -230,7 +270,31 @@ class ReadInto extends PromisedRead<ReadResult<unknown>> {
 function ignore(): void {}
 
 /**
- * Reads up to {@link LARGEST_READ} bytes into memory.
+ * Whether a read into memory that the kernel cannot reach goes to the threads as it is. By the ring
+ * it would be copied once more, and what is large takes longer to copy than a thread to begin.
+ */
+function isForThreads(file: OpenFile, { bytes, length, position }: MemoryRange): boolean {
+  return (length >= SMALLEST_THREAD_READ || position === CURRENT_POSITION) &&
+    file.router.hasThreads && isPlain(bytes);
+}
+
+/** Whether a read is made by {@link readInto} or {@link readNext}: else it has several parts. */
+export function isOneRead(file: OpenFile, range: MemoryRange): boolean {
+  const { length, bytes, position } = range;
+  if (length === 0 || file.isStream) return false;
+  if (position === CURRENT_POSITION && (file.direct || !file.cursor.isKernels)) return false;
+  if (length <= LARGEST_READ) return true;
+  return length <= LARGEST_THREAD_READ && isForThreads(file, range) &&
+    file.core.pool.addressOf(bufferOf(bytes)) === NO_ADDRESS;
+}
+
+/** Reads at the current position, which the kernel moves. */
+export function readNext<D>(file: OpenFile, range: MemoryRange<D>): Promise<ReadResult<D>> {
+  return (new ReadInto(file)).issueNext(range) as Promise<ReadResult<D>>;
+}
+
+/**
+ * Reads into memory; see {@link isOneRead}.
  *
  * @param signal Rejects the promise
  */

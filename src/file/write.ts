@@ -26,11 +26,16 @@ const APPENDS = -1;
  * that part then reports
  */
 export function write<D>(file: OpenFile, range: MemoryRange<D>): Promise<WriteResult<D>> {
-  const isOneRequest = !file.isStream && !(file.append && file.direct) && isOnePart(file, range) &&
-    isAligned(file, range);
-  return isOneRequest
-    ? new Write(file, range, lockBytes(file, range, true)).promise
+  return isOneWrite(file, range)
+    ? new Write(file, range, lockBytes(file, range, true), range.position === CURRENT_POSITION)
+      .promise
     : writeAfter(file, range, lockLength(file));
+}
+
+/** Whether {@link write} makes one request of it, also at the current position. */
+export function isOneWrite(file: OpenFile, range: MemoryRange): boolean {
+  return !file.isStream && !(file.append && file.direct) && isOnePart(file, range) &&
+    isAligned(file, range) && (range.position !== CURRENT_POSITION || file.cursor.isKernels);
 }
 
 /** What a write has locked from its beginning to its end, so that nothing cuts the file meanwhile. */
@@ -56,7 +61,8 @@ export function writeAfter<D>(
 
 /** Whether a write is no longer than one request may be. */
 function isOnePart({ append }: OpenFile, { position, length }: MemoryRange): boolean {
-  return (append ? 0 : position % LARGEST_WRITE) + length <= LARGEST_WRITE;
+  const isPlaced = !append && position !== CURRENT_POSITION;
+  return (isPlaced ? position % LARGEST_WRITE : 0) + length <= LARGEST_WRITE;
 }
 
 /** Always true of a file that takes any position and length. */
@@ -65,9 +71,9 @@ function isAligned({ alignment }: OpenFile, { position, length }: MemoryRange): 
 }
 
 /** What a request that writes whole blocks shares with others of its kind. */
-function lockBytes(
+export function lockBytes(
   file: OpenFile,
-  { position, length }: MemoryRange,
+  { position, length }: Pick<MemoryRange, "position" | "length">,
   withLength: boolean,
 ): LockedRange {
   // The kernel finds the end, and its current position, by itself: such a write may go anywhere.

@@ -5,8 +5,14 @@
  */
 import { IOCB_CMD_PWRITE } from "../abi/opcodes.ts";
 import type { PooledBuffer } from "../memory/buffer_pool.ts";
-import { bufferOf, byteOffsetOf, checkIntact, partOf } from "../memory/intrinsics.ts";
-import { promiseOf, type Settles, Transfer } from "../route/transfer.ts";
+import { bufferOf, byteOffsetOf, checkIntact, isPlain, partOf } from "../memory/intrinsics.ts";
+import {
+  CURRENT_POSITION,
+  NO_ADDRESS,
+  promiseOf,
+  type Settles,
+  Transfer,
+} from "../route/transfer.ts";
 import type { MemoryRange } from "./arguments.ts";
 import type { OpenFile } from "./open_file.ts";
 import type { LockedRange } from "./range_lock.ts";
@@ -29,16 +35,36 @@ export class Write<D> extends Transfer implements Settles<WriteResult<D>> {
   readonly promise: Promise<WriteResult<D>> = promiseOf(this);
   readonly #range: MemoryRange<D>;
   readonly #lock: LockedRange;
+  /** Whether it has the cursor's turn, or waits for it. */
+  readonly #hasTurn: boolean;
+  /** What it still waits for. */
+  #missing = 1;
   #bounce: PooledBuffer | undefined = undefined;
 
-  /** @param lock Is waited for, and given back */
-  constructor(file: OpenFile, range: MemoryRange<D>, lock: LockedRange) {
+  /**
+   * @param lock Is waited for, and given back
+   * @param takesTurn Whether it is at the current position, and waits for its turn there
+   */
+  constructor(file: OpenFile, range: MemoryRange<D>, lock: LockedRange, takesTurn = false) {
     super(file);
     this.#range = range;
     this.#lock = lock;
+    this.#hasTurn = takesTurn;
     file.enter();
-    if (lock.blockers > 0) lock.grant = () => this.#send();
-    else this.#send();
+    // Both are asked for at once, so all writes get both in the same order and none waits for ever.
+    if (lock.blockers > 0) {
+      this.#missing++;
+      lock.grant = () => this.#granted();
+    }
+    if (takesTurn) {
+      this.#missing++;
+      file.cursor.enter(() => this.#granted());
+    }
+    this.#granted();
+  }
+
+  #granted(): void {
+    if (--this.#missing === 0) this.#send();
   }
 
   #send(): void {
@@ -60,12 +86,16 @@ export class Write<D> extends Transfer implements Settles<WriteResult<D>> {
   /** Uses the memory where it lies, if the kernel may, or copies it to a bounce buffer. */
   #pinSource(): void {
     const { bytes, offset, length } = this.#range;
-    const { core: { pool }, alignment } = this.file;
+    const { core: { pool, files }, alignment, router } = this.file;
     checkIntact(bytes, offset + length, "write from");
+    const isByThreads = this.#range.position === CURRENT_POSITION || router.writesOnThreads;
     const base = pool.addressOf(bufferOf(bytes));
-    this.address = base + byteOffsetOf(bytes) + offset;
-    if (base !== 0 && this.address % alignment.memory === 0) {
-      // Memory from `allocate` is no SharedArrayBuffer.
+    // Threads of `node:fs` take memory as it is; what stands in for them wants an address.
+    const needsNone = base === NO_ADDRESS && isByThreads && files.pwritev === undefined &&
+      router.hasThreads && isPlain(bytes);
+    this.address = needsNone ? NO_ADDRESS : base + byteOffsetOf(bytes) + offset;
+    if (needsNone || (base !== NO_ADDRESS && this.address % alignment.memory === 0)) {
+      // Neither of them is a SharedArrayBuffer.
       this.bytes = bytes as Uint8Array<ArrayBuffer>;
       this.offset = offset;
       return;
@@ -85,6 +115,7 @@ export class Write<D> extends Transfer implements Settles<WriteResult<D>> {
 
   #end(): void {
     this.file.lock.remove(this.#lock);
+    if (this.#hasTurn) this.file.cursor.leave();
     if (this.#bounce !== undefined) this.file.core.pool.give(this.#bounce);
     this.file.leave();
   }

@@ -60,6 +60,15 @@ export function byteOffsetOf(bytes: Uint8Array): number {
   return byteOffset.call(bytes);
 }
 
+/**
+ * Whether the threads of `node:fs` take memory as it is in every runtime: if no other thread has
+ * it, and it neither grows nor shrinks.
+ */
+export function isPlain(bytes: Uint8Array): boolean {
+  const memory = buffer.call(bytes) as ArrayBuffer;
+  return memory instanceof ArrayBuffer && memory.resizable !== true;
+}
+
 /** The buffer that a view lies on. */
 export function bufferOf(bytes: Uint8Array): ArrayBufferLike {
   return buffer.call(bytes);

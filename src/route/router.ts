@@ -6,12 +6,12 @@
 import { EAGAIN, ECANCELED, EOPNOTSUPP } from "../abi/errno.ts";
 import { IOCB_CMD_PREAD, IOCB_CMD_PWRITE } from "../abi/opcodes.ts";
 import { RWF_NOWAIT } from "../abi/rw_flags.ts";
-import { readOnThread } from "../threads/fs_threads.ts";
+import { readOnThread, type VectorOnThread } from "../threads/fs_threads.ts";
 import { threadQuota } from "../threads/quota.ts";
 import { CacheMisses } from "./cache_misses.ts";
 import { CoalescedWrites } from "./coalesced_writes.ts";
 import { type Route, type RoutedFile, type Routes, routesOf } from "./route.ts";
-import { CURRENT_POSITION, type Transfer } from "./transfer.ts";
+import { CURRENT_POSITION, NO_ADDRESS, type Transfer } from "./transfer.ts";
 
 /** The routes of one file. */
 export class Router {
@@ -32,7 +32,21 @@ export class Router {
 
   /** Whether io_submit waits for the disk with writes, so that the threads make them. */
   get writesOnThreads(): boolean {
-    return (this.#routes ??= routesOf(this.file)).writes === "threads";
+    return this.#known.writes === "threads";
+  }
+
+  /**
+   * Whether the threads may be given transfers in the user's own memory: not with O_DIRECT, which
+   * wants it aligned; not of a stream, for which they might wait for ever; and not in a simulation,
+   * which does not see what they do.
+   */
+  get hasThreads(): boolean {
+    const { direct, isStream, core: { files } } = this.file;
+    return !direct && !isStream && files.newPosition === undefined;
+  }
+
+  get #known(): Routes {
+    return this.#routes ??= routesOf(this.file);
   }
 
   /**
@@ -42,24 +56,14 @@ export class Router {
    * @throws {RangeError} If there is no memory
    */
   begin(transfer: Transfer): void {
-    const { opcode, position, nbytes } = transfer;
     const { file } = this;
-    const routes = this.#routes ??= routesOf(file);
-    const cached = position < this.#cachedEnd && position + nbytes > this.#cachedStart;
     transfer.fd = file.fd;
     // The rest of a transfer may take another route than its beginning: one on which EAGAIN is an
     // error.
     transfer.rwFlags &= ~RWF_NOWAIT;
     transfer.tries = 0;
     transfer.missed = false;
-    transfer.route = position === CURRENT_POSITION
-      ? "threads"
-      : opcode === IOCB_CMD_PREAD
-      ? cached ? this.#cachedReads : routes.reads
-      : opcode === IOCB_CMD_PWRITE
-      ? routes.writes
-      : "ring";
-    switch (transfer.route) {
+    switch (transfer.route = this.#routeOf(transfer)) {
       case "ring":
         return file.core.submission.queue(transfer);
       case "ringCopies":
@@ -71,6 +75,15 @@ export class Router {
       case "threads":
         return this.sendToThreads(transfer);
     }
+  }
+
+  #routeOf({ opcode, position, nbytes, address }: Transfer): Route {
+    const { reads, writes } = this.#known;
+    if (opcode !== IOCB_CMD_PREAD && opcode !== IOCB_CMD_PWRITE) return "ring";
+    if (position === CURRENT_POSITION || address === NO_ADDRESS) return "threads";
+    if (opcode === IOCB_CMD_PWRITE) return writes;
+    const cached = position < this.#cachedEnd && position + nbytes > this.#cachedStart;
+    return cached ? this.#cachedReads : reads;
   }
 
   /**
@@ -137,6 +150,8 @@ export class Router {
       // boundary may not be: read on.
       const atBoundary = transfer.done % this.file.alignment.readOffset === 0;
       if (!atBoundary || this.file.isStream) return false;
+      // A call that may wait is short only where the file ends, or where its reads end at a record.
+      if (transfer.route === "threads" && !this.file.direct) return false;
       this.begin(transfer);
     } else {
       // A short write that was not to wait has come to where it would have had to.
@@ -172,6 +187,30 @@ export class Router {
     );
   }
 
+  /**
+   * Whether the threads make vectored transfers in the user's own memory. A runtime whose writes have
+   * to be replaced has no vectored calls either.
+   */
+  get hasVectors(): boolean {
+    return this.hasThreads && this.file.core.files.pwritev === undefined;
+  }
+
+  /** Has a vectored transfer made by a thread, where {@link Router.hasVectors}: its result. */
+  transferVector(
+    call: VectorOnThread,
+    memories: readonly Uint8Array[],
+    position: number,
+  ): Promise<number> {
+    return new Promise((resolve) => {
+      const settle = (res: number): void => {
+        threadQuota.returned();
+        resolve(res);
+      };
+      const at = position === CURRENT_POSITION ? null : position;
+      threadQuota.begin({ begin: () => call(this.file.fd, memories, at, settle) });
+    });
+  }
+
   /** A read is back from the threads. */
   #returned(transfer: Transfer, res: number): void {
     if (transfer.missed) this.#misses.returned();
@@ -181,7 +220,8 @@ export class Router {
   }
 
   /** The memory of a transfer in a form that `node:fs` does not copy. */
-  memoryOf({ bytes }: Transfer): Uint8Array<ArrayBuffer> {
-    return this.file.core.files.alias?.(bytes!) ?? bytes!;
+  memoryOf({ bytes, address }: Transfer): Uint8Array<ArrayBuffer> {
+    const alias = address === NO_ADDRESS ? undefined : this.file.core.files.alias?.(bytes!);
+    return alias ?? bytes!;
   }
 }

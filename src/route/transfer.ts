@@ -11,6 +11,9 @@ import type { Router } from "./router.ts";
 /** The position of a transfer at the descriptor's own, which it moves. */
 export const CURRENT_POSITION = -1;
 
+/** The address of a transfer whose memory only the threads of `node:fs` are given. */
+export const NO_ADDRESS = 0;
+
 /** A file that has a router. */
 export interface TransferredFile {
   readonly router: Router;
@@ -55,7 +58,7 @@ export abstract class Transfer extends Operation implements ThreadTask {
   /** Counts bytes that were moved. */
   advance(count: number): void {
     this.done += count;
-    this.address += count;
+    if (this.address !== NO_ADDRESS) this.address += count;
     this.nbytes -= count;
     if (this.position !== CURRENT_POSITION) this.position += count;
   }

@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { fdatasync, fsync, read, write, writev } from "node:fs";
+import { fdatasync, fsync, read, readv, write, writev } from "node:fs";
 import { resultOf } from "../errors/errno_of.ts";
 
 /**
@@ -37,15 +37,21 @@ export const readOnThread: TransferOnThread = (fd, memory, start, length, positi
 export const writeOnThread: TransferOnThread = (fd, memory, start, length, position, settle) =>
   begin(settle, (callback) => write(fd, memory, start, length, position, callback));
 
-/** Writes several pieces of memory, one behind the other. */
-export function writevOnThread(
+/** Moves several pieces of memory, one behind the other. */
+export type VectorOnThread = (
   fd: number,
   memories: readonly Uint8Array[],
   position: number | null,
   settle: Settle,
-): void {
+) => void;
+
+/** Reads into several pieces of memory. */
+export const readvOnThread: VectorOnThread = (fd, memories, position, settle) =>
+  begin(settle, (callback) => readv(fd, memories, position, callback));
+
+/** Writes from several pieces of memory. */
+export const writevOnThread: VectorOnThread = (fd, memories, position, settle) =>
   begin(settle, (callback) => writev(fd, memories, position, callback));
-}
 
 /** Flushes the written data of a file, and its metadata too unless `kind` is `"fdatasync"`. */
 export function syncOnThread(kind: "fsync" | "fdatasync", fd: number, settle: Settle): void {

@@ -3,7 +3,13 @@ import { readFileSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import { AioContext, type AioFile } from "../../mod.ts";
 import { pattern, sameBytes } from "../support/bytes.ts";
-import { GROUNDS, onGrounds, POSITION_GROUNDS, Scene } from "../support/file_grounds.ts";
+import {
+  type Ground,
+  GROUNDS,
+  onGrounds,
+  POSITION_GROUNDS,
+  Scene,
+} from "../support/file_grounds.ts";
 import { allocating, SlowKernel } from "../support/file_kernels.ts";
 import { WatchedSignal } from "../support/file_listeners.ts";
 
@@ -55,6 +61,12 @@ for (const [name, operation] of Object.entries(OPERATIONS)) {
   });
 }
 
+/** Where the kernel makes the reads that threads make of a file in the page cache. */
+const IN_KERNEL: Record<string, readonly Ground[]> = {
+  "readFile": POSITION_GROUNDS.filter(({ direct }) => direct),
+  "readAt of 3 MiB": GROUNDS.filter(({ direct }) => direct),
+};
+
 for (const name of ["readAt", "readAt of 3 MiB", "readFile", "readMany", "scan"]) {
   onGrounds(`${name}: aborted while the kernel works, rejects at once`, async (ground) => {
     await using scene = new Scene(ground);
@@ -73,7 +85,7 @@ for (const name of ["readAt", "readAt of 3 MiB", "readFile", "readMany", "scan"]
     // Now the kernel has let go of all
     await file.close();
     assert.equal(watched.listeners, 0);
-  }, name === "readFile" ? POSITION_GROUNDS.filter(({ direct }) => direct) : GROUNDS);
+  }, IN_KERNEL[name] ?? GROUNDS);
 }
 
 onGrounds(
