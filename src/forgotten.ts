@@ -9,8 +9,8 @@ import { setTimeout } from "node:timers";
 /** What is left of it. */
 interface Forgotten {
   readonly what: string;
-  /** Where it was made. */
-  readonly stack: string;
+  /** Where it was made, if that was noted. */
+  readonly stack: string | undefined;
   readonly close: () => void | Promise<void>;
 }
 
@@ -20,14 +20,24 @@ interface Forgotten {
  */
 const DELAY_MILLISECONDS = 100;
 
+/**
+ * Whether the places of all are noted. A stack takes 2 to 20 microseconds, as long as it takes to
+ * open a file, so for what is made often they are not noted before something was forgotten.
+ */
+let noted = false;
+
 const registry = new FinalizationRegistry<Forgotten>((forgotten) => {
   setTimeout(closeAndTell, DELAY_MILLISECONDS, forgotten).unref();
 });
 
 function closeAndTell({ what, stack, close }: Forgotten): void {
   void close();
+  noted = true;
+  const place = stack === undefined
+    ? "the next warning will say where it was made"
+    : placeOf(stack);
   process.emitWarning(
-    `${what} was not closed before it became unreachable; made ${placeOf(stack)}`,
+    `${what} was not closed before it became unreachable; ${place}`,
     {
       code: "KAIO_NOT_CLOSED",
       detail: "It is closed now. Close it in the program, or declare it with `await using`.",
@@ -43,7 +53,7 @@ const FOLDERS = [FOLDER.href, decodeURIComponent(FOLDER.pathname)];
 function placeOf(stack: string): string {
   const frames = stack.split("\n").map((line) => line.trim()).filter((line) => /^at /.test(line));
   const frame = frames.find((line) => !FOLDERS.some((folder) => line.includes(folder)));
-  return frame ?? "at an unknown place";
+  return `made ${frame ?? "at an unknown place"}`;
 }
 
 /**
@@ -54,10 +64,17 @@ function placeOf(stack: string): string {
  * @param what How the warning calls it
  * @param close Closes it when what is under way on it is over; must not lead to `thing`, and must
  * not throw
+ * @param isRare Whether its place is noted in any case
  */
-export function watch(thing: object, what: string, close: () => void | Promise<void>): void {
+export function watch(
+  thing: object,
+  what: string,
+  close: () => void | Promise<void>,
+  isRare: boolean,
+): void {
   // As text, because an error whose stack was never read keeps the `this` of every frame alive.
-  registry.register(thing, { what, stack: new Error().stack ?? "", close }, thing);
+  const stack = isRare || noted ? new Error().stack ?? "" : undefined;
+  registry.register(thing, { what, stack, close }, thing);
 }
 
 /** It is being closed. */

@@ -187,7 +187,7 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
     }
     this.#core = new Core(kernel, fileHostOf(kernel), entries, reap);
     this.#loop = new EventLoop(this.#core, maxWait);
-    watch(this.#loop, "AioContext", closerOf(this.#core));
+    watch(this.#loop, "AioContext", closerOf(this.#core), true);
   }
 
   /**

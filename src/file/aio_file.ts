@@ -148,8 +148,8 @@ const MAXIMUM_BLOCK_SIZE = 1 << 30;
  *   file in this thread.
  *
  * A file that was not closed is closed once it becomes unreachable: when neither the `AioFile` nor
- * an operation, loop or stream on it is left. The warning `KAIO_NOT_CLOSED` then says where it was
- * opened.
+ * an operation, loop or stream on it is left. The warning `KAIO_NOT_CLOSED` then names
+ * it, and from the second one on says where it was opened.
  *
  * @example
  * ```ts
@@ -177,7 +177,12 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     this.#file = file;
     this.#closeHandle = closeHandle;
     this.#closeBuffered = closeBuffered;
-    watch(this, `AioFile of '${file.path}'`, closerOf(file, [disown(handle), closeBuffered]));
+    watch(
+      this,
+      `AioFile of '${file.path}'`,
+      closerOf(file, [disown(handle), closeBuffered]),
+      false,
+    );
   }
 
   /**
@@ -487,6 +492,10 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     return this.#at(position, async (at) => {
       const res = await file.router.transferVector(call, memories, at);
       if (res < 0) throw file.error(res, opcode, at, length);
+      // A thread may have written to memory that is no longer under its view.
+      if (opcode === IOCB_CMD_PREAD) {
+        for (const { bytes, length } of parts) checkIntact(bytes, length, "read into");
+      }
       return res;
     });
   }

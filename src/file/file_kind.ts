@@ -15,6 +15,8 @@ export interface FileKind {
   readonly isRegular: boolean;
   /** Whether it has neither positions nor an end: a pipe, a socket, a terminal. */
   readonly isStream: boolean;
+  /** Its size in bytes at that time; 0 of what has none. */
+  readonly size: number;
   /** Its device and its number there, which together tell it from all other files. */
   readonly device: number;
   readonly inode: number;
@@ -37,6 +39,7 @@ export function kindOf(fd: number, path: string): FileKind {
     isDirectory: stats.isDirectory(),
     isRegular: stats.isFile(),
     isStream: stats.isFIFO() || stats.isSocket() || (stats.isCharacterDevice() && isatty(fd)),
+    size: stats.size,
     device: stats.dev,
     inode: stats.ino,
   };

@@ -17,6 +17,7 @@ import {
 } from "../route/transfer.ts";
 import {
   IDLE_READS_KEPT,
+  LARGEST_NEXT_READ,
   LARGEST_READ,
   LARGEST_THREAD_READ,
   SMALLEST_THREAD_READ,
@@ -248,10 +249,11 @@ class ReadInto extends PromisedRead<ReadResult<unknown>> {
 
   protected override result(count: number): ReadResult<unknown> {
     const { data, bytes, offset, length } = this.#range!;
-    if (this.pooled !== undefined) {
+    // A thread may have written to memory that is no longer under this view.
+    if (this.pooled !== undefined || this.address === NO_ADDRESS) {
       checkIntact(bytes, offset + length, "read into");
-      copyBytes(bytes, this.read(count), offset);
     }
+    if (this.pooled !== undefined) copyBytes(bytes, this.read(count), offset);
     return { bytesRead: count, buffer: data };
   }
 
@@ -327,15 +329,16 @@ export async function readLong(
   }
   const isPlaced = range.position !== CURRENT_POSITION;
   // At the current position each part begins where the one before it has ended.
-  const atOnce = (isPlaced ? PARTS : 1) * LARGEST_READ;
+  const largest = !isPlaced && isForThreads(file, range) ? LARGEST_NEXT_READ : LARGEST_READ;
+  const atOnce = (isPlaced ? PARTS : 1) * largest;
   let total = 0;
   for (let start = 0; start < length; start += atOnce) {
     checkIntact(bytes, offset + length, "read into");
     const parts: Promise<ReadResult<unknown>>[] = [];
     const end = Math.min(length, start + atOnce);
-    for (let at = start; at < end; at += LARGEST_READ) {
+    for (let at = start; at < end; at += largest) {
       const position = isPlaced ? range.position + at : CURRENT_POSITION;
-      const count = Math.min(end - at, LARGEST_READ);
+      const count = Math.min(end - at, largest);
       parts.push(
         readInto(file, { ...range, offset: offset + at, length: count, position }, signal),
       );
@@ -345,7 +348,7 @@ export async function readLong(
     for (const [index, { bytesRead }] of (await Promise.all(parts)).entries()) {
       total += bytesRead;
       // What lies behind a short part came later, when the file had grown: there would be a gap.
-      if (total < Math.min(end, start + (index + 1) * LARGEST_READ)) return total;
+      if (total < Math.min(end, start + (index + 1) * largest)) return total;
     }
   }
   return total;

@@ -10,8 +10,8 @@ import { wholeRange } from "./arguments.ts";
 import { readLong } from "./read.ts";
 import { sizeOf } from "./size_of.ts";
 
-/** The least that is asked for at once: files of /proc say that they have 0 bytes. */
-const SMALLEST_PART = 65536;
+/** What is asked for at once of a file that says it has 0 bytes, as those of /proc do. */
+const PART_OF_UNKNOWN = 65536;
 
 /**
  * Reads from `position`, or {@link CURRENT_POSITION}, until nothing more comes, also of a
@@ -22,21 +22,28 @@ export async function readToEnd(
   position: number,
   signal: AbortSignal | undefined,
 ): Promise<Buffer<ArrayBuffer>> {
-  const parts: Uint8Array[] = [];
+  const parts: Buffer<ArrayBuffer>[] = [];
   let total = 0;
-  const size = await sizeOf(file);
+  // What it had when it was used first is most often what it has; another look costs a trip to a
+  // thread, as it may wait for a server.
+  let { size } = file.kind;
   while (true) {
     signal?.throwIfAborted();
     // One byte more than the file should have: if it does not come, that was the end.
-    const length = Math.max(SMALLEST_PART, size + 1 - Math.max(0, position) - total);
-    const part = new Uint8Array(length);
+    const expected = size + 1 - Math.max(0, position) - total;
+    const length = expected > 1 ? expected : PART_OF_UNKNOWN;
+    const part = Buffer.allocUnsafeSlow(length);
     const at = position === CURRENT_POSITION ? position : position + total;
     const count = await readLong(file, wholeRange(part, at), signal);
     if (count === 0) break;
     parts.push(part.subarray(0, count));
     total += count;
-    if (count < length && !file.isStream) break;
+    // A file without a size ends where nothing comes: its reads may be short elsewhere.
+    if (count < length && size > 0) break;
+    if (count === length) size = await sizeOf(file);
   }
-  const whole = parts.length === 1 ? parts[0]! : Buffer.concat(parts, total);
-  return Buffer.from(whole.buffer as ArrayBuffer, whole.byteOffset, total);
+  const [whole] = parts;
+  // Few bytes must not keep the memory that was meant for many.
+  const isOne = parts.length === 1 && 2 * total > whole!.buffer.byteLength;
+  return isOne ? Buffer.from(whole!.buffer, 0, total) : Buffer.concat(parts, total);
 }

@@ -96,9 +96,8 @@ class Run implements ThreadTask {
     const { position } = this.#sent[0]!;
     const over = (count: number): void => {
       pool.give(vector);
-      if (count >= 0) this.#moved(count);
-      else if (this.#sent.length > 1) this.#writeSeparately();
-      // The second attempt says what went wrong.
+      // The second attempt says what went wrong; of several writes each makes its own.
+      if (count >= 0 || this.#sent.length > 1) this.#moved(count);
       else this.#write();
     };
     files.pwritev(fd, vector.address, this.#sent.length, position).then(over, () => over(-1));
@@ -173,7 +172,10 @@ class Run implements ThreadTask {
     }
     this.#separate += this.#partial;
     if ((this.rwFlags & RWF_DSYNC) === 0) this.#settle();
-    else syncOnThread("fdatasync", this.#router.file.fd, this.#synced);
+    else {
+      threadQuota.continued();
+      syncOnThread("fdatasync", this.#router.file.fd, this.#synced);
+    }
   }
 
   readonly #synced = (res: number): void => {

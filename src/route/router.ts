@@ -173,7 +173,10 @@ export class Router {
   readOnThread(transfer: Transfer): void {
     const { position } = transfer;
     // It waited for the quota, and was aborted.
-    if (transfer.stopped) return this.#returned(transfer, -ECANCELED);
+    if (transfer.stopped) {
+      threadQuota.returned();
+      return this.#returned(transfer, -ECANCELED);
+    }
     readOnThread(
       this.file.fd,
       this.memoryOf(transfer),

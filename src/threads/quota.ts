@@ -3,14 +3,15 @@
  *
  * Such a thread may finish while the callbacks of this turn are still running, and its own callback
  * joins them. If that asks for more, and the threads are quick, the turn never ends. So each turn
- * begins a limited number of tasks, and no further one once a thread has returned.
+ * begins a limited number of tasks, and no further one once a thread has returned. Where only few
+ * are under way the threads do not return so fast, and there is nothing to limit.
  *
  * @module
  */
 import { setImmediate } from "node:timers";
 import { Fifo } from "../fifo.ts";
 import { Once } from "../once.ts";
-import { THREAD_TASKS_PER_TURN } from "../tuning.ts";
+import { FEW_THREAD_TASKS, THREAD_TASKS_PER_TURN } from "../tuning.ts";
 
 /** Work for the threads of `node:fs`. */
 export interface ThreadTask {
@@ -22,23 +23,34 @@ export interface ThreadTask {
 export class ThreadQuota {
   /** How many more tasks this turn may begin. */
   #left = THREAD_TASKS_PER_TURN;
+  #underWay = 0;
   readonly #waiting = new Fifo<ThreadTask>();
   readonly #turn = new Once(setImmediate, () => this.#beginTurn());
 
   /** Begins a task as soon as the quota permits; {@link ThreadQuota.returned} is to follow. */
   begin(task: ThreadTask): void {
+    if (this.#underWay < FEW_THREAD_TASKS && this.#waiting.length === 0) {
+      this.#underWay++;
+      return task.begin();
+    }
     this.#turn.ask();
     // If tasks are waiting, `#left` is 0, so this one is queued behind them.
     if (this.#left > 0) {
       this.#left--;
+      this.#underWay++;
       task.begin();
     } else this.#waiting.push(task);
   }
 
   /** A thread has finished its work, so the rest of the tasks wait for the next turn. */
   returned(): void {
+    this.#underWay--;
     this.#left = 0;
-    this.#turn.ask();
+  }
+
+  /** A task that has returned goes on with a thread. */
+  continued(): void {
+    this.#underWay++;
   }
 
   #beginTurn(): void {
@@ -46,6 +58,7 @@ export class ThreadQuota {
     if (count > 0) this.#turn.ask();
     // What these tasks ask for is queued behind the tasks that are waiting already.
     this.#left = 0;
+    this.#underWay += count;
     for (let i = 0; i < count; i++) this.#waiting.shift()!.begin();
     this.#left = THREAD_TASKS_PER_TURN - count;
   }

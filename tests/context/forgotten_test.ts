@@ -13,6 +13,7 @@ import { decorate } from "../support/decorated_kernel.ts";
 import { collectGarbage } from "../support/gc.ts";
 import { Pollable } from "../support/pollable.ts";
 import { real } from "../support/real_kernel.ts";
+import { runFileScript } from "../support/file_script.ts";
 import { TempFile } from "../support/temp.ts";
 
 const PAGE = 4096;
@@ -159,8 +160,36 @@ test("a file that was forgotten is closed, with a warning", async () => {
   const fd = await forget();
   await until(() => warnings.length >= 1);
   assert.ok(warnings[0]!.startsWith(`AioFile of '${file.path}' was not closed`), `${warnings[0]}`);
-  assert.match(warnings[0]!, /; made at .*forgotten_test\.ts:\d+:\d+\)?$/);
   await until(() => !isOpen(fd));
+  // Something was forgotten, so the places are noted now.
+  warnings.length = 0;
+  await forget();
+  await until(() => warnings.length >= 1, forget);
+  assert.match(warnings[0]!, /; made at .*forgotten_test\.ts:\d+:\d+\)?$/);
+});
+
+test("the first warning of a process names the file, the next one the place", async () => {
+  using file = new TempFile(BYTES);
+  const { stderr } = await runFileScript(
+    `
+      const { setTimeout } = await import("node:timers/promises");
+      const collect = globalThis.gc ?? globalThis.Bun?.gc;
+      for (let round = 0; round < 2; round++) {
+        let warned = false;
+        process.on("warning", ({ code }) => warned ||= code === "KAIO_NOT_CLOSED");
+        await (async () => void await open(argument))();
+        while (!warned) {
+          collect(true);
+          await setTimeout(5);
+        }
+      }
+      process.exit(0);
+    `,
+    { argument: file.path },
+  );
+  const warnings = stderr.split("KAIO_NOT_CLOSED").slice(1);
+  assert.match(warnings[0]!, /AioFile of .*; the next warning will say where it was made/s);
+  assert.match(warnings[1]!, /AioFile of .*; made\s+at /s);
 });
 
 function isOpen(fd: number): boolean {

@@ -174,9 +174,13 @@ testWithin("writes that are done at once leave the event loop its turns", async 
 
 testWithin("what a thread brings back does not keep the turn from ending", async () => {
   const turns = await turnsOfInstantWrites(async (file) => {
-    for (let i = 0; i < 50; i++) await file.write("0123456789", i * 100);
+    // So few that the threads would be done with all of them in one turn are not counted.
+    const write = async (chain: number) => {
+      for (let i = 0; i < 50; i++) await file.write("0123456789", (i * 8 + chain) * 100);
+    };
+    await Promise.all(Array.from({ length: 8 }, (_, chain) => write(chain)));
   });
-  assert.ok(turns >= 40, `${turns} turns`);
+  assert.ok(turns >= 20, `${turns} turns`);
 }, LINUX);
 
 testWithin("a write from memory of any kind", async () => {

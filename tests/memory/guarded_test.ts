@@ -122,8 +122,8 @@ async function run(
   await using scene = new Scene(ground);
   await using context = new AioContext({ kernel, entries: ALL });
   await body(scene, context);
-  // The context's own, and at least one arena
-  assert.ok(allocated.length >= 2, `only ${allocated} was handed out`);
+  // The context's own, and at least one arena, if not all is done by threads in the caller's memory.
+  assert.ok(allocated.length >= (ground.direct ? 2 : 1), `only ${allocated} was handed out`);
 }
 
 /** Ranges that begin and end anywhere, at the borders above all, and behind the end of the file. */
