@@ -44,7 +44,7 @@ for (const [loss, losable] of Object.entries(LOSSES)) {
         const read = file.read(target, 0, length, position);
         lose();
         // A runtime may keep memory that its threads use where it is.
-        const kept = target.length === length && position === null && !ground.direct;
+        const kept = target.length === length && !ground.direct;
         if (kept) assert.ok((await read).bytesRead > 0);
         else await assert.rejects(read, TypeError, `${length} at ${position}`);
       }
@@ -52,7 +52,8 @@ for (const [loss, losable] of Object.entries(LOSSES)) {
       const others = [new Uint8Array(10), new Uint8Array(PAGE)];
       const read = file.readv([others[0]!, part, others[1]!], 5);
       lose();
-      await assert.rejects(read, TypeError, `readv of ${length}`);
+      if (part.length === length && !ground.direct) assert.ok((await read).bytesRead > 0);
+      else await assert.rejects(read, TypeError, `readv of ${length}`);
       sameBytes(await file.readAt(PAGE, length), CONTENT.subarray(PAGE, PAGE + length));
     }
   });
