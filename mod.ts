@@ -39,6 +39,7 @@ export {
   type WriteFileOptions,
 } from "./src/file/aio_file.ts";
 export type { AdoptedHandle } from "./src/file/adopted_handle.ts";
+export type { ReadableWebStreamOptions } from "./src/file/streams.ts";
 export type { Chunk, Chunks } from "./src/file/chunks.ts";
 export type { DurableOptions, ReadOptions, WriteOptions } from "./src/file/arguments.ts";
 export type { RangeOrder, RangeRequest, RangeRequests, RangeResult } from "./src/file/read_many.ts";

@@ -38,7 +38,7 @@ import {
 import { type Chunks, chunksOf } from "./chunks.ts";
 import { Control } from "./control.ts";
 import { CURRENT_POSITION } from "../route/transfer.ts";
-import { LARGEST_READ } from "../tuning.ts";
+import { BYTES_AHEAD, LARGEST_READ } from "../tuning.ts";
 import type { OpenFile } from "./open_file.ts";
 import { isOneRead, readAt, readInto, readLong, readNext, type ReadResult } from "./read.ts";
 import {
@@ -50,7 +50,15 @@ import {
 } from "./read_many.ts";
 import { readToEnd } from "./read_to_end.ts";
 import { sizeOf } from "./size_of.ts";
-import { checkStreamRange, webStream } from "./streams.ts";
+import { readAhead } from "./read_ahead.ts";
+import {
+  CHUNK_SIZE,
+  nodeStream,
+  parseWebStream,
+  type ReadableWebStreamOptions,
+  type StreamRead,
+  webStream,
+} from "./streams.ts";
 import { isOneWrite, lockBytes, lockLength, write, writeAfter } from "./write.ts";
 import type { WriteResult } from "./write_one.ts";
 
@@ -168,6 +176,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   /** Closes the second descriptor of a file that is written with O_DIRECT. */
   readonly #closeBuffered: (() => Promise<void>) | undefined;
   #closing: Promise<void> | undefined;
+  readonly #streamEnds = new Set<() => void>();
   #streamed = false;
 
   /** @internal */
@@ -856,7 +865,11 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
    * ```
    */
   override close(): Promise<void> {
-    return this.#closing ??= this.#close();
+    if (this.#closing !== undefined) return this.#closing;
+    this.#closing = this.#close();
+    // At once, so that none of them begins another read, which would fail.
+    for (const end of this.#streamEnds) end();
+    return this.#closing;
   }
 
   #close(): Promise<void> {
@@ -896,34 +909,43 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   }
 
   /**
-   * The bytes from the current position on, as a web stream; see `FileHandle.readableWebStream`. A
-   * file has only one such stream.
+   * The bytes from the current position on, or a range, as a web stream; see
+   * `FileHandle.readableWebStream`. Its chunks are the reader's to keep. Nothing is read before the
+   * stream is; with `direct`, and in ranges with a `depth`, it then reads ahead.
    *
    * @example
    * ```ts
    * import { open } from "kaio";
    *
    * await using file = await open("data.bin");
-   * for await (const chunk of file.readableWebStream()) console.log(chunk.length);
+   * const response = new Response(file.readableWebStream({ start: 100, end: 200 }));
+   * console.log((await response.bytes()).length); // 100
    * ```
    *
-   * @param options Whether the file is closed when the stream ends, by default false
+   * @param options The range in bytes, `end` exclusive; depth; a signal; whether the file is closed
+   * when the stream is over, by default false
    * @returns A stream of bytes
-   * @throws {Error} ERR_INVALID_STATE if the file had a stream before
-   * @throws {AioError} EBADF if the file is closed or not open for reading
+   * @throws {RangeError} If `start`, `end` or `depth` is out of range
+   * @throws {TypeError} If an option is unknown or has a wrong type
+   * @throws {Error} ERR_INVALID_STATE if the file is closed, or if it had a stream from the current
+   * position before; ranges can be many
    */
-  override readableWebStream(options: { autoClose?: boolean } = {}): ReadableStream<Uint8Array> {
-    this.#file.check("read");
-    if (this.#streamed) {
-      const error = new Error("Cannot create stream: the file has one already");
+  override readableWebStream(options: ReadableWebStreamOptions = {}): ReadableStream<Uint8Array> {
+    const parsed = parseWebStream(options);
+    const { start, end, signal, depth = this.direct ? BYTES_AHEAD / CHUNK_SIZE : 1 } = parsed;
+    const isPlaced = start !== undefined;
+    if (this.#closing !== undefined || (this.#streamed && !isPlaced)) {
+      const error = new Error("Cannot create stream: the file is closed, or has one already");
       throw Object.assign(error, { code: "ERR_INVALID_STATE" });
     }
-    this.#streamed = true;
-    return webStream(this, options.autoClose ?? false);
+    this.#streamed ||= !isPlaced;
+    const read = this.#streamRead(depth * CHUNK_SIZE, isPlaced, end, signal);
+    return webStream({ file: this, ends: this.#streamEnds, read }, parsed);
   }
 
   /**
-   * The file, or a part of it, as a Node stream; see `FileHandle.createReadStream`.
+   * The file, or a part of it, as a Node stream; see `FileHandle.createReadStream`. With `direct` it
+   * reads ahead.
    *
    * @example
    * ```ts
@@ -938,12 +960,34 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
    * `autoClose`, by default true, closes the file when the stream ends
    * @returns A stream
    * @throws {RangeError} ERR_OUT_OF_RANGE
-   * @throws {AioError} EBADF if the file is closed or not open for reading
+   * @throws {Error} What the runtime makes of a closed file
    */
   override createReadStream(options?: CreateReadStreamOptions): ReadStream {
-    this.#file.check("read");
-    checkStreamRange(options?.start, options?.end);
-    return super.createReadStream(options);
+    // The runtime refuses a closed file.
+    if (this.#closing !== undefined) return super.createReadStream(options);
+    const { start, end } = options ?? {};
+    const isPlaced = start !== undefined;
+    // An end without a start counts from wherever the position is.
+    const isAhead = this.direct && (isPlaced || end === undefined);
+    const read = this.#streamRead(isAhead ? BYTES_AHEAD : 0, isPlaced, (end ?? Infinity) + 1);
+    return nodeStream({ file: this, ends: this.#streamEnds, read }, options);
+  }
+
+  /** What reads for a stream: ahead, if it has a position or the file finds its own. */
+  #streamRead(ahead: number, isPlaced: boolean, end = Infinity, signal?: AbortSignal): StreamRead {
+    const file = this.#file;
+    if (ahead <= CHUNK_SIZE || file.isStream || !(isPlaced || file.direct)) {
+      return (buffer, length, position) => this.read(buffer, 0, length, position);
+    }
+    const limit = Math.min(end, Number.MAX_SAFE_INTEGER);
+    const next = readAhead(this, ahead, limit, signal && { signal });
+    return async (_, length, position) => {
+      file.check("read");
+      let bytes!: Uint8Array<ArrayBuffer>;
+      const take = async (at: number) => (bytes = await next(at, length)).length;
+      const bytesRead = await file.during(() => this.#at(position ?? CURRENT_POSITION, take));
+      return { bytesRead, buffer: Buffer.from(bytes.buffer) };
+    };
   }
 
   /** At a position, or at the current one, which then moves on. */

@@ -3,39 +3,129 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
+import { createReadStream, type CreateReadStreamFSImplementation, type ReadStream } from "node:fs";
+import type { CreateReadStreamOptions } from "node:fs/promises";
 import { type ReadableByteStreamController, ReadableStream } from "node:stream/web";
-import { checkInteger } from "../check.ts";
+import { checkInteger, typeError } from "../check.ts";
+import { checkOptionNames } from "../option_names.ts";
 import type { AioFile } from "./aio_file.ts";
 
-const CHUNK_SIZE = 65536;
+const MAXIMUM_DEPTH = 65536;
+/** How many bytes a chunk has, unless the user says otherwise. */
+export const CHUNK_SIZE = 65536;
 
-/**
- * Throws for a range that a stream of Node rejects: the runtime's stream takes hold of the file
- * before it looks at its options, so a file whose stream was rejected could never be closed.
- */
-export function checkStreamRange(start: number | undefined, end: number | undefined): void {
-  const last = end ?? Infinity;
-  if (start !== undefined) {
-    checkInteger("create stream", "start", start, Math.min(last, Number.MAX_SAFE_INTEGER));
-  }
-  if (last !== Infinity) checkInteger("create stream", "end", last, Number.MAX_SAFE_INTEGER);
+/** Options of {@link AioFile.readableWebStream}. */
+export interface ReadableWebStreamOptions {
+  /** Where to begin, in bytes; by default 0 if there is an `end`, else the current position. */
+  start?: number | undefined;
+  /** Where to end, in bytes, exclusive; by default the end of the file. */
+  end?: number | undefined;
+  /** Without effect, as in `FileHandle`: it is a stream of bytes. */
+  type?: "bytes" | undefined;
+  /** How many blocks are in flight at most; by default 1 MiB of them with `direct`, else one. */
+  depth?: number | undefined;
+  /** Ends the stream with `signal.reason`. */
+  signal?: AbortSignal | undefined;
+  /**
+   * Whether the file is closed when the stream is over.
+   *
+   * @default {false}
+   */
+  autoClose?: boolean | undefined;
 }
 
-/** See `FileHandle.readableWebStream`. */
-export function webStream(file: AioFile, autoClose: boolean): ReadableStream<Uint8Array> {
-  const over = async (): Promise<void> => {
-    if (autoClose) await file.close();
+/**
+ * Reads up to `length` bytes, like `FileHandle.read`, at a position or at the current one. It need
+ * not use the memory that it is given.
+ */
+export type StreamRead = (
+  buffer: Buffer<ArrayBuffer>,
+  length: number,
+  position: number | null | undefined,
+) => Promise<{ bytesRead: number; buffer: Buffer<ArrayBuffer> }>;
+
+/** What a stream is made of; and what ends the streams of its file when that is closed. */
+type StreamSource = { file: AioFile; read: StreamRead; ends: Set<() => void> };
+
+/** See `FileHandle.createReadStream`. */
+export function nodeStream(
+  { file, ends, read }: StreamSource,
+  options: CreateReadStreamOptions | undefined,
+): ReadStream {
+  const fs: CreateReadStreamFSImplementation = {
+    read(_fd, buffer, _offset, length, position, callback) {
+      read(buffer, length, position)
+        .then(({ bytesRead, buffer }) => callback(null, bytesRead, buffer), callback);
+    },
+    close: (_fd, callback) => void file.close().then(() => callback(), callback),
   };
+  const stream = createReadStream("", { ...options as object, fd: file.fd, fs });
+  const end = () => stream.close();
+  const over = () => ends.delete(end);
+  ends.add(end);
+  return stream.once("end", over).once("close", over);
+}
+
+/** Checks the options of a web stream; `start` is then there if it is a range. */
+export function parseWebStream(options: ReadableWebStreamOptions): ReadableWebStreamOptions {
+  const action = "create stream";
+  if (typeof options !== "object" || !options) throw typeError(action, "options", "an object");
+  checkOptionNames(action, options, ["start", "end", "type", "depth", "signal", "autoClose"]);
+  const { start = options.end === undefined ? undefined : 0, end = Infinity } = options;
+  checkInteger(action, "start", start ?? 0, Number.MAX_SAFE_INTEGER);
+  if (end !== Infinity) checkInteger(action, "end", end, Number.MAX_SAFE_INTEGER, start);
+  const { depth = 1, autoClose = false } = options;
+  checkInteger(action, "depth", depth, MAXIMUM_DEPTH, 1);
+  if (typeof autoClose !== "boolean") throw typeError(action, "autoClose", "a boolean");
+  return { ...options, start, end };
+}
+
+/** See {@link AioFile.readableWebStream}. */
+export function webStream(
+  { file, ends, read }: StreamSource,
+  { start, end = Infinity, signal, autoClose }: ReadableWebStreamOptions,
+): ReadableStream<Uint8Array> {
+  let controller!: ReadableByteStreamController;
+  let position = start ?? null;
+  let isOver = false;
+  const over = async (): Promise<void> => {
+    isOver = true;
+    ends.delete(close);
+    signal?.removeEventListener("abort", abort);
+    // It rejects for who else closes the file, too.
+    if (autoClose) await file.close().catch(() => {});
+  };
+  const abort = () => {
+    over();
+    controller.error(signal!.reason);
+  };
+  const close = () => {
+    over();
+    controller.close();
+    // A reader that waits with memory of its own has to be answered as well.
+    controller.byobRequest?.respond(0);
+  };
+  ends.add(close);
   return new ReadableStream<Uint8Array>({
     type: "bytes",
-    async pull(controller) {
-      const chunk = new Uint8Array(CHUNK_SIZE);
-      const { bytesRead } = await file.read(chunk);
-      if (bytesRead > 0) return controller.enqueue(chunk.subarray(0, bytesRead));
-      controller.close();
-      // A reader that waits with memory of its own has to be answered as well.
-      (controller as ReadableByteStreamController).byobRequest?.respond(0);
-      await over();
+    start(itsController) {
+      controller = itsController as ReadableByteStreamController;
+      if (signal?.aborted) abort();
+      else signal?.addEventListener("abort", abort);
+    },
+    async pull() {
+      try {
+        const length = Math.min(CHUNK_SIZE, end - (position ?? 0));
+        const chunk = await read(Buffer.allocUnsafeSlow(length), length, position);
+        if (isOver) return;
+        if (chunk.bytesRead === 0) return close();
+        if (position !== null) position += chunk.bytesRead;
+        controller.enqueue(new Uint8Array(chunk.buffer.buffer, 0, chunk.bytesRead));
+      } catch (error) {
+        over();
+        throw error;
+      }
     },
     cancel: over,
   });

@@ -178,8 +178,10 @@ onGrounds("everything fails with EBADF once the file is closed", async (ground) 
   for (const [index, promise] of rejected.entries()) {
     await assert.rejects(promise, { code: "EBADF" }, String(index));
   }
-  for (const call of [() => file.scan(), () => file.readMany([]), () => file.readableWebStream()]) {
+  for (const call of [() => file.scan(), () => file.readMany([])]) {
     assert.throws(call, { code: "EBADF" });
   }
+  // As FileHandle does.
+  assert.throws(() => file.readableWebStream(), { code: "ERR_INVALID_STATE" });
   assert.equal(readFileSync(file.path, "latin1"), "content");
 });
