@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
-import { writeFileSync } from "node:fs";
+import { type EventEmitter, once } from "node:events";
+import { ReadStream, writeFileSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
 import { text } from "node:stream/consumers";
 import { setTimeout } from "node:timers/promises";
@@ -123,6 +124,111 @@ twins("createReadStream refuses wrong options", async (open, folder, note) => {
   await note("start string", () => make({ start: "1" }));
   await note("end string", () => make({ end: "1" }));
   await note("start NaN", () => make({ start: NaN }));
+});
+
+twins("createReadStream has the members of a ReadStream", async (open, folder, note) => {
+  await note("before and after", async () => {
+    const file = await opened(open, folder);
+    const stream = file.createReadStream({ start: 5 });
+    const before = [stream.bytesRead, stream.path, stream.pending, stream instanceof ReadStream];
+    const { length } = await text(stream);
+    return [before, length, stream.bytesRead, stream.readableHighWaterMark];
+  });
+  await note("highWaterMark null and undefined", async () => {
+    const file = await opened(open, folder);
+    const marks = [null, undefined].map((highWaterMark) => {
+      const options = { highWaterMark, autoClose: false } as object;
+      return file.createReadStream(options).readableHighWaterMark;
+    });
+    return marks;
+  });
+  for (const emitClose of [true, false]) {
+    await note(`emitClose ${emitClose}`, async () => {
+      const file = await opened(open, folder);
+      const stream = file.createReadStream({ emitClose });
+      let isClosed = false;
+      stream.on("close", () => isClosed = true);
+      await text(stream);
+      await closed(file);
+      await setTimeout(20);
+      return isClosed;
+    });
+  }
+  await note("destroy with autoClose false", async () => {
+    const file = await opened(open, folder);
+    const stream = file.createReadStream({ autoClose: false });
+    const over = once(stream, "close");
+    stream.destroy();
+    await over;
+    return file.fd;
+  });
+  await note("close", async () => {
+    const file = await opened(open, folder);
+    const stream = file.createReadStream();
+    const called = new Promise((resolve) => stream.close((error) => resolve(error ?? "closed")));
+    return [await called, file.fd];
+  });
+  await note("signal", async () => {
+    const file = await opened(open, folder);
+    const signal = AbortSignal.abort();
+    const stream = file.createReadStream({ signal });
+    const [error] = await once(stream, "error").catch((error) => [error]);
+    await closed(file);
+    return error.name;
+  });
+});
+
+twins("close ends the streams of a file", async (open, folder, note) => {
+  await note("an idle Node stream", async () => {
+    const file = await opened(open, folder);
+    const stream = file.createReadStream();
+    const events: string[] = [];
+    (file as unknown as EventEmitter).on("close", () => events.push("close of the file"));
+    for (const event of ["error", "end", "close"]) stream.on(event, () => events.push(event));
+    const over = once(stream, "close");
+    await file.close();
+    await over;
+    return [events, stream.destroyed, stream.errored, file.fd];
+  });
+  await note("a paused Node stream", async () => {
+    const file = await opened(open, folder);
+    const stream = file.createReadStream({ highWaterMark: 100 });
+    const events: string[] = [];
+    for (const event of ["error", "end", "close"]) stream.on(event, () => events.push(event));
+    await once(stream, "data");
+    stream.pause();
+    const over = once(stream, "close");
+    await file.close();
+    await over;
+    return [events, stream.destroyed];
+  });
+  await note("a web stream", async () => {
+    const file = await opened(open, folder);
+    const reader = file.readableWebStream().getReader();
+    await file.close();
+    const { done, value } = await reader.read();
+    await reader.closed;
+    return [done, value, file.fd];
+  });
+  await note("a web stream that was read", async () => {
+    const file = await opened(open, folder);
+    const reader = file.readableWebStream().getReader();
+    await reader.read();
+    await file.close();
+    return (await reader.read()).done;
+  });
+});
+
+twins("a web stream of a closed file", async (open, folder, note) => {
+  await note("is refused", async () => {
+    const file = await opened(open, folder);
+    await file.close();
+    file.readableWebStream();
+  });
+  await note("wrong autoClose", async () => {
+    const file = await opened(open, folder);
+    file.readableWebStream({ autoClose: 1 } as object);
+  });
 });
 
 twins("createReadStream of a closed file fails", async (open, folder, note) => {
