@@ -358,11 +358,25 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     checkInteger("scan", "start", start, Number.MAX_SAFE_INTEGER);
     checkInteger("scan", "end", options.end ?? start, Number.MAX_SAFE_INTEGER, start);
     this.#file.check("read");
+    if (this.#file.kind.isGenerated) return this.#scanGenerated(options);
     const requests = async () => {
       const size = await this.#file.during(() => sizeOf(this.#file));
       return blocks(start, Math.min(options.end ?? size, size), blockSize);
     };
     return this.#ranges(requests, options, true);
+  }
+
+  async *#scanGenerated(
+    { blockSize = 65536, start = 0, end = Infinity, signal }: ScanOptions,
+  ): AsyncGenerator<RangeResult<undefined>> {
+    const file = this.#file;
+    const content = await file.during(() => readToEnd(file, start, signal));
+    for (
+      const { position, length } of blocks(start, Math.min(end, start + content.length), blockSize)
+    ) {
+      const from = position - start;
+      yield { position, bytes: content.subarray(from, from + length), data: undefined };
+    }
   }
 
   #ranges<T>(

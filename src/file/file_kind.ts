@@ -17,6 +17,8 @@ export interface FileKind {
   readonly isStream: boolean;
   /** Its size in bytes at that time; 0 of what has none. */
   readonly size: number;
+  /** Whether its size says nothing: files of /proc have 0 bytes, those of /sys 4096, and no blocks. */
+  readonly isGenerated: boolean;
   /** Its device and its number there, which together tell it from all other files. */
   readonly device: number;
   readonly inode: number;
@@ -40,6 +42,7 @@ export function kindOf(fd: number, path: string): FileKind {
     isRegular: stats.isFile(),
     isStream: stats.isFIFO() || stats.isSocket() || (stats.isCharacterDevice() && isatty(fd)),
     size: stats.size,
+    isGenerated: stats.isFile() && stats.blocks === 0 && stats.size <= 4096,
     device: stats.dev,
     inode: stats.ino,
   };

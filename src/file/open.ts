@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type BigIntStats, constants, fstat } from "node:fs";
+import { type BigIntStats, constants, fstat, stat } from "node:fs";
 import { type FileHandle, open as openHandle } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -22,6 +22,7 @@ import { OpenFile } from "./open_file.ts";
 import type { DirectAlignment } from "../file_host.ts";
 
 const fstatAsync = promisify(fstat);
+const statAsync = promisify(stat);
 
 const { O_APPEND, O_CREAT, O_EXCL, O_RDWR, O_TRUNC, O_WRONLY } = constants;
 /** Missing on systems that have no such flag. */
@@ -158,6 +159,7 @@ async function openDirect(
   mode: number,
   direct: true | "try",
 ): Promise<Opened> {
+  if (await isFifo(path)) return { handle: await openPath(path, flags, mode), direct: false };
   if (O_DIRECT === undefined) {
     if (direct === "try") return { handle: await openPath(path, flags, mode), direct: false };
     throw directError(path, -EINVAL);
@@ -170,6 +172,16 @@ async function openDirect(
     if (direct === true) throw directError(path, error.errno);
     // With O_EXCL the failed attempt has created the file.
     return { handle: await openPath(path, flags & ~O_EXCL, mode), direct: false };
+  }
+}
+
+/** Whether to open the path more than once would show a writer, or a reader, an end that is none. */
+async function isFifo(path: string | URL): Promise<boolean> {
+  try {
+    return (await statAsync(path)).isFIFO();
+  } catch {
+    // To open it says what is wrong.
+    return false;
   }
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { createReadStream, type CreateReadStreamFSImplementation, type ReadStream } from "node:fs";
+import { createReadStream, type ReadStream } from "node:fs";
 import type { CreateReadStreamOptions } from "node:fs/promises";
 import { type ReadableByteStreamController, ReadableStream } from "node:stream/web";
 import { checkInteger, typeError } from "../check.ts";
@@ -45,6 +45,19 @@ export type StreamRead = (
   position: number | null | undefined,
 ) => Promise<{ bytesRead: number; buffer: Buffer<ArrayBuffer> }>;
 
+/** What the runtime's stream reads and closes with, in place of `node:fs`. */
+interface StreamFs {
+  read(
+    fd: number,
+    buffer: Buffer<ArrayBuffer>,
+    offset: number,
+    length: number,
+    position: number | null | undefined,
+    callback: (error: Error | null, bytesRead?: number, buffer?: Uint8Array) => void,
+  ): void;
+  close(fd: number, callback: (error?: Error) => void): void;
+}
+
 /** What a stream is made of; and what ends the streams of its file when that is closed. */
 type StreamSource = { file: AioFile; read: StreamRead; ends: Set<() => void> };
 
@@ -53,14 +66,16 @@ export function nodeStream(
   { file, ends, read }: StreamSource,
   options: CreateReadStreamOptions | undefined,
 ): ReadStream {
-  const fs: CreateReadStreamFSImplementation = {
+  const fs: StreamFs = {
     read(_fd, buffer, _offset, length, position, callback) {
       read(buffer, length, position)
         .then(({ bytesRead, buffer }) => callback(null, bytesRead, buffer), callback);
     },
     close: (_fd, callback) => void file.close().then(() => callback(), callback),
   };
-  const stream = createReadStream("", { ...options as object, fd: file.fd, fs });
+  // Not all versions of the runtimes' types have `fs` among the options.
+  const all: unknown = { ...options as object, fd: file.fd, fs };
+  const stream = createReadStream("", all as Parameters<typeof createReadStream>[1]);
   const end = () => stream.close();
   const over = () => ends.delete(end);
   ends.add(end);

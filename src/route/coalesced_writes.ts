@@ -8,6 +8,7 @@
  *
  * @module
  */
+import { EINVAL } from "../abi/errno.ts";
 import { IOVEC_SIZE, writeIovec } from "../abi/iovec.ts";
 import { RWF_DSYNC } from "../abi/rw_flags.ts";
 import type { PooledBuffer } from "../memory/buffer_pool.ts";
@@ -180,7 +181,8 @@ class Run implements ThreadTask {
 
   readonly #synced = (res: number): void => {
     threadQuota.returned();
-    if (res >= 0) return this.#settle();
+    // A special file that cannot be synced, as /dev/null, has nothing to be lost; see fdatasync(2).
+    if (res >= 0 || res === -EINVAL) return this.#settle();
     // The kernel says it once, so it is also the result of a write that was made in part.
     this.#whole += this.#partial;
     this.#separate -= this.#partial;
