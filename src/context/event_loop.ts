@@ -48,7 +48,7 @@ export class EventLoop {
   /** Of the copies that io_submit makes. */
   readonly budget: CopyBudget;
   /** Sends what is queued when the code that runs now is done: many requests, one io_submit. */
-  readonly flush: Once;
+  readonly #flush: Once;
   readonly #turn: Once;
   readonly #core: Core;
   /** In milliseconds, as `performance.now` counts. */
@@ -75,7 +75,7 @@ export class EventLoop {
     this.budget = new CopyBudget(core.submission);
     const prompt = core.context.wakeup?.prompt ?? false;
     this.#maxWait = (maxWait ?? (prompt ? 0 : DEFAULT_MAX_WAIT)) / 1000;
-    this.flush = new Once(queueMicrotask, this.#flushNow);
+    this.#flush = new Once(queueMicrotask, this.#flushNow);
     this.#turn = new Once(setImmediate, this.#takeTurn);
   }
 
@@ -97,6 +97,11 @@ export class EventLoop {
     if (more || this.#waiters.length > 0) this.#turn.ask();
     else this.#relax();
     return found;
+  }
+
+  /** Has what is queued, if anything is, sent when the current JavaScript has finished. */
+  send(): void {
+    if (this.#core.submission.queued > 0 || this.budget.needsTurn) this.#flush.ask();
   }
 
   /** Has a waiter called once. */

@@ -287,7 +287,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     const file = this.#file;
     return file.during(async () => {
       // A range far beyond the end must not cost the memory that it would have.
-      const size = file.kind.isRegular ? await sizeOf(file) : position + length;
+      const size = file.isRegular ? await sizeOf(file) : position + length;
       // Files of /proc say that they have 0 bytes.
       if (size === 0) {
         return new Uint8Array((await readToEnd(file, position, signal)).subarray(0, length));

@@ -28,7 +28,7 @@ export class Control extends Transfer implements Settles<number> {
     this.address = mask;
     file.enter();
     file.router.begin(this);
-    file.loop.flush.ask();
+    file.loop.send();
   }
 
   override settle(res: number): void {

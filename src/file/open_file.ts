@@ -19,7 +19,7 @@ import { type RangeLock, rangeLockOf } from "./range_lock.ts";
 
 /** What `open` found out. */
 export type OpenFileState =
-  & Omit<RoutedFile, "isStream">
+  & Omit<RoutedFile, "isStream" | "isRegular">
   & Pick<OpenFile, "path" | "readable" | "writable" | "buffered">;
 
 /** A file descriptor with what belongs to it; counts what is under way, so that closing can wait. */
@@ -81,6 +81,11 @@ export class OpenFile implements RoutedFile {
   /** Whether it has neither positions nor an end: a pipe, a socket, a terminal. */
   get isStream(): boolean {
     return this.kind.isStream;
+  }
+
+  /** Whether it has a length that can be cut. */
+  get isRegular(): boolean {
+    return this.kind.isRegular;
   }
 
   /** Held by writes to the file against each other, whoever opened it in this thread. */

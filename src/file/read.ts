@@ -184,7 +184,7 @@ export function readAt(
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array<ArrayBuffer>> {
   const promise = new ReadAt(file).issue(position, length, signal);
-  file.loop.flush.ask();
+  file.loop.send();
   return promise;
 }
 
@@ -307,7 +307,7 @@ export function readInto<D>(
 ): Promise<ReadResult<D>> {
   const read = file.idleReads.pop() as ReadInto | undefined ?? new ReadInto(file);
   const promise = read.issue(range, signal);
-  file.loop.flush.ask();
+  file.loop.send();
   return promise as Promise<ReadResult<D>>;
 }
 

@@ -254,7 +254,7 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
       if (this.#over) return;
       this.#take(result);
       this.#fill();
-      this.#file.loop.flush.ask();
+      this.#file.loop.send();
       if (this.#exhausted) this.#wake?.();
     }, (error) => {
       this.#pulling = false;

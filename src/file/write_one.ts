@@ -80,7 +80,7 @@ export class Write<D> extends Transfer implements Settles<WriteResult<D>> {
     this.position = position;
     this.rwFlags = rwFlags;
     this.file.router.begin(this);
-    this.file.loop.flush.ask();
+    this.file.loop.send();
   }
 
   /** Uses the memory where it lies, if the kernel may, or copies it to a bounce buffer. */

@@ -153,7 +153,7 @@ class MergedWrite extends Transfer implements Settles<number> {
     this.rwFlags = rwFlags;
     this.done = 0;
     this.file.router.begin(this);
-    this.file.loop.flush.ask();
+    this.file.loop.send();
   }
 
   override settle(res: number): void {

@@ -181,8 +181,9 @@ class Run implements ThreadTask {
 
   readonly #synced = (res: number): void => {
     threadQuota.returned();
-    // A special file that cannot be synced, as /dev/null, has nothing to be lost; see fdatasync(2).
-    if (res >= 0 || res === -EINVAL) return this.#settle();
+    // A device that cannot be synced, as /dev/null, has nothing to lose; see fdatasync(2).
+    const isNeedless = res === -EINVAL && !this.#router.file.isRegular;
+    if (res >= 0 || isNeedless) return this.#settle();
     // The kernel says it once, so it is also the result of a write that was made in part.
     this.#whole += this.#partial;
     this.#separate -= this.#partial;
@@ -202,6 +203,6 @@ class Run implements ThreadTask {
     else this.#over(this);
     for (const write of over) write.settle(res ?? write.done);
     // What the results led to is to be sent.
-    this.#router.file.loop.flush.ask();
+    this.#router.file.loop.send();
   }
 }

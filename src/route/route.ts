@@ -44,6 +44,8 @@ export interface RoutedFile {
   readonly alignment: DirectAlignment;
   /** Whether writes go to the end, whatever their position. */
   readonly append: boolean;
+  /** Whether it is no device, pipe or socket. */
+  readonly isRegular: boolean;
   /** Whether it has neither positions nor an end. */
   readonly isStream: boolean;
 }

@@ -219,7 +219,7 @@ export class Router {
     if (transfer.missed) this.#misses.returned();
     this.finished(transfer, res);
     // What the result led to, and what the misses try again, is to be sent.
-    this.file.loop.flush.ask();
+    this.file.loop.send();
   }
 
   /** The memory of a transfer in a form that `node:fs` does not copy. */
