@@ -13,10 +13,18 @@ export function rangeError(action: string, name: string, rule: string, value: un
   return Object.assign(error, { code: "ERR_OUT_OF_RANGE" });
 }
 
-/** A `TypeError` as Node makes it. */
+/** A `TypeError` as Node makes it for a value of the wrong type. */
 export function typeError(action: string, name: string, rule: string): TypeError {
   const error = new TypeError(`Cannot ${action}: \`${name}\` must be ${rule}`);
   return Object.assign(error, { code: "ERR_INVALID_ARG_TYPE" });
+}
+
+/** A `TypeError` as Node makes it for a value that is none of those that are allowed. */
+export function valueError(action: string, name: string, rule: string, value: unknown): TypeError {
+  // Not every object can be made a string.
+  const current = typeof value === "string" ? value : typeof value;
+  const error = typeError(action, name, `${rule}: current value is ${current}`);
+  return Object.assign(error, { code: "ERR_INVALID_ARG_VALUE" });
 }
 
 /** Throws unless `value` is an integer from `minimum` to `maximum`. */

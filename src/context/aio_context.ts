@@ -24,6 +24,7 @@ import type { Reap } from "./reaper.ts";
 import { unwatch, watch } from "../forgotten.ts";
 import type { Kernel } from "../kernel.ts";
 import { isDetached } from "../memory/detached.ts";
+import { checkOptionNames } from "../option_names.ts";
 import { bufferOf, byteLengthOf, bytesOf } from "../memory/intrinsics.ts";
 
 /** Options of {@link AioContext}. */
@@ -171,11 +172,12 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
    * between 0 and 1000000
    * @throws {AioError} If io_setup(2) fails: with EAGAIN when fs.aio-max-nr is used up
    * @throws {TypeError} If `reap`, `kernel` or the environment variable `KAIO_KERNEL` has another
-   * value than those listed
+   * value than those listed, or an option is not known
    * @throws {Error} If the Linux kernel is asked for by name and its FFI or system calls are not
    * available
    */
   constructor(options: AioContextOptions = {}) {
+    checkOptionNames("make context", options, ["entries", "kernel", "maxWait", "reap"]);
     const { kernel: wanted, entries = 64, maxWait, reap = "ring" } = options;
     const kernel = chooseKernel(wanted);
     checkInteger("make context", "entries", entries, MAXIMUM_ENTRIES, 1);
@@ -626,6 +628,7 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
    * @throws {Error} If a loop is under way, or the context is closed
    */
   wait(minimum: number = 1, options: WaitOptions = {}): readonly Completion<T>[] {
+    checkOptionNames("wait", options, ["timeout"]);
     const { timeout = Infinity } = options;
     checkInteger("wait", "minimum", minimum, Number.MAX_SAFE_INTEGER);
     checkNumber("wait", "timeout", timeout, Infinity);

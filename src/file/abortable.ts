@@ -5,6 +5,16 @@
  */
 
 /**
+ * Replaces the reason of a signal by the error that the members of FileHandle have for it; every
+ * other error stays as it is.
+ */
+export function asAbortError(error: unknown, signal: AbortSignal | undefined): unknown {
+  if (!signal?.aborted || error !== signal.reason) return error;
+  const abortError = new Error("The operation was aborted", { cause: error });
+  return Object.assign(abortError, { name: "AbortError", code: "ABORT_ERR" });
+}
+
+/**
  * Follows a promise until the signal is aborted.
  *
  * @param promise What to follow; it goes on unseen after an abort

@@ -4,7 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { type BigIntStats, fstat, ftruncate, type ReadStream, type Stats } from "node:fs";
+import { type BigIntStats, ftruncate, type ReadStream, type Stats } from "node:fs";
 import type { CreateReadStreamOptions, FileHandle } from "node:fs/promises";
 import type { ReadableStream } from "node:stream/web";
 import { promisify } from "node:util";
@@ -17,9 +17,12 @@ import {
 } from "../abi/opcodes.ts";
 import { checkInteger, checkRange } from "../check.ts";
 import { AioError } from "../errors/aio_error.ts";
+import { asAioError } from "../errors/as_aio_error.ts";
 import { unwatch, watch } from "../forgotten.ts";
 import { checkIntact, isPlain } from "../memory/intrinsics.ts";
+import { checkOptionNames } from "../option_names.ts";
 import { readvOnThread, writevOnThread } from "../threads/fs_threads.ts";
+import { asAbortError } from "./abortable.ts";
 import { AdoptedHandle, disown, takeClose } from "./adopted_handle.ts";
 import {
   type DurableOptions,
@@ -27,6 +30,7 @@ import {
   gatherFrom,
   type MemoryRange,
   type MemoryVector,
+  parseFileOptions,
   parseRead,
   parseVector,
   parseWrite,
@@ -35,7 +39,7 @@ import {
   wholeRange,
   type WriteOptions,
 } from "./arguments.ts";
-import { type Chunks, chunksOf } from "./chunks.ts";
+import { bytesOfChunk, type Chunks, partsOf } from "./chunks.ts";
 import { Control } from "./control.ts";
 import { CURRENT_POSITION } from "../route/transfer.ts";
 import { BYTES_AHEAD, LARGEST_READ } from "../tuning.ts";
@@ -62,7 +66,6 @@ import {
 import { isOneWrite, lockBytes, lockLength, write, writeAfter } from "./write.ts";
 import type { WriteResult } from "./write_one.ts";
 
-const fstatAsync = promisify(fstat);
 const ftruncateAsync = promisify(ftruncate);
 
 /** Options of {@link AioFile.readAt}. */
@@ -114,7 +117,7 @@ export interface ScanOptions extends ReadManyOptions {
 export interface ReadFileOptions {
   /** The encoding of the resulting string; without it the result is a Buffer. */
   encoding?: BufferEncoding | null | undefined;
-  /** Rejects the promise with `signal.reason`. */
+  /** Rejects the promise with an `AbortError`, whose `cause` is `signal.reason`. */
   signal?: AbortSignal | undefined;
 }
 
@@ -125,10 +128,27 @@ export interface WriteFileOptions {
    *
    * @default {"utf8"}
    */
-  encoding?: BufferEncoding | null;
-  /** Rejects the promise with `signal.reason` before the next part. */
-  signal?: AbortSignal;
+  encoding?: BufferEncoding | null | undefined;
+  /**
+   * Rejects the promise before the next part is written with an `AbortError`, whose `cause` is
+   * `signal.reason`.
+   */
+  signal?: AbortSignal | undefined;
+  /**
+   * Whether the file is synced after the last part.
+   *
+   * @default {false}
+   */
+  flush?: boolean | undefined;
 }
+
+const READ_MANY_OPTIONS: readonly (keyof ReadManyOptions)[] = ["depth", "order", "signal"];
+const SCAN_OPTIONS: readonly (keyof ScanOptions)[] = [
+  ...READ_MANY_OPTIONS,
+  "blockSize",
+  "start",
+  "end",
+];
 
 const MAXIMUM_DEPTH = 65536;
 const MAXIMUM_BLOCK_SIZE = 1 << 30;
@@ -140,6 +160,9 @@ const MAXIMUM_BLOCK_SIZE = 1 << 30;
  * listed here are kaio's own: they take the same arguments and give the same results and error
  * codes, reject with {@link AioError}, and do not block the thread while a disk works, with
  * `direct` or without. All others are the runtime's.
+ *
+ * Arguments that are not what the types say are left to the runtime: it converts some, and rejects
+ * the others with its own errors. With `direct` they are a `TypeError` or `RangeError` of kaio's.
  *
  * A write never makes the file longer than it asks for, not even for a moment, with `direct` or
  * without: other processes never see more bytes, nor are more left if the process is killed.
@@ -184,7 +207,10 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     const closeHandle = takeClose(handle);
     super(handle);
     this.#file = file;
-    this.#closeHandle = closeHandle;
+    this.#closeHandle = () =>
+      closeHandle().catch((error) => {
+        throw asAioError(error, "close", { fd: file.fd, path: file.path });
+      });
     this.#closeBuffered = closeBuffered;
     watch(
       this,
@@ -268,6 +294,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     try {
       const file = this.#file;
       checkRange("read", position, length);
+      checkOptionNames("read", options, ["signal"]);
       file.check("read");
       const signal = options?.signal;
       signal?.throwIfAborted();
@@ -326,6 +353,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     requests: RangeRequests<T>,
     options: ReadManyOptions = {},
   ): AsyncIterableIterator<RangeResult<T>> {
+    checkOptionNames("read ranges", options, READ_MANY_OPTIONS);
     return this.#ranges(requests, options, false);
   }
 
@@ -353,6 +381,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
    * @throws {AioError} EBADF if the file is closed or not open for reading
    */
   scan(options: ScanOptions = {}): AsyncIterableIterator<RangeResult<undefined>> {
+    checkOptionNames("scan", options, SCAN_OPTIONS);
     const { blockSize = 65536, start = 0 } = options;
     checkInteger("scan", "blockSize", blockSize, MAXIMUM_BLOCK_SIZE, 1);
     checkInteger("scan", "start", start, Number.MAX_SAFE_INTEGER);
@@ -446,7 +475,8 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
       if (!isOneRead(file, range)) return this.#readParts(range);
       return range.position === CURRENT_POSITION ? readNext(file, range) : readInto(file, range);
     } catch (error) {
-      return Promise.reject(error);
+      const args = [buffer, offset, length, position] as unknown as Parameters<FileHandle["read"]>;
+      return this.#rejected(error, "read", () => super.read(...args) as never);
     }
   }
 
@@ -487,7 +517,12 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     buffers: B,
     position?: number | null,
   ): Promise<{ bytesRead: number; buffers: B & NodeJS.ArrayBufferView[] }> {
-    const vector = parseVector("read", buffers, position);
+    let vector: MemoryVector;
+    try {
+      vector = parseVector("read", buffers, position);
+    } catch (error) {
+      return this.#rejected(error, "read", () => super.readv(buffers as never, position as number));
+    }
     this.#file.check("read");
     const bytesRead = this.#isForThreads(vector)
       ? await this.#file.during(() => this.#moveVector(IOCB_CMD_PREAD, vector))
@@ -558,7 +593,12 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
       this.#file.check("write");
       return this.#write(range);
     } catch (error) {
-      return Promise.reject(error);
+      const args = [data, offset, length, position] as unknown as Parameters<FileHandle["write"]>;
+      return this.#rejected(error, "write", () => {
+        // No runtime would reject what is kaio's own.
+        if (typeof offset === "object") flagsOf(offset ?? undefined);
+        return super.write(...args) as never;
+      });
     }
   }
 
@@ -588,8 +628,14 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     position?: number | null,
     options?: DurableOptions,
   ): Promise<{ bytesWritten: number; buffers: B & NodeJS.ArrayBufferView[] }> {
-    const vector = parseVector("write", buffers, position);
     const rwFlags = flagsOf(options);
+    let vector: MemoryVector;
+    try {
+      vector = parseVector("write", buffers, position);
+    } catch (error) {
+      const runtimes = () => super.writev(buffers as never, position as number);
+      return this.#rejected(error, "write", runtimes);
+    }
     this.#file.check("write");
     const bytesWritten = rwFlags === 0 && this.#isForThreads(vector)
       ? await this.#writeVector(vector)
@@ -623,6 +669,8 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
    *
    * @param options An encoding and a signal, or the encoding
    * @returns A Buffer, or a string if there is an encoding
+   * @throws {RangeError} ERR_FS_FILE_TOO_LARGE if the file has 2 GiB or more, unless it is not direct
+   * and the runtime reads as much
    * @throws {AioError} As {@link AioFile.read}
    */
   override readFile(
@@ -635,19 +683,32 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   override async readFile(
     options?: ReadFileOptions | BufferEncoding | null,
   ): Promise<Buffer<ArrayBuffer> | string> {
-    const { encoding, signal } = typeof options === "string"
-      ? { encoding: options }
-      : options ?? {};
+    let signal: AbortSignal | undefined;
+    try {
+      const settings = parseFileOptions("read file", options);
+      signal = settings.signal;
+      const content = await this.#readWhole(signal);
+      return settings.encoding ? content.toString(settings.encoding) : content;
+    } catch (error) {
+      return this.#rejected(
+        asAbortError(error, signal),
+        "read",
+        () => super.readFile(options as null) as Promise<Buffer<ArrayBuffer>>,
+      );
+    }
+  }
+
+  async #readWhole(signal: AbortSignal | undefined): Promise<Buffer<ArrayBuffer>> {
     const file = this.#file;
-    file.check("read");
     signal?.throwIfAborted();
+    file.check("read");
     let content: Buffer<ArrayBuffer> = Buffer.alloc(0);
     const read = async (position: number) => {
       content = await readToEnd(file, position, signal);
       return content.length;
     };
     await file.during(() => this.#at(CURRENT_POSITION, read));
-    return encoding ? content.toString(encoding) : content;
+    return content;
   }
 
   /**
@@ -669,26 +730,46 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
    * @throws {TypeError} ERR_INVALID_ARG_TYPE
    * @throws {AioError} As {@link AioFile.write}
    */
-  override async writeFile(
+  override writeFile(
     data: Chunks,
     options?: WriteFileOptions | BufferEncoding | null,
   ): Promise<void> {
-    const { encoding, signal } = typeof options === "string"
-      ? { encoding: options }
-      : options ?? {};
+    return this.#writeFile(data, options, () => super.writeFile(data as string, options));
+  }
+
+  async #writeFile(
+    data: Chunks,
+    options: WriteFileOptions | BufferEncoding | null | undefined,
+    runtimes: () => Promise<void>,
+  ): Promise<void> {
+    let parts: ReturnType<typeof partsOf>;
+    let settings: ReturnType<typeof parseFileOptions>;
+    try {
+      settings = parseFileOptions("write file", options);
+      parts = partsOf(data);
+    } catch (error) {
+      return this.#rejected(error, "write", runtimes);
+    }
+    const { encoding, signal, flush } = settings;
     const file = this.#file;
-    file.check("write");
-    signal?.throwIfAborted();
+    if (file.closed) file.check("write");
     file.keepOpen();
     try {
-      for await (let bytes of chunksOf(data, encoding)) {
+      signal?.throwIfAborted();
+      for await (const part of parts) {
+        signal?.throwIfAborted();
+        let bytes = bytesOfChunk(part, encoding);
         while (bytes.length > 0) {
-          signal?.throwIfAborted();
+          if (!file.writable) file.check("write");
           file.checkContext("write");
           const { bytesWritten } = await this.#write(wholeRange(bytes, CURRENT_POSITION));
           bytes = bytes.subarray(bytesWritten);
+          signal?.throwIfAborted();
         }
       }
+      if (flush) await this.sync();
+    } catch (error) {
+      throw asAbortError(error, signal);
     } finally {
       file.letClose();
     }
@@ -715,7 +796,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     data: Chunks,
     options?: WriteFileOptions | BufferEncoding | null,
   ): Promise<void> {
-    return this.writeFile(data, options);
+    return this.#writeFile(data, options, () => super.appendFile(data as string, options));
   }
 
   /**
@@ -739,9 +820,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   override stat(options: { bigint: true }): Promise<BigIntStats>;
   override async stat(options?: { bigint?: boolean | undefined }): Promise<Stats | BigIntStats> {
     this.#file.check("fstat");
-    return await this.#file.during(() =>
-      fstatAsync(this.#file.fd, { bigint: options?.bigint === true })
-    );
+    return await this.#runtimes("fstat", () => super.stat(options));
   }
 
   /**
@@ -762,11 +841,12 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
    * @throws {AioError} EBADF if the file is closed
    */
   override async truncate(length: number = 0): Promise<void> {
-    if (length < 0) length = 0;
-    checkInteger("truncate", "length", length, Number.MAX_SAFE_INTEGER);
-    const file = this.#file;
-    file.check("ftruncate");
-    await this.#withLengthLocked(() => ftruncateAsync(file.fd, length));
+    this.#file.check("ftruncate");
+    // Before anything is locked, and as some of the runtimes never answer to what is no number.
+    checkInteger("truncate", "length", length, Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER);
+    const { fd } = this.#file;
+    const cut = () => ftruncateAsync(fd, Math.max(0, length));
+    await this.#withLengthLocked(() => this.#runtimes("ftruncate", cut));
   }
 
   /**
@@ -806,6 +886,30 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     if (res === 0) return;
     const hint = files.fallocate === undefined ? "this kernel has no such call" : undefined;
     throw new AioError(res, "fallocate", { fd, path, position, length, hint });
+  }
+
+  /** A member of the runtime's, whose errors become kaio's where they are the kernel's. */
+  async #runtimes<R>(syscall: string, member: () => Promise<R>): Promise<R> {
+    const { fd, path } = this.#file;
+    try {
+      return await this.#file.during(member);
+    } catch (error) {
+      throw asAioError(error, syscall, { fd, path });
+    }
+  }
+
+  /** Leaves arguments that kaio rejects to the runtime, which converts some. */
+  async #rejected<R>(
+    error: unknown,
+    syscall: "read" | "write",
+    member: () => Promise<R>,
+  ): Promise<R> {
+    const file = this.#file;
+    if (file.closed) file.check(syscall);
+    const isArgument = error instanceof TypeError || error instanceof RangeError;
+    // A descriptor with O_DIRECT takes only what is aligned.
+    if (!isArgument || file.direct) throw error;
+    return await this.#runtimes(syscall, member);
   }
 
   /** Does something after all writes that began before, and before those that begin later. */
@@ -863,8 +967,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   }
 
   /**
-   * Waits for the operations in progress and closes the file; see `FileHandle.close`. It rejects
-   * with the runtime's errors.
+   * Waits for the operations in progress and closes the file; see `FileHandle.close`.
    *
    * @example Without `await using`
    * ```ts
@@ -877,6 +980,8 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
    *   await file.close();
    * }
    * ```
+   *
+   * @throws {AioError} If close(2) reports an error; the file is closed all the same
    */
   override close(): Promise<void> {
     if (this.#closing !== undefined) return this.#closing;

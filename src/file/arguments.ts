@@ -1,5 +1,7 @@
 /**
- * The arguments of the `FileHandle` of `node:fs/promises`, in all the ways they can be given.
+ * The arguments of the `FileHandle` of `node:fs/promises`, in all the ways they can be given. What
+ * only some of the runtimes take, such as the string "5" for a length, is rejected here; see
+ * `AioFile` for what becomes of it.
  *
  * Each property of the caller's objects is read once. Lengths are asked for after that, as reading
  * a property may run code of the caller's that detaches the memory; and they are what the language
@@ -9,7 +11,7 @@
  */
 import { Buffer } from "node:buffer";
 import { RWF_DSYNC } from "../abi/rw_flags.ts";
-import { checkInteger, rangeError, typeError } from "../check.ts";
+import { checkInteger, rangeError, typeError, valueError } from "../check.ts";
 import { isDetached } from "../memory/detached.ts";
 import {
   bufferOf,
@@ -20,6 +22,7 @@ import {
   partOf,
 } from "../memory/intrinsics.ts";
 import { CURRENT_POSITION } from "../route/transfer.ts";
+import { parseFlags, parseMode } from "./open_flags.ts";
 
 /** Where in its buffer and in the file a read goes. */
 export interface ReadOptions {
@@ -91,6 +94,7 @@ export function parseRead(
     }
     offset = buffer;
     buffer = buffer.buffer;
+    if (buffer === null) throw typeError("read", "buffer", "a Buffer, TypedArray or DataView");
   }
   const memory = buffer ?? Buffer.alloc(DEFAULT_SIZE);
   if (!ArrayBuffer.isView(memory)) {
@@ -109,6 +113,10 @@ export function parseWrite<D extends ArrayBufferView | string>(
   position: number | null | undefined,
 ): MemoryRange<D> {
   let rwFlags = 0;
+  if (offset === null && typeof data !== "string" && (length ?? position ?? null) !== null) {
+    // The runtimes take null for an object without options, and forget what follows.
+    throw typeError("write", "offset", "a number");
+  }
   let first = offset as number | null | undefined;
   if (typeof offset === "object" && offset !== null) {
     const { durable, offset: start, position: at, length: count } = offset;
@@ -118,14 +126,50 @@ export function parseWrite<D extends ArrayBufferView | string>(
     if (typeof data !== "string") length = count;
   } else if (typeof data === "string") position = offset;
   if (typeof data === "string") {
-    const bytes = Buffer.from(data, (length ?? "utf8") as BufferEncoding);
-    const at = typeof position === "number" ? parsePosition("write", position) : CURRENT_POSITION;
+    const encoding = parseEncoding("write", length) ?? "utf8";
+    // The last digit would be lost.
+    if (data.length % 2 !== 0 && encoding.toLowerCase() === "hex") {
+      throw valueError("write", "encoding", "one that fits an odd number of digits", encoding);
+    }
+    const bytes = Buffer.from(data, encoding);
+    const at = parsePosition("write", position, "number");
     return { data, bytes, offset: 0, length: bytes.length, position: at, rwFlags };
   }
   if (!ArrayBuffer.isView(data)) {
     throw typeError("write", "buffer", "a string, Buffer, TypedArray or DataView");
   }
+  if (typeof position === "bigint") throw typeError("write", "position", "a number or null");
   return rangeOf("write", data, first, length as number | null | undefined, position, rwFlags);
+}
+
+function parseEncoding(action: string, encoding: unknown): BufferEncoding | undefined {
+  if (encoding === undefined || encoding === null) return undefined;
+  if (typeof encoding === "string" && Buffer.isEncoding(encoding)) return encoding;
+  throw valueError(action, "encoding", "an encoding that Buffer knows", encoding);
+}
+
+/** Options of `readFile`, `writeFile` and `appendFile`, or an encoding in their place. */
+export function parseFileOptions(
+  action: string,
+  options: object | string | null | undefined,
+): { encoding: BufferEncoding | undefined; signal: AbortSignal | undefined; flush: boolean } {
+  if (typeof options === "string") options = { encoding: options };
+  if (typeof (options ?? {}) !== "object") {
+    throw typeError(action, "options", "an object or an encoding");
+  }
+  const { buffer, encoding, signal, flush = false, flag, mode } = (options ?? {}) as Record<
+    string,
+    unknown
+  >;
+  if (buffer !== undefined) throw typeError(action, "buffer", "undefined");
+  if (signal !== undefined && !(signal instanceof Object && "aborted" in signal)) {
+    throw typeError(action, "signal", "an AbortSignal");
+  }
+  if (typeof flush !== "boolean") throw typeError(action, "flush", "a boolean");
+  // They have no effect on a file that is open, but wrong ones are errors.
+  parseFlags(flag as string);
+  parseMode(mode as string);
+  return { encoding: parseEncoding(action, encoding), signal: signal as AbortSignal, flush };
 }
 
 /**
@@ -158,7 +202,7 @@ function rangeOf<D extends ArrayBufferView>(
     throw typeError(action, "buffer", "memory that is not detached");
   }
   const offset = start ?? 0;
-  const length = count ?? size - offset;
+  const length = count ?? (typeof offset === "number" ? size - offset : 0);
   const fits = Number.isInteger(offset) && Number.isInteger(length) && offset >= 0 &&
     length >= 0 && offset + length <= size;
   if (!fits) {
@@ -171,10 +215,18 @@ function rangeOf<D extends ArrayBufferView>(
 }
 
 /** Like Node's: `null`, `undefined` and -1 mean the current position. */
-function parsePosition(action: string, position: number | bigint | null | undefined): number {
+function parsePosition(
+  action: string,
+  position: number | bigint | null | undefined,
+  other: "number" | "bigint" = "bigint",
+): number {
   if (position === null || position === undefined) return CURRENT_POSITION;
-  if (typeof position !== "number" && typeof position !== "bigint") {
-    throw typeError(action, "position", "a number, a bigint or null");
+  if (typeof position !== "number" && typeof position !== other) {
+    throw typeError(
+      action,
+      "position",
+      `a number${other === "bigint" ? ", a bigint" : ""} or null`,
+    );
   }
   const number = Number(position);
   if (number === -1) return CURRENT_POSITION;
@@ -206,7 +258,7 @@ export function parseVector(
   return {
     parts,
     length: parts.reduce((sum, { length }) => sum + length, 0),
-    position: typeof position === "number" ? parsePosition(action, position) : CURRENT_POSITION,
+    position: parsePosition(action, position, "number"),
   };
 }
 

@@ -5,6 +5,8 @@
  */
 import { Buffer } from "node:buffer";
 import { typeError } from "../check.ts";
+import { isDetached } from "../memory/detached.ts";
+import { bytesOf } from "../memory/intrinsics.ts";
 
 /** A part of a file's content. */
 export type Chunk = string | ArrayBufferView;
@@ -12,20 +14,25 @@ export type Chunk = string | ArrayBufferView;
 /** All that `FileHandle.writeFile` takes; streams are async iterables. */
 export type Chunks = Chunk | Iterable<Chunk> | AsyncIterable<Chunk>;
 
-/** The parts as bytes, one after the other. */
-export async function* chunksOf(
-  data: Chunks,
-  encoding: BufferEncoding | null | undefined,
-): AsyncGenerator<Uint8Array> {
-  const toBytes = (chunk: Chunk): Uint8Array => {
-    if (typeof chunk === "string") return Buffer.from(chunk, encoding ?? "utf8");
-    if (ArrayBuffer.isView(chunk)) {
-      return new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-    }
-    throw typeError("write file", "data", "strings, Buffers, TypedArrays or DataViews");
-  };
-  if (typeof data === "string" || ArrayBuffer.isView(data)) yield toBytes(data);
-  else if (typeof data === "object" && data !== null) {
-    for await (const chunk of data) yield toBytes(chunk);
-  } else throw typeError("write file", "data", "a string, a buffer, or an iterable of them");
+/**
+ * The parts of a file's content.
+ *
+ * @throws {TypeError} If `data` is nothing that has parts
+ */
+export function partsOf(data: Chunks): Iterable<Chunk> | AsyncIterable<Chunk> {
+  if (typeof data === "string") return [data];
+  if (ArrayBuffer.isView(data)) {
+    if (!isDetached(data.buffer)) return [data];
+    throw typeError("write file", "data", "memory that is not detached");
+  }
+  const { [Symbol.asyncIterator]: async, [Symbol.iterator]: sync } = (data ?? {}) as
+    & Iterable<Chunk>
+    & AsyncIterable<Chunk>;
+  if (typeof (async ?? sync) === "function") return data;
+  throw typeError("write file", "data", "a string, a buffer, or an iterable of them");
+}
+
+/** A part as bytes. What is neither a string nor a view is the runtime's to convert, or to reject. */
+export function bytesOfChunk(chunk: Chunk, encoding: BufferEncoding | undefined): Uint8Array {
+  return ArrayBuffer.isView(chunk) ? bytesOf(chunk) : Buffer.from(chunk, encoding);
 }

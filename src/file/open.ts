@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { type BigIntStats, constants, fstat, stat } from "node:fs";
+import { type BigIntStats, constants, fstat, type Mode, type PathLike, stat } from "node:fs";
 import { type FileHandle, open as openHandle } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
@@ -11,13 +11,13 @@ import { EINVAL, ESTALE } from "../abi/errno.ts";
 import { AioContext, internalsOf } from "../context/aio_context.ts";
 import type { Core } from "../context/core.ts";
 import type { EventLoop } from "../context/event_loop.ts";
-import { errnoOf } from "../errors/errno_of.ts";
 import { AioError } from "../errors/aio_error.ts";
+import { asAioError } from "../errors/as_aio_error.ts";
 import { disown } from "./adopted_handle.ts";
 import { AioFile } from "./aio_file.ts";
 import { hasPosition } from "./cursor.ts";
 import { kindOf } from "./file_kind.ts";
-import { accessOf, parseFlags } from "./open_flags.ts";
+import { accessOf, parseFlags, parseMode, parseOptions } from "./open_flags.ts";
 import { OpenFile } from "./open_file.ts";
 import type { DirectAlignment } from "../file_host.ts";
 
@@ -49,11 +49,11 @@ export interface OpenOptions {
   /** The context for the file's requests; by default all files share one of 256 entries. */
   context?: AioContext<never> | AioContext;
   /**
-   * The permissions of a file that is created.
+   * The permissions of a file that is created: a number, or a string of octal digits.
    *
    * @default {0o666}
    */
-  mode?: number;
+  mode?: Mode | null | undefined;
 }
 
 let shared: AioContext | undefined;
@@ -72,24 +72,25 @@ let shared: AioContext | undefined;
  * console.log(new TextDecoder().decode(header.subarray(0, 15)));
  * ```
  *
- * @param path The path of the file, or a `file:` URL
+ * @param path The path of the file, or a `file:` URL, or a Buffer
  * @param flags How to open it, as `node:fs` has it: `"r"`, `"w+"`, `O_RDWR | O_CREAT`, …
  * @param options Options, or a mode, as `node:fs/promises` takes it
  * @returns The file; close it, or declare it with `await using`
  * @throws {AioError} If the kernel reports an error: ENOENT, EACCES, …; EINVAL with `direct: true`
  * if the file system does not support O_DIRECT; ESTALE if the path became another file while it was
  * opened; EAGAIN if fs.aio-max-nr is used up
- * @throws {TypeError} If `flags` or `direct` has another value than those listed
+ * @throws {TypeError} If `flags`, `direct` or `mode` has another value than those listed, or an
+ * option is not known
+ * @throws {RangeError} If `flags` or `mode` has more than 32 bits
  * @throws {Error} If `KAIO_KERNEL=linux` asks for the Linux kernel and its FFI or system calls are
  * not available
  */
 export async function open(
-  path: string | URL,
-  flags: string | number = "r",
-  options: OpenOptions | number = {},
+  path: PathLike,
+  flags?: string | number | null,
+  options?: OpenOptions | Mode | null,
 ): Promise<AioFile> {
-  if (typeof options === "number") return await open(path, flags, { mode: options });
-  const { direct = false, mode = 0o666 } = options;
+  const { direct = false, context: given, mode: permissions } = parseOptions(options);
   if (direct !== true && direct !== false && direct !== "try") {
     throw new TypeError(
       `Cannot open file: \`direct\` must be true, false or "try": current value is ${direct}`,
@@ -97,8 +98,9 @@ export async function open(
   }
   if (path instanceof URL) path = fileURLToPath(path);
   const wanted = parseFlags(flags);
+  const mode = parseMode(permissions);
   // Before the file is opened, so that nothing is left open where no kernel can be had.
-  const context = options.context ?? (shared ??= new AioContext({ entries: SHARED_ENTRIES }));
+  const context = given ?? (shared ??= new AioContext({ entries: SHARED_ENTRIES }));
   const { core, loop } = internalsOf(context as AioContext);
   let opened: Opened | undefined;
   try {
@@ -114,11 +116,8 @@ export async function open(
   }
 }
 
-/** An error that is not the kernel's stays as it is: a refused permission, a bad path. */
-function openError(error: unknown, path: string | URL): unknown {
-  if (error instanceof AioError) return error;
-  const errno = errnoOf(error);
-  return errno === undefined ? error : new AioError(errno, "open", { path: String(path) });
+function openError(error: unknown, path: PathLike): unknown {
+  return asAioError(error, "open", { path: String(path) });
 }
 
 /** What was opened. */
@@ -154,7 +153,7 @@ function openFileOf(
 }
 
 async function openDirect(
-  path: string | URL,
+  path: PathLike,
   flags: number,
   mode: number,
   direct: true | "try",
@@ -190,7 +189,7 @@ async function isFifo(path: string | URL): Promise<boolean> {
  * where it is not there; then again. See {@link OpenFile.buffered}.
  */
 async function openTwice(
-  path: string | URL,
+  path: PathLike,
   flags: number,
   mode: number,
   direct: true | "try",
@@ -216,7 +215,7 @@ async function openTwice(
 
 /** Opens with O_DIRECT what was opened without. */
 async function openDirectly(
-  path: string | URL,
+  path: PathLike,
   flags: number,
   { dev, ino }: BigIntStats,
 ): Promise<FileHandle> {
@@ -237,7 +236,7 @@ async function openDirectly(
 }
 
 /** A write that does not fill its blocks must read them, so reading is asked for, too. */
-async function openReadable(path: string | URL, flags: number, mode: number): Promise<FileHandle> {
+async function openReadable(path: PathLike, flags: number, mode: number): Promise<FileHandle> {
   if ((flags & (O_WRONLY | O_RDWR)) !== O_WRONLY) return await openPath(path, flags, mode);
   try {
     return await openPath(path, (flags & ~O_WRONLY) | O_RDWR, mode);
@@ -248,7 +247,7 @@ async function openReadable(path: string | URL, flags: number, mode: number): Pr
   }
 }
 
-async function openPath(path: string | URL, flags: number, mode: number): Promise<FileHandle> {
+async function openPath(path: PathLike, flags: number, mode: number): Promise<FileHandle> {
   try {
     return await openHandle(path, flags, mode);
   } catch (error) {
@@ -256,7 +255,7 @@ async function openPath(path: string | URL, flags: number, mode: number): Promis
   }
 }
 
-function directError(path: string | URL, errno: number): AioError {
+function directError(path: PathLike, errno: number): AioError {
   const hint = 'this file system has no O_DIRECT; open with `direct: "try"` to do without';
   return new AioError(errno, "open", { path: String(path), hint });
 }

@@ -13,6 +13,14 @@ import { sizeOf } from "./size_of.ts";
 /** What is asked for at once of a file that says it has 0 bytes, as those of /proc do. */
 const PART_OF_UNKNOWN = 65536;
 
+/** What Node reads at most; some runtimes read more, see `AioFile.readFile`. */
+const LARGEST_FILE = 2 ** 31 - 1;
+
+function tooLargeError(size: number): RangeError {
+  const error = new RangeError(`Cannot read file: ${size} bytes are more than 2 GiB`);
+  return Object.assign(error, { code: "ERR_FS_FILE_TOO_LARGE" });
+}
+
 /**
  * Reads from `position`, or {@link CURRENT_POSITION}, until nothing more comes, also of a
  * file that grows meanwhile.
@@ -28,6 +36,7 @@ export async function readToEnd(
   // thread, as it may wait for a server.
   let { size } = file.kind;
   while (true) {
+    if (size > LARGEST_FILE) throw tooLargeError(size);
     signal?.throwIfAborted();
     // One byte more than the file should have: if it does not come, that was the end.
     const expected = size + 1 - Math.max(0, position) - total;

@@ -1,0 +1,22 @@
+import assert from "node:assert/strict";
+import type { FileHandle, open as openHandle } from "node:fs/promises";
+import { test } from "node:test";
+import { type AioFile, open, type OpenOptions } from "../../mod.ts";
+
+// It is the type check that can fail: here the runtimes only see that both are there.
+test("an AioFile is assignable to FileHandle, and open to that of node:fs/promises", () => {
+  const opens: typeof openHandle = open;
+  const handle: (file: AioFile) => FileHandle = (file) => file;
+  assert.equal(opens, open);
+  assert.equal(typeof handle, "function");
+});
+
+test("a misspelt option is a TypeError that names the nearest one", async () => {
+  for (const [name, nearest] of [["derict", "direct"], ["Mode", "mode"], ["ctx", "context"]]) {
+    await assert.rejects(open("missing", "r", { [name!]: true } as OpenOptions), (error) => {
+      const { code, message } = error as NodeJS.ErrnoException;
+      return error instanceof TypeError && code === "ERR_INVALID_ARG_VALUE" &&
+        message.includes(`\`${name}\``) && message.includes(`\`${nearest}\``);
+    });
+  }
+});
