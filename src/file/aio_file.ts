@@ -1088,7 +1088,9 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     const isPlaced = start !== undefined;
     // An end without a start counts from wherever the position is.
     const isAhead = this.direct && (isPlaced || end === undefined);
-    const read = this.#streamRead(isAhead ? BYTES_AHEAD : 0, isPlaced, (end ?? Infinity) + 1);
+    // What is no number the runtime refuses.
+    const last = typeof end === "number" ? end : Infinity;
+    const read = this.#streamRead(isAhead ? BYTES_AHEAD : 0, isPlaced, last + 1);
     return nodeStream({ file: this, ends: this.#streamEnds, read }, options);
   }
 
