@@ -175,7 +175,7 @@ async function openDirect(
 }
 
 /** Whether to open the path more than once would show a writer, or a reader, an end that is none. */
-async function isFifo(path: string | URL): Promise<boolean> {
+async function isFifo(path: PathLike): Promise<boolean> {
   try {
     return (await statAsync(path)).isFIFO();
   } catch {
