@@ -14,6 +14,7 @@
  * | in memory (tmpfs) | `ringCopies` | `ringCopies`: knows no RWF_NOWAIT, and has nothing to wait for |
  * | in memory, O_DIRECT | `ring`: as its user asked | `ring` |
  * | any of these, at the descriptor's own position | `threads`: io_submit has no such transfers | `threads` |
+ * | page cache, in memory that has no address for the kernel | `threads`: a large read would be copied twice | `threads` |
  * | streams | `ring`: polled before | `ring` |
  * | a kernel whose io_submit never blocks | `ring` | `ring` |
  *
