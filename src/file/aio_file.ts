@@ -207,10 +207,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     const closeHandle = takeClose(handle);
     super(handle);
     this.#file = file;
-    this.#closeHandle = () =>
-      closeHandle().catch((error) => {
-        throw asAioError(error, "close", { fd: file.fd, path: file.path });
-      });
+    this.#closeHandle = closeHandle;
     this.#closeBuffered = closeBuffered;
     watch(
       this,
@@ -995,14 +992,21 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     unwatch(this);
     const file = this.#file;
     file.closed = true;
-    if (!file.isBusy && this.#closeBuffered === undefined) return this.#closeHandle();
+    if (!file.isBusy && this.#closeBuffered === undefined) return this.#closeRuntimes();
     return this.#closeAll();
   }
 
   /** Closes also what is open beside the handle, once no operation is under way. */
+  #closeRuntimes(): Promise<void> {
+    const { fd, path } = this.#file;
+    return this.#closeHandle().catch((error) => {
+      throw asAioError(error, "close", { fd, path });
+    });
+  }
+
   async #closeAll(): Promise<void> {
     await this.#file.drained();
-    const closings = [this.#closeHandle(), this.#closeBuffered?.()];
+    const closings = [this.#closeRuntimes(), this.#closeBuffered?.()];
     for (const result of await Promise.allSettled(closings)) {
       if (result.status === "rejected") throw result.reason;
     }

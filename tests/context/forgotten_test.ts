@@ -177,8 +177,9 @@ test("the first warning of a process names the file, the next one the place", as
       for (let round = 0; round < 2; round++) {
         let warned = false;
         process.on("warning", ({ code }) => warned ||= code === "KAIO_NOT_CLOSED");
-        await (async () => void await open(argument))();
-        while (!warned) {
+        for (let times = 0; !warned; times++) {
+          // Once more where the collector holds on to the last one.
+          if (times % 50 === 0) await (async () => void await open(argument))();
           collect(true);
           await setTimeout(5);
         }
@@ -189,7 +190,7 @@ test("the first warning of a process names the file, the next one the place", as
   );
   const warnings = stderr.split("KAIO_NOT_CLOSED").slice(1);
   assert.match(warnings[0]!, /AioFile of .*; the next warning will say where it was made/s);
-  assert.match(warnings[1]!, /AioFile of .*; made\s+at /s);
+  assert.match(warnings.at(-1)!, /AioFile of .*; made\s+at /s);
 });
 
 function isOpen(fd: number): boolean {
