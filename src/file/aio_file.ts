@@ -518,7 +518,9 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     try {
       vector = parseVector("read", buffers, position);
     } catch (error) {
-      return this.#rejected(error, "read", () => super.readv(buffers as never, position as number));
+      // The results have other types in other versions of the runtimes' types.
+      const runtimes = () => super.readv(buffers as never, position as number) as Promise<never>;
+      return this.#rejected(error, "read", runtimes);
     }
     this.#file.check("read");
     const bytesRead = this.#isForThreads(vector)
@@ -630,7 +632,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     try {
       vector = parseVector("write", buffers, position);
     } catch (error) {
-      const runtimes = () => super.writev(buffers as never, position as number);
+      const runtimes = () => super.writev(buffers as never, position as number) as Promise<never>;
       return this.#rejected(error, "write", runtimes);
     }
     this.#file.check("write");
