@@ -47,8 +47,8 @@ const watching = new Set<EventLoop>();
 export class EventLoop {
   /** Of the copies that io_submit makes. */
   readonly budget: CopyBudget;
-  /** Sends what is queued when the code that runs now is done: many requests, one io_submit. */
-  readonly #flush: Once;
+  /** Whether {@link EventLoop.send} has scheduled a flush that has not begun. */
+  #sending = false;
   readonly #turn: Once;
   readonly #core: Core;
   /** In milliseconds, as `performance.now` counts. */
@@ -75,7 +75,6 @@ export class EventLoop {
     this.budget = new CopyBudget(core.submission);
     const prompt = core.context.wakeup?.prompt ?? false;
     this.#maxWait = (maxWait ?? (prompt ? 0 : DEFAULT_MAX_WAIT)) / 1000;
-    this.#flush = new Once(queueMicrotask, this.#flushNow);
     this.#turn = new Once(setImmediate, this.#takeTurn);
   }
 
@@ -99,9 +98,14 @@ export class EventLoop {
     return found;
   }
 
-  /** Has what is queued, if anything is, sent when the current JavaScript has finished. */
+  /**
+   * Has what is queued, if anything is, sent when the current JavaScript has finished: many requests,
+   * one io_submit.
+   */
   send(): void {
-    if (this.#core.submission.queued > 0 || this.budget.needsTurn) this.#flush.ask();
+    if (this.#sending || (this.#core.submission.queued === 0 && !this.budget.needsTurn)) return;
+    this.#sending = true;
+    queueMicrotask(this.#flushNow);
   }
 
   /** Has a waiter called once. */
@@ -146,6 +150,7 @@ export class EventLoop {
   }
 
   readonly #flushNow = (): void => {
+    this.#sending = false;
     if (this.#over) return;
     const { submission, reaper } = this.#core;
     const copies = this.budget.unsent > 0;

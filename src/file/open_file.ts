@@ -70,7 +70,8 @@ export class OpenFile implements RoutedFile {
   }
 
   /**
-   * Asked for at the first use: whoever opens many files to read little of each has no time to lose.
+   * What kind of file it is: asked for at the first use, as whoever opens many files to read little
+   * of each has no time to lose.
    *
    * @throws {AioError} If fstat(2) fails
    */
@@ -80,7 +81,7 @@ export class OpenFile implements RoutedFile {
 
   /** Whether it has neither positions nor an end: a pipe, a socket, a terminal. */
   get isStream(): boolean {
-    return this.kind.isStream;
+    return (this.#kind ??= kindOf(this.fd, this.path)).isStream;
   }
 
   /** Whether it has a length that can be cut. */
@@ -97,7 +98,8 @@ export class OpenFile implements RoutedFile {
   check(syscall: "read" | "write" | "fsync" | "ftruncate" | "fallocate" | "fstat"): void {
     if (this.closed) this.#refuse(EBADF, syscall, "the file is closed");
     if (this.core.submission.closing) this.checkContext(syscall);
-    if (syscall === "read" && this.kind.isDirectory) this.#refuse(EISDIR, syscall);
+    this.#kind ??= kindOf(this.fd, this.path);
+    if (syscall === "read" && this.#kind.isDirectory) this.#refuse(EISDIR, syscall);
     if (syscall === "read" && !this.readable) {
       this.#refuse(EBADF, syscall, "the file is not open for reading");
     }

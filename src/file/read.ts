@@ -204,7 +204,7 @@ class ReadInto extends PromisedRead<ReadResult<unknown>> {
   issue(range: MemoryRange, signal: AbortSignal | undefined): Promise<ReadResult<unknown>> {
     const promise = promiseOf(this);
     this.#range = range;
-    this.#begin(range);
+    this.send(range.position, range.length, this.#useInPlace(range));
     if (signal !== undefined) this.listen(signal);
     return promise;
   }
@@ -219,7 +219,7 @@ class ReadInto extends PromisedRead<ReadResult<unknown>> {
       this.#hasTurn = true;
       try {
         checkIntact(range.bytes, range.offset + range.length, "read into");
-        this.#begin(range);
+        this.send(range.position, range.length, this.#useInPlace(range));
       } catch (error) {
         this.reject(error);
         this.end();
@@ -229,17 +229,14 @@ class ReadInto extends PromisedRead<ReadResult<unknown>> {
     return promise;
   }
 
-  #begin(range: MemoryRange): void {
-    this.send(range.position, range.length, this.#useInPlace(range));
-  }
-
   /** Whether the memory is used where it lies: `allocate` made it, and it is aligned, or threads do. */
   #useInPlace(range: MemoryRange): boolean {
     const { bytes, offset, length, position } = range;
     const { core: { pool }, alignment: { memory, readOffset } } = this.file;
     if (position % readOffset !== 0 || length % readOffset !== 0) return false;
     const base = pool.addressOf(bufferOf(bytes));
-    if (base === NO_ADDRESS && !isForThreads(this.file, range)) return false;
+    const isSmall = length < SMALLEST_THREAD_READ && position !== CURRENT_POSITION;
+    if (base === NO_ADDRESS && (isSmall || !isForThreads(this.file, bytes))) return false;
     this.address = base === NO_ADDRESS ? base : base + byteOffsetOf(bytes) + offset;
     this.offset = offset;
     // Neither of them is a SharedArrayBuffer.
@@ -272,12 +269,11 @@ class ReadInto extends PromisedRead<ReadResult<unknown>> {
 function ignore(): void {}
 
 /**
- * Whether a read into memory that the kernel cannot reach goes to the threads as it is. By the ring
- * it would be copied once more, and what is large takes longer to copy than a thread to begin.
+ * Whether a large read into memory that the kernel cannot reach goes to the threads as it is. By the
+ * ring it would be copied once more, and that takes longer than a thread to begin.
  */
-function isForThreads(file: OpenFile, { bytes, length, position }: MemoryRange): boolean {
-  return (length >= SMALLEST_THREAD_READ || position === CURRENT_POSITION) &&
-    file.router.hasThreads && isPlain(bytes);
+function isForThreads(file: OpenFile, bytes: Uint8Array): boolean {
+  return file.router.hasThreads && isPlain(bytes);
 }
 
 /** Whether a read is made by {@link readInto} or {@link readNext}: else it has several parts. */
@@ -286,7 +282,7 @@ export function isOneRead(file: OpenFile, range: MemoryRange): boolean {
   if (length === 0 || file.isStream) return false;
   if (position === CURRENT_POSITION && (file.direct || !file.cursor.isKernels)) return false;
   if (length <= LARGEST_READ) return true;
-  return length <= LARGEST_THREAD_READ && isForThreads(file, range) &&
+  return length <= LARGEST_THREAD_READ && isForThreads(file, bytes) &&
     file.core.pool.addressOf(bufferOf(bytes)) === NO_ADDRESS;
 }
 
@@ -329,7 +325,7 @@ export async function readLong(
   }
   const isPlaced = range.position !== CURRENT_POSITION;
   // At the current position each part begins where the one before it has ended.
-  const largest = !isPlaced && isForThreads(file, range) ? LARGEST_NEXT_READ : LARGEST_READ;
+  const largest = !isPlaced && isForThreads(file, bytes) ? LARGEST_NEXT_READ : LARGEST_READ;
   const atOnce = (isPlaced ? PARTS : 1) * largest;
   let total = 0;
   for (let start = 0; start < length; start += atOnce) {

@@ -60,7 +60,7 @@ export class Write<D> extends Transfer implements Settles<WriteResult<D>> {
       this.#missing++;
       file.cursor.enter(() => this.#granted());
     }
-    this.#granted();
+    if (--this.#missing === 0) this.#send();
   }
 
   #granted(): void {
@@ -86,12 +86,12 @@ export class Write<D> extends Transfer implements Settles<WriteResult<D>> {
   /** Uses the memory where it lies, if the kernel may, or copies it to a bounce buffer. */
   #pinSource(): void {
     const { bytes, offset, length } = this.#range;
-    const { core: { pool, files }, alignment, router } = this.file;
+    const { core: { pool, files }, alignment, direct, router } = this.file;
     checkIntact(bytes, offset + length, "write from");
-    const isByThreads = this.#range.position === CURRENT_POSITION || router.writesOnThreads;
     const base = pool.addressOf(bufferOf(bytes));
     // Threads of `node:fs` take memory as it is; what stands in for them wants an address.
-    const needsNone = base === NO_ADDRESS && isByThreads && files.pwritev === undefined &&
+    const needsNone = base === NO_ADDRESS && !direct && files.pwritev === undefined &&
+      (this.#range.position === CURRENT_POSITION || router.writesOnThreads) &&
       router.hasThreads && isPlain(bytes);
     this.address = needsNone ? NO_ADDRESS : base + byteOffsetOf(bytes) + offset;
     if (needsNone || (base !== NO_ADDRESS && this.address % alignment.memory === 0)) {

@@ -32,7 +32,7 @@ export class Router {
 
   /** Whether io_submit waits for the disk with writes, so that the threads make them. */
   get writesOnThreads(): boolean {
-    return this.#known.writes === "threads";
+    return (this.#routes ??= routesOf(this.file)).writes === "threads";
   }
 
   /**
@@ -45,10 +45,6 @@ export class Router {
     return !direct && !isStream && files.newPosition === undefined;
   }
 
-  get #known(): Routes {
-    return this.#routes ??= routesOf(this.file);
-  }
-
   /**
    * Begins a transfer, or what is left of it. What goes to the kernel is sent when the event loop
    * of the context is asked for it.
@@ -57,13 +53,23 @@ export class Router {
    */
   begin(transfer: Transfer): void {
     const { file } = this;
+    const { opcode, position, nbytes, address } = transfer;
+    const { reads, writes } = this.#routes ??= routesOf(file);
     transfer.fd = file.fd;
     // The rest of a transfer may take another route than its beginning: one on which EAGAIN is an
     // error.
     transfer.rwFlags &= ~RWF_NOWAIT;
     transfer.tries = 0;
     transfer.missed = false;
-    switch (transfer.route = this.#routeOf(transfer)) {
+    let route: Route;
+    if (opcode === IOCB_CMD_PREAD || opcode === IOCB_CMD_PWRITE) {
+      const isCached = position < this.#cachedEnd && position + nbytes > this.#cachedStart;
+      if (position === CURRENT_POSITION || address === NO_ADDRESS) route = "threads";
+      else if (opcode === IOCB_CMD_PWRITE) route = writes;
+      else route = isCached ? this.#cachedReads : reads;
+    } else route = "ring";
+    transfer.route = route;
+    switch (route) {
       case "ring":
         return file.core.submission.queue(transfer);
       case "ringCopies":
@@ -75,15 +81,6 @@ export class Router {
       case "threads":
         return this.sendToThreads(transfer);
     }
-  }
-
-  #routeOf({ opcode, position, nbytes, address }: Transfer): Route {
-    const { reads, writes } = this.#known;
-    if (opcode !== IOCB_CMD_PREAD && opcode !== IOCB_CMD_PWRITE) return "ring";
-    if (position === CURRENT_POSITION || address === NO_ADDRESS) return "threads";
-    if (opcode === IOCB_CMD_PWRITE) return writes;
-    const cached = position < this.#cachedEnd && position + nbytes > this.#cachedStart;
-    return cached ? this.#cachedReads : reads;
   }
 
   /**
