@@ -93,7 +93,7 @@ export class Write<D> extends Transfer implements Settles<WriteResult<D>> {
     const needsNone = base === NO_ADDRESS && !direct && files.pwritev === undefined &&
       (this.#range.position === CURRENT_POSITION || router.writesOnThreads) &&
       router.hasThreads && isPlain(bytes);
-    this.address = needsNone ? NO_ADDRESS : base + byteOffsetOf(bytes) + offset;
+    this.address = base === NO_ADDRESS ? NO_ADDRESS : base + byteOffsetOf(bytes) + offset;
     if (needsNone || (base !== NO_ADDRESS && this.address % alignment.memory === 0)) {
       // Neither of them is a SharedArrayBuffer.
       this.bytes = bytes as Uint8Array<ArrayBuffer>;
