@@ -469,11 +469,8 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
       const range = parseRead(buffer, offset, length, position);
       const file = this.#file;
       file.check("read");
-      const { length: count, position: at } = range;
-      const isPlaced = at !== CURRENT_POSITION;
-      const isUsual = isPlaced && count > 0 && count <= LARGEST_READ && !file.isStream;
-      if (!isUsual && !isOneRead(file, range)) return this.#readParts(range);
-      return isPlaced ? readInto(file, range) : readNext(file, range);
+      if (!isOneRead(file, range)) return this.#readParts(range);
+      return range.position === CURRENT_POSITION ? readNext(file, range) : readInto(file, range);
     } catch (error) {
       const args = [buffer, offset, length, position] as unknown as Parameters<FileHandle["read"]>;
       return this.#rejected(error, "read", () => super.read(...args) as never);
