@@ -23,6 +23,8 @@ export class CoalescedWrites {
   readonly #router: Router;
   /** By the position behind the last write. */
   readonly #runs = new Map<number, Run>();
+  /** One that is over, for the next write that follows on none. */
+  #idle: Run | undefined = undefined;
 
   /** @param router Of the file */
   constructor(router: Router) {
@@ -41,22 +43,30 @@ export class CoalescedWrites {
       run.push(write, end);
       this.#runs.set(end, run);
     } else {
-      const first = new Run(this.#router, write, end, (run) => this.#runs.delete(run.end));
+      const first = this.#idle ?? new Run(this.#router, this.#over);
+      this.#idle = undefined;
+      first.rwFlags = write.rwFlags;
+      first.push(write, end);
       this.#runs.set(end, first);
       threadQuota.begin(first);
     }
   }
+
+  readonly #over = (run: Run): void => {
+    this.#runs.delete(run.end);
+    this.#idle = run;
+  };
 }
 
 /** Writes of which each begins where the one before it ends. */
 class Run implements ThreadTask {
   /** RWF_DSYNC or 0, the same for all. */
-  readonly rwFlags: number;
+  rwFlags = 0;
   /** The position behind the last write. */
-  end: number;
+  end = 0;
   readonly #router: Router;
   readonly #over: (run: Run) => void;
-  #waiting: Transfer[];
+  #waiting: Transfer[] = [];
   /** What the threads have. */
   #sent: Transfer[] = [];
   /** How many of them are written. */
@@ -66,11 +76,8 @@ class Run implements ThreadTask {
   /** How many of those that wait are written one by one. */
   #separate = 0;
 
-  constructor(router: Router, first: Transfer, end: number, over: (run: Run) => void) {
+  constructor(router: Router, over: (run: Run) => void) {
     this.#router = router;
-    this.rwFlags = first.rwFlags;
-    this.#waiting = [first];
-    this.end = end;
     this.#over = over;
   }
 
@@ -82,7 +89,10 @@ class Run implements ThreadTask {
 
   /** See {@link ThreadTask}. */
   begin(): void {
-    this.#sent = this.#waiting.splice(0, this.#portion());
+    const count = this.#portion();
+    // Most writes are alone.
+    if (count === this.#waiting.length) [this.#sent, this.#waiting] = [this.#waiting, this.#sent];
+    else this.#sent = this.#waiting.splice(0, count);
     this.#whole = this.#partial = 0;
     const { fd, core: { files, pool } } = this.#router.file;
     if (files.pwritev === undefined) return this.#write();
@@ -197,8 +207,7 @@ class Run implements ThreadTask {
    */
   #settle(res?: number): void {
     const over = this.#sent.splice(0, this.#whole);
-    if (this.#sent.length > 0) this.#waiting = this.#sent.concat(this.#waiting);
-    this.#sent = [];
+    if (this.#sent.length > 0) this.#waiting = this.#sent.splice(0).concat(this.#waiting);
     if (this.#waiting.length > 0) threadQuota.begin(this);
     else this.#over(this);
     for (const write of over) write.settle(res ?? write.done);
