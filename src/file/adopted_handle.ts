@@ -13,16 +13,36 @@ import { promisify } from "node:util";
 
 const closeAsync = promisify(close);
 
+/** The member of `AioFile` that a runtime calls when it moves the file to another thread. */
+export const MOVE: unique symbol = Symbol("move");
+
 class Adopted {
   constructor(handle: FileHandle) {
     const { prototype } = new.target;
     // The class of the handles is not public, so it becomes the base class with the first handle.
     if (Object.getPrototypeOf(prototype) === Adopted.prototype) {
       Object.setPrototypeOf(prototype, Object.getPrototypeOf(handle));
+      overrideMove(prototype, handle);
     }
     Object.setPrototypeOf(handle, prototype);
     return handle as unknown as Adopted;
   }
+}
+
+/**
+ * Has {@link MOVE} called when the file is in the transfer list of a message. Only Node moves
+ * handles: there the native handle, which is made a FileHandle of the other thread.
+ */
+function overrideMove(prototype: object, handle: FileHandle): void {
+  symbols ??= symbolsOf(handle);
+  const { kHandle, messaging_transfer_symbol: key } = symbols;
+  if (kHandle === undefined || key === undefined) return;
+  const move = (handle as unknown as Record<symbol, () => object>)[key]!;
+  Object.defineProperty(prototype, key, {
+    value(this: { [MOVE](move: () => object): object }): object {
+      return this[MOVE](() => move.call(this));
+    },
+  });
 }
 
 /**

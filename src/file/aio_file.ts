@@ -23,7 +23,7 @@ import { checkIntact, isPlain } from "../memory/intrinsics.ts";
 import { checkOptionNames } from "../option_names.ts";
 import { readvOnThread, writevOnThread } from "../threads/fs_threads.ts";
 import { asAbortError } from "./abortable.ts";
-import { AdoptedHandle, disown, takeClose } from "./adopted_handle.ts";
+import { AdoptedHandle, disown, MOVE, takeClose } from "./adopted_handle.ts";
 import {
   type DurableOptions,
   flagsOf,
@@ -1031,6 +1031,27 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
    */
   override async [Symbol.asyncDispose](): Promise<void> {
     await this.close();
+  }
+
+  /**
+   * Gives the descriptor to another thread, for which it is the runtime's own FileHandle; this file
+   * is closed from then on. One opened with O_DIRECT would be of no use there.
+   *
+   * @throws {DOMException} DataCloneError: if an operation or a stream still needs it
+   * @internal
+   */
+  [MOVE](move: () => object): object {
+    const file = this.#file;
+    if (file.isBusy || file.direct || this.#streamEnds.size > 0) {
+      const reason = file.direct ? "is opened with `direct`" : "is in use";
+      const message = `Cannot transfer file '${file.path}' while it ${reason}`;
+      throw new DOMException(message, "DataCloneError");
+    }
+    const moved = move();
+    unwatch(this);
+    file.closed = true;
+    this.#closing = Promise.resolve();
+    return moved;
   }
 
   /**
