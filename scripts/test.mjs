@@ -31,6 +31,10 @@ const ALIKE = /^tests\/(abi\/|cli\/(census_parts|progress)_|project\/package_|po
 /** These are type-checked apart: Bun's types change the global ones, and dnt comes from JSR. */
 const APART = ["scripts/bun_types.ts", "scripts/build_npm.ts"];
 
+/** The types are checked against those of the runtimes with each compiler that users have. */
+const TYPES = "tests/file/handle_types_test.ts";
+const COMPILERS = ["typescript-5", "typescript"];
+
 /** The options go to the processes that the tests start, too. Nothing else names the kernel.
  * @type {Runner} */
 const NODE_WITHOUT_FFI = {
@@ -152,6 +156,12 @@ async function staticChecks() {
   for (const file of APART) {
     if (jsr || !file.includes("npm")) await deno(`check ${file}`);
     else skip(`deno check ${file}`, "deno", "JSR cannot be reached");
+  }
+  const tsc = "--strict --exactOptionalPropertyTypes --noEmit --allowImportingTsExtensions " +
+    "--module nodenext --target esnext --types node --skipLibCheck";
+  for (const compiler of COMPILERS) {
+    const args = [`node_modules/${compiler}/bin/tsc`, ...tsc.split(" "), TYPES];
+    await check(`${compiler} ${TYPES}`, runtimes.node, args);
   }
   await deno("doc --lint", Object.values(config.exports));
   const noWarning = (/** @type {string} */ output) => !/^\s*warning/im.test(output);
