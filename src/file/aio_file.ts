@@ -1110,7 +1110,9 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
    */
   override createReadStream(options?: CreateReadStreamOptions): ReadStream {
     // The runtime refuses a closed file.
-    if (this.#closing !== undefined) return super.createReadStream(options);
+    const own = (options as { fs?: unknown } | undefined)?.fs !== undefined;
+    // The runtime refuses both: a handle is not read by functions of the caller's.
+    if (own || this.#closing !== undefined) return super.createReadStream(options);
     const { start, end } = options ?? {};
     const isPlaced = start !== undefined;
     // An end without a start counts from wherever the position is.

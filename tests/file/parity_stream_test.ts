@@ -124,6 +124,7 @@ twins("createReadStream refuses wrong options", async (open, folder, note) => {
   await note("start string", () => make({ start: "1" }));
   await note("end string", () => make({ end: "1" }));
   await note("start NaN", () => make({ start: NaN }));
+  await note("functions of the caller's", () => make({ fs: { read() {}, close() {} } }));
 });
 
 twins("createReadStream has the members of a ReadStream", async (open, folder, note) => {
