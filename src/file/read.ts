@@ -288,7 +288,12 @@ export function isOneRead(file: OpenFile, range: MemoryRange): boolean {
 
 /** Reads at the current position, which the kernel moves. */
 export function readNext<D>(file: OpenFile, range: MemoryRange<D>): Promise<ReadResult<D>> {
-  return (new ReadInto(file)).issueNext(range) as Promise<ReadResult<D>>;
+  return takeRead(file).issueNext(range) as Promise<ReadResult<D>>;
+}
+
+/** One that is over, or a new one. */
+function takeRead(file: OpenFile): ReadInto {
+  return file.idleReads.pop() as ReadInto | undefined ?? new ReadInto(file);
 }
 
 /**
@@ -301,8 +306,7 @@ export function readInto<D>(
   range: MemoryRange<D>,
   signal?: AbortSignal,
 ): Promise<ReadResult<D>> {
-  const read = file.idleReads.pop() as ReadInto | undefined ?? new ReadInto(file);
-  const promise = read.issue(range, signal);
+  const promise = takeRead(file).issue(range, signal);
   file.loop.send();
   return promise as Promise<ReadResult<D>>;
 }
