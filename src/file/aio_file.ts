@@ -1109,7 +1109,6 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
    * @throws {Error} What the runtime makes of a closed file
    */
   override createReadStream(options?: CreateReadStreamOptions): ReadStream {
-    // The runtime refuses a closed file.
     const own = (options as { fs?: unknown } | undefined)?.fs !== undefined;
     // The runtime refuses both: a handle is not read by functions of the caller's.
     if (own || this.#closing !== undefined) return super.createReadStream(options);
