@@ -14,7 +14,7 @@ import { promisify } from "node:util";
 const closeAsync = promisify(close);
 
 /** The member of `AioFile` that a runtime calls when it moves the file to another thread. */
-export const MOVE: unique symbol = Symbol("move");
+export const MOVE: unique symbol = Symbol("MOVE");
 
 class Adopted {
   constructor(handle: FileHandle) {
