@@ -14,6 +14,7 @@
  * @module
  */
 import { clearTimeout, setImmediate, setTimeout } from "node:timers";
+import { AioError } from "../errors/aio_error.ts";
 import { Once } from "../once.ts";
 import { DEFAULT_MAX_WAIT, TURN_MILLISECONDS, TURNS_BEFORE_IDLE } from "../tuning.ts";
 import { CopyBudget } from "./copy_budget.ts";
@@ -52,7 +53,7 @@ export class EventLoop {
   readonly #turn: Once;
   readonly #core: Core;
   /** In milliseconds, as `performance.now` counts. */
-  readonly #maxWait: number;
+  #maxWait: number;
   #turnStart = 0;
   #slept = 0;
   /** Turns without a completion, one after the other. */
@@ -130,7 +131,13 @@ export class EventLoop {
     const core = this.#core;
     core.submission.closing = true;
     core.submission.cancelPolls();
-    while (!core.idle) await this.#drained();
+    while (!core.idle) {
+      try {
+        await this.#drained();
+      } catch (error) {
+        if (!this.#avoidGetevents()) throw error;
+      }
+    }
     this.#disarm();
     core.ready.drop();
     this.#over = true;
@@ -160,7 +167,14 @@ export class EventLoop {
     // scheduled, so this adds to the time of a turn at most once.
     const fresh = copies && !this.#turn.scheduled;
     if (fresh) this.#turnStart = performance.now();
-    if (fresh || performance.now() - this.#turnStart <= TURN_MILLISECONDS) reaper.reap();
+    if (fresh || performance.now() - this.#turnStart <= TURN_MILLISECONDS) {
+      try {
+        reaper.reap();
+      } catch {
+        // Nobody called this, so the turn that follows meets the error again and knows who waits.
+        this.#turn.ask();
+      }
+    }
     // What was taken may be what a loop waits for: the turn wakes it.
     const more = submission.inFlight > 0 || submission.queued > 0 || this.budget.needsTurn;
     if (more || this.#waiters.length > 0) this.#turn.ask();
@@ -190,9 +204,13 @@ export class EventLoop {
     } catch (error) {
       // What the kernel refuses concerns the code that waits; without any it must not be lost.
       const waiters = this.#waiters;
-      if (waiters.length === 0) throw error;
       this.#waiters = [];
       for (const { reject } of waiters) reject(error);
+      // The promises of files do not wait for turns, but for completions.
+      const ofFiles = submission.queued + submission.inFlight > ready.expected;
+      if (waiters.length > 0 && !ofFiles) return;
+      if (error instanceof AioError && this.#avoidGetevents()) this.#turn.ask();
+      else if (waiters.length === 0) throw error;
     }
   };
 
@@ -204,6 +222,18 @@ export class EventLoop {
     const found = reaper.sleep((this.#maxWait - this.#slept) * 1000);
     this.#slept = found > 0 ? this.#slept + performance.now() - before : this.#maxWait;
     return found;
+  }
+
+  /**
+   * Does without io_getevents from now on, where it is refused: completions are in the ring, and
+   * the eventfd wakes the event loop.
+   *
+   * @returns `false` if this changes nothing
+   */
+  #avoidGetevents(): boolean {
+    const sleeps = this.#maxWait > 0;
+    this.#maxWait = 0;
+    return this.#core.reaper.useRing() || sleeps;
   }
 
   #notify(found: boolean): void {

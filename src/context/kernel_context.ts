@@ -4,7 +4,7 @@
  * @module
  */
 import { AioRing } from "../abi/aio_ring.ts";
-import { EAGAIN } from "../abi/errno.ts";
+import { EAGAIN, ENOMEM, ENOSYS, EPERM } from "../abi/errno.ts";
 import { IO_EVENT_SIZE } from "../abi/io_event.ts";
 import { IOCB_DATA, IOCB_FLAGS, IOCB_RESFD, IOCB_SIZE } from "../abi/iocb.ts";
 import { IOCB_FLAG_RESFD } from "../abi/opcodes.ts";
@@ -121,8 +121,20 @@ function setup(kernel: Kernel, entries: number): number {
   if (errno === 0) return Number(id[0]);
   throw new AioError(errno, "io_setup", {
     message: `io_setup refused ${entries} requests`,
-    hint: errno === -EAGAIN ? exhausted(kernel) : undefined,
+    hint: hintFor(kernel, errno),
   });
+}
+
+function hintFor(kernel: Kernel, errno: number): string | undefined {
+  switch (errno) {
+    case -EAGAIN:
+      return exhausted(kernel);
+    case -ENOMEM:
+      return "the memory for its ring is not to be had; ask for fewer entries, or raise ulimit -v";
+    case -EPERM:
+    case -ENOSYS:
+      return "a seccomp filter or sandbox refuses it since the process began";
+  }
 }
 
 function exhausted(kernel: Kernel): string {

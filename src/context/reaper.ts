@@ -86,6 +86,17 @@ export class Reaper {
     return count;
   }
 
+  /**
+   * Takes completions out of the ring from now on.
+   *
+   * @returns `false` if this changes nothing
+   */
+  useRing(): boolean {
+    const { ring } = this.#context;
+    if (this.#useRing || !ring.usable || ring.available() < 0) return false;
+    return this.#useRing = true;
+  }
+
   /** The ring is empty: what comes next is answered in small portions first. */
   #starved(): void {
     if (this.#submission.inFlight === 0) return;
