@@ -7,7 +7,7 @@ import process from "node:process";
 import { isPermitted } from "../ffi/permission.ts";
 import type { FileHost } from "./file_host.ts";
 import type { Kernel } from "./kernel.ts";
-import { loadLinux } from "./linux/load.ts";
+import { loadLinux, loadMachine } from "./linux/load.ts";
 import { Machine } from "./portable/machine.ts";
 import { ProcessKernel } from "./portable/process_kernel.ts";
 
@@ -79,7 +79,7 @@ export function fileHostOf(kernel: Kernel): FileHost {
 }
 
 function machineFiles(): FileHost | undefined {
-  const machine = loadLinux();
+  const machine = loadMachine();
   return machine instanceof Error ? undefined : machine.files;
 }
 

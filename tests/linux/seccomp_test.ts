@@ -1,0 +1,119 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import type { ProbeResult } from "../../src/cli/probe.ts";
+import { loadLinux } from "../../src/linux/load.ts";
+import { pattern } from "../support/bytes.ts";
+import { RUNTIME } from "../support/file_script.ts";
+import { kernelName } from "../support/real_kernel.ts";
+import { CLI, runProgram } from "../support/run_cli.ts";
+import type { Refusal, Refused } from "../support/seccomp.ts";
+import { TempFile } from "../support/temp.ts";
+
+const here = (name: string) => fileURLToPath(new URL(`../support/${name}`, import.meta.url));
+
+/** This runtime with a program in place of the command. */
+const RUN = RUNTIME === "node"
+  ? [...CLI.slice(0, -1), "--disable-warning=ExperimentalWarning"]
+  : CLI.slice(0, -1);
+/** What can be refused, and how. */
+const REFUSALS: readonly (readonly [Refused, readonly Refusal[]])[] = [
+  ["io_setup", ["EPERM", "ENOSYS"]],
+  ["io_submit", ["EPERM", "ENOSYS"]],
+  ["io_getevents", ["EPERM", "ENOSYS"]],
+  ["io_cancel", ["EPERM"]],
+  ["io_destroy", ["EPERM"]],
+];
+const options = {
+  skip: loadLinux() instanceof Error || kernelName !== "linux"
+    ? "no call of the kernel to refuse"
+    : false,
+};
+
+/** Runs a program in an environment that asks for no kernel. */
+async function run(command: readonly string[], kernel = "") {
+  const result = await runProgram(["env", `KAIO_KERNEL=${kernel}`, ...command]);
+  return { ...result, lines: result.stderr.split("\n").filter((line) => line !== "") };
+}
+
+/** Runs refused_program.ts. */
+async function use(when: "first" | "later", call: Refused, refusal: Refusal) {
+  using file = new TempFile(pattern(100_000));
+  const program = [...RUN, here("refused_program.ts"), when, call, refusal, file.path];
+  const { code, stdout, stderr, lines } = await run(program);
+  assert.equal(code, 0, `${stdout}\n${stderr}`);
+  return { results: JSON.parse(stdout) as Record<string, unknown>, stderr, lines };
+}
+
+/** Prints a row of a table for each use. */
+function printRows(refused: string, { kernel, reason: _, ...uses }: Record<string, unknown>): void {
+  for (const [use, outcome] of Object.entries(uses)) {
+    console.log(`| ${refused} | ${RUNTIME} | ${use} | ${kernel} | ${outcome} |`);
+  }
+}
+
+for (const [call, refusals] of REFUSALS) {
+  for (const refusal of refusals) {
+    test(
+      `${call} refused with ${refusal}: the portable kernel takes over, and says so once`,
+      options,
+      async () => {
+        const { results, stderr } = await use("first", call, refusal);
+        const { kernel, reason, direct: _, ...uses } = results;
+        printRows(`${call} ${refusal}`, results);
+        assert.equal(kernel, "portable");
+        assert.match(String(reason), new RegExp(`^${refusal}: .*, ${call}: .*seccomp`));
+        assert.deepEqual(
+          Object.entries(uses).filter(([, outcome]) => outcome !== "works"),
+          [],
+        );
+        assert.equal(stderr.match(/KAIO_PORTABLE/g)?.length, 1, stderr);
+      },
+    );
+  }
+
+  test(`kaio probe says that ${call} is refused`, options, async () => {
+    const launch = [...RUN, here("refusing_launcher.ts"), call, "EPERM", ...CLI, "probe"];
+    const { code, stdout, stderr } = await run([...launch, "--json"]);
+    assert.equal(code, 0, stderr);
+    const { kernel, reason, calls } = JSON.parse(stdout) as ProbeResult;
+    assert.equal(kernel, "portable");
+    assert.match(reason!, new RegExp(`^EPERM: .*, ${call}: .*seccomp`));
+    assert.ok(calls!.io_submit.works);
+    const asked = await run(launch, "linux");
+    assert.equal(asked.code, 1);
+    assert.match(asked.stdout, new RegExp(`Why +Cannot use .*EPERM: .*, ${call}: .*seccomp`));
+  });
+}
+
+/** What comes of a refusal that comes when requests were made already. */
+const LATER: Partial<Record<Refused, Record<string, string>>> = {
+  io_setup: {
+    "new context": "EPERM of io_setup",
+  },
+  io_submit: {
+    "context by io_getevents": "EPERM of pread",
+    file: "EPERM of pread",
+    "direct file": "EPERM of pread",
+    "new file": "EPERM of pread",
+    position: "EPERM of pread",
+  },
+  io_getevents: {
+    "context by io_getevents": "EPERM of io_getevents",
+  },
+};
+
+for (const [call, expected] of Object.entries(LATER)) {
+  test(`${call} refused later is an AioError, and the process goes on`, options, async () => {
+    const { results, stderr } = await use("later", call as Refused, "EPERM");
+    const { kernel, reason, direct: _, wait, context, ...uses } = results;
+    assert.deepEqual([kernel, reason, stderr], ["linux", undefined, ""]);
+    printRows(`${call} later`, results);
+    // They have what completed before they could sleep, or have to sleep.
+    for (const outcome of [wait, context]) {
+      assert.match(String(outcome), new RegExp(`^(works|EPERM of (pread|${call}))$`));
+    }
+    const works = Object.fromEntries(Object.keys(uses).map((name) => [name, "works"]));
+    assert.deepEqual(uses, { ...works, ...expected });
+  });
+}
