@@ -98,7 +98,6 @@ function watchByStream(fd: number, wake: () => void): Watch {
   }
 
   return {
-    idle: true,
     arm() {
       armed = used = true;
       if (reading) return;
@@ -115,12 +114,11 @@ function watchByStream(fd: number, wake: () => void): Watch {
       current.read().then(readable, readable);
     },
     disarm,
-    close(closed) {
+    close() {
       armed = false;
       clearTimeout(keeping);
       keeping = undefined;
       cancel();
-      closed();
     },
   };
 }

@@ -3,8 +3,10 @@
  *
  * @module
  */
+import { Epoll } from "./epoll.ts";
+import { inWorker } from "./on_thread.ts";
 import { isPermitted } from "./permission.ts";
-import { bindAddress, type LibcCall, openLibc, type Runtime, type Watch } from "./runtime.ts";
+import { type LibcCall, openLibc, type Runtime } from "./runtime.ts";
 
 /** Opaque to us. */
 type Pointer = { readonly pointer: unique symbol };
@@ -26,6 +28,18 @@ interface DenoGlobal {
   UnsafePointerView: { getArrayBuffer(pointer: Pointer, byteLength: number): ArrayBuffer };
 }
 
+/** For {@link inWorker}. */
+const OPEN = `
+  const open = (symbol, parameters, result) =>
+    Deno.dlopen(name, { call: { name: symbol, parameters, result } }).symbols.call;
+  const place = open("__errno_location", [], "pointer");
+  const call = open(symbol, words.map(() => "i64"), "i32");
+  return {
+    errnoPlace: () => place(),
+    call: (words) => call(...words),
+    errno: (place) => new Deno.UnsafePointerView(place).getInt32(0),
+  };`;
+
 /** Binds to `Deno.dlopen`; needs `--allow-ffi` without a list of paths. */
 export function deno(): Runtime {
   // Asked first, as Deno would ask the person again for each name of libc.
@@ -44,84 +58,21 @@ export function deno(): Runtime {
     open(symbol, words, "i32", true) as ReturnType<BindOnThread>;
   const view: Runtime["view"] = (address, byteLength) =>
     Deno.UnsafePointerView.getArrayBuffer(Deno.UnsafePointer.create(BigInt(address)), byteLength);
-  let polling: Polling | undefined;
+  let epoll: Epoll | undefined;
+  const watch: Runtime["watch"] = (fd, wake) => {
+    if (epoll !== undefined) return epoll.watch(fd, wake);
+    const opened = Epoll.open({ bind, bindOnThread, view });
+    if (typeof opened === "number") return opened;
+    epoll = opened;
+    return epoll.watch(fd, wake);
+  };
   return {
     bind,
     bindOnThread,
-    async callOnThread(symbol, words) {
-      const result = await bindOnThread(symbol, words.length)(...words);
-      if (result !== -1) return result;
-      // The errno stayed with the other thread. A call that failed at once fails again here.
-      const again = bind(symbol, words.length)(...words);
-      if (again !== -1) return again;
-      return -new Int32Array(view(bindAddress(bind, "__errno_location", 0)(), 4))[0]!;
-    },
+    callOnThread: inWorker(OPEN),
     view,
     addressOf: (buffer) =>
       Number(Deno.UnsafePointer.value(Deno.UnsafePointer.of(new Uint8Array(buffer)))),
-    watch: (fd, wake) => watchByPoll(polling ??= bindPolling(bind, bindOnThread), view, fd, wake),
-  };
-}
-
-type Polling = ReturnType<typeof bindPolling>;
-
-function bindPolling(bind: Runtime["bind"], bindOnThread: BindOnThread) {
-  return {
-    poll: bindOnThread("poll", 3),
-    write: bind("eventfd_write", 2),
-    malloc: bindAddress(bind, "malloc", 1),
-    free: bind("free", 1),
-  };
-}
-
-const POLLIN = 1;
-const POLLFD_SIZE = 8;
-
-/** A thread of the runtime sleeps in poll(2); the call's promise keeps the process alive. */
-function watchByPoll(polling: Polling, view: Runtime["view"], fd: number, wake: () => void): Watch {
-  /** One `struct pollfd`, outside the garbage collector: the thread reads it. */
-  const pollfd = polling.malloc(POLLFD_SIZE);
-  new Int32Array(view(pollfd, POLLFD_SIZE)).set([fd, POLLIN]);
-  let armed = false;
-  let sleeping = false;
-  let whenClosed: (() => void) | undefined;
-
-  function awake(): void {
-    sleeping = false;
-    if (whenClosed) return release();
-    if (!armed) return;
-    armed = false;
-    wake();
-  }
-
-  function disarm(): void {
-    if (!armed) return;
-    armed = false;
-    // The thread returns only if it gets what it waits for.
-    polling.write(fd, 1);
-  }
-
-  function release(): void {
-    polling.free(pollfd);
-    whenClosed?.();
-  }
-
-  return {
-    /** Not while a thread sleeps that `disarm` has signalled: it would miss that. */
-    get idle() {
-      return !sleeping;
-    },
-    arm() {
-      armed = true;
-      if (sleeping) return;
-      sleeping = true;
-      polling.poll(pollfd, 1, -1).then(awake);
-    },
-    disarm,
-    close(closed) {
-      whenClosed = closed;
-      disarm();
-      if (!sleeping) release();
-    },
+    watch,
   };
 }

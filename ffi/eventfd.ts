@@ -22,6 +22,32 @@ function bindCalls({ bind }: Runtime) {
   };
 }
 
+/**
+ * Makes an eventfd.
+ *
+ * @param runtime Where to make it
+ * @param errno Of this thread
+ * @param wake Called once for each {@link Eventfd.arm} that was followed by a completion
+ * @returns The eventfd, or `-errno`
+ */
+export function makeEventfd(
+  runtime: Runtime,
+  errno: Int32Array,
+  wake: () => void,
+): Eventfd | number {
+  calls ??= bindCalls(runtime);
+  const fd = calls.eventfd(0, EFD_CLOEXEC_NONBLOCK);
+  if (fd < 0) return -errno[0]!;
+  let made: Eventfd | undefined;
+  try {
+    const watch = runtime.watch(fd, wake);
+    if (typeof watch === "number") return watch;
+    return made = new Eventfd(calls, fd, watch, runtime.wakesPromptly);
+  } finally {
+    if (made === undefined) calls.close(fd);
+  }
+}
+
 /** See eventfd(2). Counts up for each completion; `wake` is called from the event loop. */
 export class Eventfd {
   /** The descriptor, for `aio_resfd`. */
@@ -32,22 +58,12 @@ export class Eventfd {
   readonly #watch: Watch;
   #closed = false;
 
-  /**
-   * @param runtime Where to make it
-   * @param wake Called once for each {@link Eventfd.arm} that was followed by a completion
-   * @throws {Error} Where the process has no descriptor left
-   */
-  constructor(runtime: Runtime, wake: () => void) {
-    this.#calls = calls ??= bindCalls(runtime);
-    this.prompt = runtime.wakesPromptly ?? false;
-    this.fd = this.#calls.eventfd(0, EFD_CLOEXEC_NONBLOCK);
-    if (this.fd < 0) throw new Error("Cannot make an eventfd: no file descriptor is left");
-    try {
-      this.#watch = runtime.watch(this.fd, wake);
-    } catch (error) {
-      this.#calls.close(this.fd);
-      throw error;
-    }
+  /** See {@link makeEventfd}. */
+  constructor(calls: Calls, fd: number, watch: Watch, prompt = false) {
+    this.#calls = calls;
+    this.fd = fd;
+    this.#watch = watch;
+    this.prompt = prompt;
   }
 
   /** Asks for one call of `wake`; the process stays alive until it comes. */
@@ -62,7 +78,7 @@ export class Eventfd {
 
   /** Reads the counter down to zero, so that the next {@link Eventfd.arm} waits for new events. */
   drain(): void {
-    if (this.#watch.idle) this.#calls.read(this.fd, this.#calls.scratch, 8);
+    this.#calls.read(this.fd, this.#calls.scratch, 8);
   }
 
   /** Ends the watch and closes the descriptor. */
@@ -70,6 +86,7 @@ export class Eventfd {
     // By a second call the number may belong to another file.
     if (this.#closed) return;
     this.#closed = true;
-    this.#watch.close(() => this.#calls.close(this.fd));
+    this.#watch.close();
+    this.#calls.close(this.fd);
   }
 }

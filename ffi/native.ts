@@ -9,7 +9,7 @@
 import process from "node:process";
 import { bun } from "./bun.ts";
 import { deno } from "./deno.ts";
-import { Eventfd } from "./eventfd.ts";
+import { type Eventfd, makeEventfd } from "./eventfd.ts";
 import { node } from "./node.ts";
 import { bindAddress, type LibcCall, type Runtime } from "./runtime.ts";
 
@@ -38,8 +38,8 @@ export interface Native {
   readonly fsCopies: boolean;
   /** Reserves space by another thread: 0 or `-errno`. See fallocate(2). */
   fallocate(fd: number, mode: number, position: number, byteLength: number): Promise<number>;
-  /** A new eventfd, bound to the event loop. */
-  eventfd(wake: () => void): Eventfd;
+  /** A new eventfd, bound to the event loop, or `-errno`. */
+  eventfd(wake: () => void): Eventfd | number;
 }
 
 const PROT_READ_WRITE = 3;
@@ -92,7 +92,7 @@ function compose(runtime: Runtime): Native {
     },
     fsCopies: runtime.fsCopies ?? false,
     fallocate: (...words) => runtime.callOnThread("fallocate", words),
-    eventfd: (wake) => new Eventfd(runtime, wake),
+    eventfd: (wake) => makeEventfd(runtime, errno, wake),
   };
 }
 

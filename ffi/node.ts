@@ -159,10 +159,10 @@ function disown({ ffi }: Uv, handle: bigint): void {
  * stopped is seen by an immediate, which comes right after the loop has polled, and which alone
  * does not keep the loop from waiting.
  */
-function watchByUv(uv: Uv, fd: number, wake: () => void): Watch {
+function watchByUv(uv: Uv, fd: number, wake: () => void): Watch | number {
   const handle = uv.allocate();
-  const code = uv.pollInit(uv.loop, handle, BigInt(fd));
-  if (code !== 0) throw new Error(`Cannot watch file descriptor ${fd}: uv_poll_init: ${code}`);
+  const code = Number(uv.pollInit(uv.loop, handle, BigInt(fd)));
+  if (code !== 0) return code;
   disown(uv, handle);
   let armed = false;
   let looking = false;
@@ -189,7 +189,6 @@ function watchByUv(uv: Uv, fd: number, wake: () => void): Watch {
   }
 
   return {
-    idle: true,
     arm() {
       if (armed) return;
       armed = true;
@@ -197,10 +196,9 @@ function watchByUv(uv: Uv, fd: number, wake: () => void): Watch {
       lookAfterPoll();
     },
     disarm,
-    close(closed) {
+    close() {
       disarm();
       uv.close(handle, 0n);
-      closed();
     },
   };
 }

@@ -1,5 +1,5 @@
 /**
- * Calls of libc by a thread of their own, where the runtime's FFI knows none.
+ * Calls of libc by a thread of their own: the runtime's FFI knows none, or leaves errno with it.
  *
  * @module
  */

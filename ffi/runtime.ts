@@ -13,13 +13,8 @@ export interface Watch {
   arm(): void;
   /** Lets the process end again, perhaps a little later; a `wake` under way may still come. */
   disarm(): void;
-  /**
-   * Whether the descriptor may be read empty now: false while a thread may still be about to look
-   * at it.
-   */
-  readonly idle: boolean;
-  /** Ends the watch; calls `closed` when the descriptor is no longer looked at. */
-  close(closed: () => void): void;
+  /** Ends the watch: the descriptor is not looked at any more. */
+  close(): void;
 }
 
 /** What differs from one runtime to the next. */
@@ -47,8 +42,8 @@ export interface Runtime {
   view(address: number, byteLength: number): ArrayBuffer;
   /** Where the bytes of a buffer lie now. */
   addressOf(buffer: ArrayBuffer): number;
-  /** Watches a non-blocking descriptor from the event loop. */
-  watch(fd: number, wake: () => void): Watch;
+  /** Watches a non-blocking descriptor from the event loop: the watch, or `-errno`. */
+  watch(fd: number, wake: () => void): Watch | number;
 }
 
 /** Binds `symbol` of libc with `words` arguments; the result as an unsigned address. */

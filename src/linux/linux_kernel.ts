@@ -5,6 +5,7 @@
  */
 import type { LibcCall } from "../../ffi/runtime.ts";
 import type { Native } from "../../ffi/native.ts";
+import { EMFILE, ENFILE } from "../abi/errno.ts";
 import {
   type Architecture,
   SYS_io_cancel,
@@ -177,9 +178,17 @@ export class LinuxKernel implements Kernel {
     return this.#native.addressOf(buffer);
   }
 
-  /** See {@link Kernel.wakeup}. */
+  /**
+   * See {@link Kernel.wakeup}.
+   *
+   * @throws {AioError} EMFILE or ENFILE where no file descriptor is left
+   */
   wakeup(wake: () => void): Wakeup {
-    return this.#native.eventfd(wake);
+    const eventfd = this.#native.eventfd(wake);
+    if (typeof eventfd !== "number") return eventfd;
+    const isFull = eventfd === -EMFILE || eventfd === -ENFILE;
+    const hint = isFull ? "no file descriptor is left; close some, or raise ulimit -n" : undefined;
+    throw new AioError(eventfd, "eventfd", { hint });
   }
 
   /** See {@link Kernel.limits}. */

@@ -1,14 +1,16 @@
 import assert from "node:assert/strict";
 import { readFileSync, statSync } from "node:fs";
 import process from "node:process";
+import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { AioContext } from "../../mod.ts";
 import { pattern, sameBytes } from "../support/bytes.ts";
 import { decorate, decorateFiles } from "../support/decorated_kernel.ts";
 import { GROUNDS, onGrounds, Scene, testWithin } from "../support/file_grounds.ts";
 import { kernelName } from "../support/real_kernel.ts";
+import { runFileScript, RUNTIME } from "../support/file_script.ts";
 import { runProgram } from "../support/run_cli.ts";
-import { SHM } from "../support/temp.ts";
+import { SHM, TempFile } from "../support/temp.ts";
 
 /** None where the kernel has no such call. */
 const LINUX = kernelName === "linux" ? GROUNDS : [];
@@ -132,3 +134,25 @@ testWithin("a program that Node was told is a module has its threads all the sam
   assert.equal(code, 0, stderr);
   assert.equal(readFileSync(path, "latin1").slice(200), "content");
 }, { skip: ("Bun" in globalThis || "Deno" in globalThis) && "the option is Node's" });
+
+test("an allocate that fails is not tried again on the thread of JavaScript", {
+  skip: RUNTIME !== "deno" || kernelName !== "linux" ? "only Deno leaves errno to a thread" : false,
+}, async () => {
+  using file = new TempFile(new Uint8Array(100));
+  const { stdout, stderr } = await runFileScript(
+    `
+    const bound = [];
+    const { dlopen } = Deno;
+    Deno.dlopen = (name, symbols) => {
+      bound.push(...Object.values(symbols).map(({ name }) => name));
+      return dlopen(name, symbols);
+    };
+    const file = await open(argument, "r+");
+    const error = await file.allocate(0, Number.MAX_SAFE_INTEGER).catch((error) => error);
+    console.log(error.code, bound.includes("syscall"), bound.includes("fallocate"));
+    await file.close();
+    `,
+    { argument: file.path },
+  );
+  assert.equal(stdout, "EFBIG true false", stderr);
+});
