@@ -7,6 +7,7 @@ import { type BigIntStats, constants, fstat, type Mode, type PathLike, stat } fr
 import { type FileHandle, open as openHandle } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { isPermitted } from "../../ffi/permission.ts";
 import { EINVAL, ESTALE } from "../abi/errno.ts";
 import { AioContext, internalsOf } from "../context/aio_context.ts";
 import type { Core } from "../context/core.ts";
@@ -158,12 +159,15 @@ async function openDirect(
   mode: number,
   direct: true | "try",
 ): Promise<Opened> {
+  // This opens the path without O_DIRECT first, so it needs no permission to look at it before.
+  if (O_DIRECT !== undefined && accessOf(flags).writable) {
+    return await openTwice(path, flags, mode, direct);
+  }
   if (await isFifo(path)) return { handle: await openPath(path, flags, mode), direct: false };
   if (O_DIRECT === undefined) {
     if (direct === "try") return { handle: await openPath(path, flags, mode), direct: false };
     throw directError(path, -EINVAL);
   }
-  if (accessOf(flags).writable) return await openTwice(path, flags, mode, direct);
   try {
     return { handle: await openPath(path, flags | O_DIRECT, mode), direct: true };
   } catch (error) {
@@ -237,7 +241,11 @@ async function openDirectly(
 
 /** A write that does not fill its blocks must read them, so reading is asked for, too. */
 async function openReadable(path: PathLike, flags: number, mode: number): Promise<FileHandle> {
-  if ((flags & (O_WRONLY | O_RDWR)) !== O_WRONLY) return await openPath(path, flags, mode);
+  const isReadable = (flags & (O_WRONLY | O_RDWR)) !== O_WRONLY;
+  // A program that may only write is not to be asked whether it may read.
+  if (isReadable || !isPermitted({ name: "read", path: String(path) })) {
+    return await openPath(path, flags, mode);
+  }
   try {
     return await openPath(path, (flags & ~O_WRONLY) | O_RDWR, mode);
   } catch (error) {

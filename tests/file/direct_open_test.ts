@@ -1,10 +1,15 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
+import process from "node:process";
 import { test } from "node:test";
 import { AioError, open, type OpenOptions } from "../../mod.ts";
 import { pattern, sameBytes } from "../support/bytes.ts";
 import { DIRECT_GROUNDS, onGrounds, Scene } from "../support/file_grounds.ts";
+import { RUNTIME } from "../support/file_script.ts";
 import { hasDirectPosition } from "../support/real_kernel.ts";
+import { TempFile, TempFolder } from "../support/temp.ts";
+import { HANG_MILLISECONDS } from "../support/within.ts";
 
 /** Procfs has no O_DIRECT, and this file of it can be read by the kernel's AIO. */
 const WITHOUT = "/proc/cpuinfo";
@@ -70,4 +75,45 @@ onGrounds("a mode in third place, as node:fs/promises takes it, is not forgotten
   } catch (error) {
     assert.ok(error instanceof TypeError, String(error));
   }
+});
+
+test("Deno asks for no permission to read what is opened to be written", {
+  skip: RUNTIME === "deno" ? false : "permissions of Deno",
+}, (t) => {
+  using folder = new TempFolder();
+  const module = new URL("../../mod.ts", import.meta.url);
+  using program = new TempFile(
+    new TextEncoder().encode(`
+    import { open } from ${JSON.stringify(module)};
+    for (const flags of ["w", "wx", "a"]) {
+      for (const direct of ["try", true]) {
+        const file = await open(${
+      JSON.stringify(folder.path)
+    } + "/" + flags + direct, flags, { direct });
+        await file.write(new Uint8Array(4096), 0, 4096, 0);
+        await file.write(new Uint8Array(100), 0, 100, 4096);
+        await file.close();
+        console.log("written");
+      }
+    }
+    `),
+  );
+  const flags = ["--no-check", "--ext=ts", "--allow-ffi", `--allow-write=${folder.path}`];
+  const command = [process.execPath, "run", ...flags, program.path];
+  // script(1) runs it on a terminal of its own
+  const { error, stdout } = spawnSync(
+    "script",
+    ["-qec", command.map((word) => `'${word}'`).join(" "), "/dev/null"],
+    {
+      timeout: HANG_MILLISECONDS,
+      killSignal: "SIGKILL",
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "pipe"],
+    },
+  );
+  if ((error as { code?: unknown } | undefined)?.code === "ENOENT") {
+    return t.skip("script(1) is missing");
+  }
+  assert.doesNotMatch(stdout, /Allow\?|requests/);
+  assert.equal(stdout.match(/written/g)?.length, 6, stdout);
 });
