@@ -50,6 +50,11 @@ export interface FileHost {
    */
   newPosition?(): FilePosition;
   /**
+   * `true` where a request cannot sync a file because the runtime permits that only to its own
+   * FileHandle, as Node does under `--permission`.
+   */
+  readonly handleSyncs?: boolean;
+  /**
    * Writes on another thread, the iovecs at the address `iov`; see pwritev(2). The position -1 is
    * the descriptor's own, which is moved. Only available where the asynchronous writes of
    * `node:fs` block this one. The iovecs and the memory must be kept until the promise settles.

@@ -4,7 +4,7 @@
  * @module
  */
 import { constants } from "node:os";
-import { EINVAL, EIO } from "../abi/errno.ts";
+import { EACCES, EINVAL, EIO } from "../abi/errno.ts";
 import { errnos } from "./errno_names.ts";
 
 /**
@@ -25,6 +25,7 @@ export function errnoOf(error: unknown): number | undefined {
 /** As {@link errnoOf}, but for a transfer, which has to have a result whatever went wrong. */
 export function resultOf(error: unknown): number {
   const { code } = error as { code?: unknown };
+  if (code === "ERR_ACCESS_DENIED") return -EACCES;
   // The runtime rejects positions and lengths beyond its types before it asks the system.
   const rejected = typeof code === "string" && code.startsWith("ERR_");
   return errnoOf(error) ?? (rejected ? -EINVAL : -EIO);

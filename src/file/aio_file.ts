@@ -942,6 +942,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
    */
   override async sync(): Promise<void> {
     this.#file.check("fsync");
+    if (this.#handleSyncs) return await this.#runtimes("fsync", () => super.sync());
     await new Control(this.#file, IOCB_CMD_FSYNC).promise;
   }
 
@@ -962,7 +963,13 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
    */
   override async datasync(): Promise<void> {
     this.#file.check("fsync");
+    if (this.#handleSyncs) return await this.#runtimes("fdatasync", () => super.datasync());
     await new Control(this.#file, IOCB_CMD_FDSYNC).promise;
+  }
+
+  /** Whether only the runtime's own members can sync. */
+  get #handleSyncs(): boolean {
+    return this.#file.core.files.handleSyncs ?? false;
   }
 
   /**
@@ -1148,10 +1155,20 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     return this.#file.cursor.move(action);
   }
 
+  /** A durable write where a request cannot sync. */
+  #writeAndSync<D>(range: MemoryRange<D>): Promise<WriteResult<D>> {
+    return this.#file.during(async () => {
+      const result = await this.#write({ ...range, rwFlags: 0 });
+      await this.#runtimes("fdatasync", () => super.datasync());
+      return result;
+    });
+  }
+
   #write<D>(range: MemoryRange<D>): Promise<WriteResult<D>> {
     const file = this.#file;
     const { data, length, position } = range;
     if (length === 0) return Promise.resolve({ bytesWritten: 0, buffer: data });
+    if (range.rwFlags !== 0 && this.#handleSyncs) return this.#writeAndSync(range);
     if (position !== CURRENT_POSITION || file.isStream || isOneWrite(file, range)) {
       return write(file, range);
     }

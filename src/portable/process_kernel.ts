@@ -44,6 +44,7 @@ export class ProcessKernel implements Kernel {
     const { disk } = machine;
     this.files = {
       blocksFor: () => "nothing",
+      handleSyncs: disk.handleSyncs ?? false,
       ...disk.newPosition && { newPosition: () => disk.newPosition!() },
     };
     this.#process = new Process(machine);

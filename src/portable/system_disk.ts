@@ -27,8 +27,13 @@ import { ThreadPool } from "./thread_pool.ts";
 /** So many reads go to the threads of `node:fs` before workers are started for more. */
 const FEW = 64;
 
+/** No descriptor is as high. */
+const NO_FILE = 2 ** 31 - 1;
+
 /** See {@link Disk}. */
 export class SystemDisk implements Disk {
+  /** See {@link Disk.handleSyncs}. */
+  readonly handleSyncs: boolean = refusesSyncs();
   readonly #pool = new ThreadPool();
   readonly #alarms = new Alarms();
   /** Not handed to other threads yet. */
@@ -121,6 +126,16 @@ export class SystemDisk implements Disk {
 
   at(time: number, action: () => void): void {
     this.#alarms.add(time, action);
+  }
+}
+
+/** Whether the runtime refuses to sync any descriptor: what it permits does not depend on the file. */
+function refusesSyncs(): boolean {
+  try {
+    fsyncSync(NO_FILE);
+    return false;
+  } catch (error) {
+    return (error as { code?: unknown }).code === "ERR_ACCESS_DENIED";
   }
 }
 

@@ -102,6 +102,7 @@ function run(job, slot) {
     return perform(job, slot);
   } catch (error) {
     const code = String(error && error.code);
+    if (code === "ERR_ACCESS_DENIED") return -errnos.EACCES;
     if (code.startsWith("ERR_")) return -errnos.EINVAL;
     return -(errnos[code] || errnos.EIO);
   }
