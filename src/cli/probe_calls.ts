@@ -1,6 +1,7 @@
 import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import process from "node:process";
 import { AioRing } from "../abi/aio_ring.ts";
 import { EAGAIN, EOPNOTSUPP } from "../abi/errno.ts";
 import { POLLOUT } from "../abi/poll.ts";
@@ -19,12 +20,39 @@ export interface Finding {
 /** What was found of each call. */
 export type CallFindings = Awaited<ReturnType<typeof probeCalls>>;
 
-/** Tries the calls of a kernel on a small temporary file. */
-export async function probeCalls(kernel: Kernel) {
-  const folder = mkdtempSync(join(tmpdir(), "kaio-probe-"));
-  const fd = openSync(join(folder, "file"), "w+");
+/** A file to try calls on. */
+interface TriedFile {
+  readonly fd: number;
+  /** Where it is, for notes. */
+  readonly path: string;
+  /** Closes it, and leaves nothing behind. */
+  remove(): void;
+}
+
+/** A small file of our own; where none can be written, the program of the runtime. */
+function openTriedFile(): TriedFile {
+  let folder: string | undefined;
+  let fd: number | undefined;
+  const remove = () => {
+    if (fd !== undefined) closeSync(fd);
+    if (folder !== undefined) rmSync(folder, { recursive: true });
+  };
   try {
+    folder = mkdtempSync(join(tmpdir(), "kaio-probe-"));
+    fd = openSync(join(folder, "file"), "w+");
     writeSync(fd, new Uint8Array(1));
+    return { fd, path: tmpdir(), remove };
+  } catch {
+    remove();
+    const program = openSync(process.execPath, "r");
+    return { fd: program, path: process.execPath, remove: () => closeSync(program) };
+  }
+}
+
+/** Tries the calls of a kernel on a file. */
+export async function probeCalls(kernel: Kernel) {
+  const { fd, path, remove } = openTriedFile();
+  try {
     return {
       io_setup: await find(() => withRawContext(kernel, () => {})),
       io_submit: await find(() => request(kernel, (aio) => aio.read(fd, new Uint8Array(1)))),
@@ -36,11 +64,10 @@ export async function probeCalls(kernel: Kernel) {
       POLL: await find(() =>
         withWakeup(kernel, (wakeup) => request(kernel, (aio) => aio.poll(wakeup, POLLOUT)))
       ),
-      RWF_NOWAIT: await probeNowait(kernel, fd, tmpdir()),
+      RWF_NOWAIT: await probeNowait(kernel, fd, path),
     };
   } finally {
-    closeSync(fd);
-    rmSync(folder, { recursive: true });
+    remove();
   }
 }
 

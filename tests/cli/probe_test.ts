@@ -84,6 +84,17 @@ test("where there is no O_DIRECT, it is said why", async () => {
   assert.equal(file.alignment, undefined);
 });
 
+test("where nothing can be written, the calls are tried all the same", async () => {
+  const command = ["env", `TMPDIR=${join(folder, "missing")}`, ...CLI, "probe", "--json"];
+  const { code, stdout, stderr } = await runProgram(command);
+  assert.equal(code, 0, stderr);
+  const { kernel, calls } = JSON.parse(stdout) as ProbeResult;
+  assert.equal(kernel, kernelName);
+  for (const call of CALLS) {
+    if (call !== "RWF_NOWAIT") assert.deepEqual(calls?.[call], { works: true }, call);
+  }
+});
+
 test("the table has a line for each thing, set under each other", async () => {
   const path = makeFile("table", 1_234_567);
   const { code, stdout, stderr } = await runCli(["probe", path]);
