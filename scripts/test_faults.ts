@@ -72,6 +72,13 @@ function makePlaces(disks: Disks): Record<string, Place[]> {
       }
       return { name, path };
     }),
+    remounted: ext4((_, path) => ({ path })),
+    detached: [
+      place("a loop device", "losetup", () => {
+        const { device, image } = disks.attach(8);
+        return { name: image, path: device };
+      }),
+    ],
     shrinking: ext4((device, path, image) => ({ name: `${device} ${image}`, path })),
   };
 }

@@ -51,3 +51,36 @@ onPlaces(
     }
   },
 );
+
+for (const direct of [false, "try"] as const) {
+  onPlaces("remounted", `a remount to read-only, and back, direct ${direct}`, async ({ path }) => {
+    const name = join(path, `file-${direct}`);
+    const content = new Uint8Array(100_000).fill(7);
+    writeFileSync(name, content, { flush: true });
+    const remount = (option: string) => execFileSync("mount", ["-o", `remount,${option}`, path]);
+    await using reader = await openHere(name, "r", { direct });
+    {
+      await using writer = await openHere(name, "r+", { direct });
+      await writer.write(content, 0, 100, 0);
+      // A file that may be written to keeps the file system from becoming read-only.
+      assert.throws(() => remount("ro"), /busy/);
+      await writer.write(content, 0, 100, 50_000);
+      await writer.sync();
+    }
+    remount("ro");
+    try {
+      const reads = Array.from({ length: 10 }, (_, index) => reader.readAt(index * 9999, 9999));
+      assert.deepEqual(await codes(reads), Array(10).fill(undefined));
+      for (const flags of ["r+", "w", "a"]) {
+        await assert.rejects(openHere(name, flags, { direct }), { code: "EROFS", syscall: "open" });
+      }
+      await reader.sync();
+    } finally {
+      remount("rw");
+    }
+    await using writer = await openHere(name, "r+", { direct });
+    await writer.write(content, 0, 100, 100_000);
+    await writer.sync();
+    assert.equal((await reader.readAt(99_000, 5000)).length, 1100);
+  });
+}

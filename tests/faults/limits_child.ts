@@ -1,0 +1,77 @@
+// Run by limits_faults.ts: uses kaio while something is used up, and once it is there again. Prints
+// one object of JSON with what came of each use.
+import { closeSync, openSync } from "node:fs";
+import process from "node:process";
+import { loadNative } from "../../ffi/native.ts";
+import { AioError } from "../../mod.ts";
+import { makeContext, openHere } from "./places.ts";
+
+const [path, resource] = process.argv.slice(2) as [string, "descriptors" | "addresses"];
+/** So large that its ring needs more than {@link SMALLEST} bytes. */
+const LARGE = 20_000;
+const SMALLEST = 1 << 20;
+
+/** Uses up what there is, and returns what gives it back. */
+function useUp(): () => void {
+  const taken: (() => void)[] = [];
+  if (resource === "descriptors") {
+    try {
+      while (true) {
+        const fd = openSync(path, "r");
+        taken.push(() => closeSync(fd));
+      }
+    } catch (error) {
+      if ((error as { code?: string }).code !== "EMFILE") throw error;
+    }
+  } else {
+    const native = loadNative();
+    // Never touched, so that it takes addresses and no memory.
+    for (let size = 2 ** 34; size >= SMALLEST; size /= 2) {
+      for (let address; (address = native.map(size)) > 0;) {
+        const place = address;
+        taken.push(() => native.unmap(place, size));
+      }
+    }
+  }
+  return () => taken.splice(0).forEach((giveBack) => giveBack());
+}
+
+async function outcome(use: () => Promise<unknown>): Promise<string> {
+  try {
+    await use();
+    return "works";
+  } catch (error) {
+    if (!(error instanceof AioError)) return String(error instanceof Error ? error.stack : error);
+    return `${error.code} of ${error.syscall}: ${error.message}`;
+  }
+}
+
+const file = await openHere(path, "r");
+const old = makeContext<undefined>(8);
+const entries = resource === "addresses" ? LARGE : 64;
+const uses = async () => ({
+  read: await outcome(() => file.readAt(0, 1000)),
+  reads: await outcome(async () => {
+    for (let count = 0; count < 20; count++) old.read(file.fd, new Uint8Array(100));
+    for await (const { error } of old) if (error) throw error;
+  }),
+  context: await outcome(() => makeContext(entries)[Symbol.asyncDispose]()),
+  open: await outcome(async () => await (await openHere(path, "r")).close()),
+  direct: await outcome(async () => await (await openHere(path, "r+", { direct: "try" })).close()),
+});
+// Before anything is used up, so that what the runtime loads late is loaded.
+const first = await uses();
+const giveBack = useUp();
+// A context that is closed is used again, and so is not made.
+const scarce = {
+  ...await uses(),
+  context: await outcome(() => makeContext(entries + 1)[Symbol.asyncDispose]()),
+};
+giveBack();
+const later = {
+  ...await uses(),
+  context: await outcome(() => makeContext(entries - 1)[Symbol.asyncDispose]()),
+};
+console.log(JSON.stringify({ first, scarce, later }));
+await file.close();
+await old[Symbol.asyncDispose]();
