@@ -8,6 +8,10 @@
  * The length of the file is locked, too: shared by writes, exclusively by what cuts the file,
  * reserves space in it, or has to know where it ends.
  *
+ * A write that has the length and then asks for a range goes before all that began after it and
+ * still waits. Else a truncate would wait for that write, a younger write for the truncate, and that
+ * write for the range of the younger one: for ever.
+ *
  * @module
  */
 
@@ -18,7 +22,7 @@ export class LockedRange {
   readonly exclusive: boolean;
   /** Whether the length is locked as well. */
   readonly length: boolean;
-  /** How many older ranges stand against it. */
+  /** How many ranges it waits for. */
   blockers = 0;
   /** Ends the wait. */
   grant: (() => void) | undefined = undefined;
@@ -59,18 +63,33 @@ export class RangeLock {
    * @param end One past the last byte; Infinity where the write changes the length of the file
    * @param exclusive Whether no other write may have any of it locked
    * @param length Whether the length of the file goes with it
+   * @param held What the same write has locked: the range is as old as that
    */
-  take(start: number, end: number, exclusive: boolean, length = false): LockedRange {
+  take(
+    start: number,
+    end: number,
+    exclusive: boolean,
+    length = false,
+    held: LockedRange | undefined = this.#youngest,
+  ): LockedRange {
     const range = new LockedRange(this, start, end, exclusive, length);
+    const younger = held?.younger;
     if (exclusive || this.#exclusive > 0) {
+      let isOlder = true;
       for (let other = this.#oldest; other !== undefined; other = other.younger) {
-        if (conflict(other, range)) range.blockers++;
+        if (other === younger) isOlder = false;
+        if (!conflict(other, range)) continue;
+        // A younger one that is locked already is waited for; it waits for nothing itself.
+        if (isOlder || other.blockers === 0) range.blockers++;
+        else other.blockers++;
       }
     }
-    range.older = this.#youngest;
-    if (this.#youngest === undefined) this.#oldest = range;
-    else this.#youngest.younger = range;
-    this.#youngest = range;
+    range.older = held;
+    range.younger = younger;
+    if (held === undefined) this.#oldest = range;
+    else held.younger = range;
+    if (younger === undefined) this.#youngest = range;
+    else younger.older = range;
     if (exclusive) this.#exclusive++;
     return range;
   }
@@ -81,8 +100,9 @@ export class RangeLock {
     end: number,
     exclusive: boolean,
     length = false,
+    held?: LockedRange,
   ): Promise<LockedRange> {
-    const range = this.take(start, end, exclusive, length);
+    const range = this.take(start, end, exclusive, length, held);
     if (range.blockers > 0) await range.granted();
     return range;
   }
@@ -104,7 +124,8 @@ export class RangeLock {
     // Nothing waits for one of many that share.
     if (this.#exclusive === 0) return;
     if (range.exclusive) this.#exclusive--;
-    for (let other = younger; other !== undefined;) {
+    // It is locked, so whatever stands against it waits for it.
+    for (let other = this.#oldest; other !== undefined;) {
       // Granting may release another range, and so take this one out of the list.
       const next = other.younger;
       if (conflict(range, other) && --other.blockers === 0) other.grant?.();

@@ -70,16 +70,21 @@ function isAligned({ alignment }: OpenFile, { position, length }: MemoryRange): 
   return position % alignment.offset === 0 && length % alignment.offset === 0;
 }
 
-/** What a request that writes whole blocks shares with others of its kind. */
+/**
+ * What a request that writes whole blocks shares with others of its kind.
+ *
+ * @param held The length, for a part of a write that has it locked
+ */
 export function lockBytes(
   file: OpenFile,
   { position, length }: Pick<MemoryRange, "position" | "length">,
   withLength: boolean,
+  held?: LockedRange,
 ): LockedRange {
   // The kernel finds the end, and its current position, by itself: such a write may go anywhere.
   return file.append && !file.direct || position === CURRENT_POSITION
-    ? file.lock.take(withLength ? APPENDS : 0, Infinity, false, withLength)
-    : file.lock.take(position, position + length, false, withLength);
+    ? file.lock.take(withLength ? APPENDS : 0, Infinity, false, withLength, held)
+    : file.lock.take(position, position + length, false, withLength, held);
 }
 
 /** One part after the other, each but the last up to a position that is a multiple of all blocks. */
@@ -95,13 +100,15 @@ async function writeParts<D>(
   file.enter();
   try {
     if (lengthLock.blockers > 0) await lengthLock.granted();
-    if (file.append) appends = await file.lock.lock(APPENDS, 0, length > LARGEST_WRITE);
+    if (file.append) {
+      appends = await file.lock.lock(APPENDS, 0, length > LARGEST_WRITE, false, lengthLock);
+    }
     const position = await startOf(file, range);
     while (written < length) {
       const at = position === CURRENT_POSITION ? position : position + written;
       const count = Math.min(length - written, largest - Math.max(0, at) % largest);
       const part = { ...range, offset: offset + written, length: count, position: at };
-      const { bytesWritten } = await writePart(file, part);
+      const { bytesWritten } = await writePart(file, part, lengthLock);
       written += bytesWritten;
       if (bytesWritten < count) break;
     }
@@ -123,12 +130,16 @@ async function startOf(file: OpenFile, { position }: MemoryRange): Promise<numbe
   return file.append && position !== CURRENT_POSITION ? 0 : position;
 }
 
-async function writePart(file: OpenFile, part: MemoryRange): Promise<WriteResult<unknown>> {
+async function writePart(
+  file: OpenFile,
+  part: MemoryRange,
+  lengthLock: LockedRange,
+): Promise<WriteResult<unknown>> {
   if (file.isStream) {
     return await whenReady(file, POLLOUT, undefined, () => writeLocked(file, part));
   }
   if (isAligned(file, part)) {
-    return await new Write(file, part, lockBytes(file, part, false)).promise;
+    return await new Write(file, part, lockBytes(file, part, false, lengthLock)).promise;
   }
-  return await writeUnaligned(file, part, undefined);
+  return await writeUnaligned(file, part, lengthLock, true);
 }

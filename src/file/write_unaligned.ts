@@ -19,12 +19,14 @@ const LARGEST_PAGE = 65536;
 /**
  * Writes a range, which lies within one part of a long write.
  *
- * @param lengthLock Is waited for and given back, unless the caller has it
+ * @param lengthLock Is waited for
+ * @param isPart Whether the caller gives the length back; else it is given back here
  */
 export async function writeUnaligned<D>(
   file: OpenFile,
   range: MemoryRange<D>,
-  lengthLock: LockedRange | undefined,
+  lengthLock: LockedRange,
+  isPart = false,
 ): Promise<WriteResult<D>> {
   const { offset } = file.alignment;
   const { data, position, length } = range;
@@ -32,15 +34,15 @@ export async function writeUnaligned<D>(
   let lock: LockedRange | undefined;
   file.enter();
   try {
-    if (lengthLock !== undefined && lengthLock.blockers > 0) await lengthLock.granted();
+    if (lengthLock.blockers > 0) await lengthLock.granted();
     // The length is locked, so nothing in this thread cuts the file meanwhile: if it is long enough
     // now, it stays so.
     const size = await sizeOf(file);
     const last = roundUp(end, offset);
     const grows = last > size;
     lock = grows
-      ? file.lock.take(pageOf(Math.min(position, size), offset), Infinity, true)
-      : file.lock.take(roundDown(position, offset), last, true);
+      ? file.lock.take(pageOf(Math.min(position, size), offset), Infinity, true, false, lengthLock)
+      : file.lock.take(roundDown(position, offset), last, true, false, lengthLock);
     if (lock.blockers > 0) await lock.granted();
     const bytesWritten = grows && file.buffered !== undefined
       ? await writeToEnd(file, file.buffered, range)
@@ -48,7 +50,7 @@ export async function writeUnaligned<D>(
     return { bytesWritten, buffer: data };
   } finally {
     lock?.release();
-    lengthLock?.release();
+    if (!isPart) lengthLock.release();
     file.leave();
   }
 }

@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import { readFileSync } from "node:fs";
 import { pattern, sameBytes } from "../support/bytes.ts";
 import { onGrounds, Scene } from "../support/file_grounds.ts";
+import { Random } from "../support/random.ts";
 
 const BLOCK = 4096;
 
@@ -65,6 +66,30 @@ onGrounds("a truncate comes between the writes begun before it and after it", as
     ];
     await Promise.all(begun);
     sameBytes(readFileSync(file.path), new Uint8Array(3 * BLOCK).fill(2));
+  }
+});
+
+onGrounds("writes of every kind that are begun around truncates all end", async (ground) => {
+  await using scene = new Scene(ground);
+  const file = await scene.holding(new Uint8Array(4 * BLOCK));
+  const cached = await scene.open(file.path, "r+", { direct: false });
+  const random = new Random(1);
+  for (let round = 0; round < 30; round++) {
+    const begin = (): Promise<unknown> => {
+      const writer = random.pick([file, cached]);
+      const position = random.below(20) * 1000;
+      switch (random.below(4)) {
+        case 0:
+          return writer.truncate(position);
+        case 1:
+          return writer.write(new Uint8Array(BLOCK), 0, BLOCK, random.below(6) * BLOCK);
+        case 2:
+          return writer.writev([new Uint8Array(700), new Uint8Array(BLOCK)], position);
+        default:
+          return writer.write(new Uint8Array(9000), 0, random.between(1, 9000), position);
+      }
+    };
+    await Promise.all(Array.from({ length: 12 }, begin));
   }
 });
 

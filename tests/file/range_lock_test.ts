@@ -50,6 +50,57 @@ test("a range is there when nothing older stands against it, and not before", ()
   }));
 });
 
+/** What one operation locks, one after the other, before it gives all of it back. */
+const OPERATION = fc.oneof(
+  // A truncate, a write of whole blocks, one that has to know the length before it asks for blocks
+  fc.constant([{ start: 0, end: 0, exclusive: true, length: true }]),
+  WISH.map((wish) => [{ ...wish, exclusive: false, length: true }]),
+  WISH.map((wish) => [{ start: 0, end: 0, exclusive: false, length: true }, {
+    ...wish,
+    length: false,
+  }]),
+);
+
+test("operations that lock the length and then a range never wait for each other", () => {
+  fc.assert(fc.property(
+    fc.array(OPERATION, { maxLength: 12 }),
+    fc.infiniteStream(fc.nat(1000)),
+    (operations, choices) => {
+      const lock = new RangeLock();
+      const begin = (wishes: Wish[]) => {
+        const [first, ...left] = wishes as [Wish, ...Wish[]];
+        const { start, end, exclusive, length } = first;
+        const held = [lock.take(start, end, exclusive, length)];
+        return { wishes, left, held };
+      };
+      let waiting = [...operations];
+      let running: ReturnType<typeof begin>[] = [];
+      while (waiting.length + running.length > 0) {
+        const ready = running.filter(({ held }) => held.at(-1)!.blockers === 0);
+        const choice = choices.next().value! % (ready.length + (waiting.length > 0 ? 1 : 0) || 1);
+        const chosen = ready[choice];
+        if (chosen === undefined) {
+          assert.ok(waiting.length > 0, "all of them wait");
+          running.push(begin(waiting[0]!));
+          waiting = waiting.slice(1);
+        } else if (chosen.left.length > 0) {
+          const { start, end, exclusive, length } = chosen.left.shift()!;
+          chosen.held.push(lock.take(start, end, exclusive, length, chosen.held[0]));
+        } else {
+          chosen.held.forEach((range) => range.release());
+          running = running.filter((operation) => operation !== chosen);
+        }
+        const locked = running.flatMap(({ held, wishes }) =>
+          held.flatMap(({ blockers }, index) => blockers === 0 ? [wishes[index]!] : [])
+        );
+        for (const [index, wish] of locked.entries()) {
+          assert.ok(!locked.slice(0, index).some((other) => against(other, wish)));
+        }
+      }
+    },
+  ));
+});
+
 test("those who wait for a range get it in the order in which they asked", async () => {
   const lock = new RangeLock();
   const order: number[] = [];
