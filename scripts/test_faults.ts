@@ -4,6 +4,9 @@
  *
  *     npm run test:faults -- --runtimes bun,deno,node --kernels linux FILTER...
  *
+ * `--reads 10000000` does nothing but that many reads at the end of files that are written to and
+ * truncated, on each file system.
+ *
  * @module
  */
 import { existsSync, readdirSync, writeFileSync } from "node:fs";
@@ -12,14 +15,21 @@ import process from "node:process";
 import { parseArgs } from "node:util";
 import { Disks, type FileSystem, has, noDisks, SIZES } from "../tests/faults/disks.ts";
 import type { Place } from "../tests/faults/places.ts";
-import { COMMON_OPTIONS, onEach } from "../tests/soak/launch.ts";
+import {
+  COMMON_OPTIONS,
+  launch,
+  onEach,
+  type Place as Setting,
+  say,
+  seedOf,
+} from "../tests/soak/launch.ts";
 import { root } from "./run.mjs";
 import { runTests } from "./run_tests.mjs";
 
 const DEVICE_MEGABYTES = 16;
 
 const { values, positionals: filters } = parseArgs({
-  options: COMMON_OPTIONS,
+  options: { ...COMMON_OPTIONS, reads: { type: "string" } },
   allowPositionals: true,
 });
 
@@ -50,6 +60,7 @@ function makePlaces(disks: Disks): Record<string, Place[]> {
     anywhere: [{ name: "anywhere", path: "", missing: undefined }],
     prlimit: [{ name: "prlimit", path: "", missing: lacking("prlimit") }],
     full: types.map((type) => formatted(type, type)),
+    tail: types.map((type) => formatted(type, type)),
     sectors: types.flatMap((type) =>
       [512, 4096].map((sector) => formatted(`${type}, sectors of ${sector}`, type, sector))
     ),
@@ -97,10 +108,26 @@ const skips = new Map<string, Set<string>>();
 process.on("exit", () => {
   for (const [name, where] of skips) console.log(`skipped in ${[...where].join(", ")}: ${name}`);
 });
-await onEach(values, async ({ runtime, kernel }) => {
+
+/** Reads at the end of files for long; see `--reads`. */
+async function readAtTails(setting: Setting, tails: readonly Place[]): Promise<boolean> {
+  const seed = seedOf(values.seed);
+  let failed = false;
+  for (const { name, path, missing } of tails) {
+    const args = [path, values.reads!, seed];
+    const failure = missing ?? await launch(setting, "tests/faults/tail_reads.ts", args);
+    say(setting.runtime, `${name}, kernel ${setting.kernel}, seed ${seed}: ${failure ?? "ok"}`);
+    failed ||= missing === undefined && failure !== undefined;
+  }
+  return !failed;
+}
+
+await onEach(values, async (setting) => {
+  const { runtime, kernel } = setting;
   // Anew for each, because the tests do not leave the disks as they were.
   const disks = new Disks();
   try {
+    if (values.reads !== undefined) return await readAtTails(setting, makePlaces(disks)["tail"]!);
     const places = join(disks.folder, "places.json");
     writeFileSync(places, JSON.stringify(makePlaces(disks)));
     const { failed, skipped, counts, output } = await runTests(runtime, files, {

@@ -65,6 +65,7 @@ export abstract class RangeRead extends Transfer {
     this.position = start - skip;
     this.rwFlags = 0;
     this.done = 0;
+    this.retried = false;
     this.stopped = false;
     file.enter();
     file.router.begin(this);

@@ -154,6 +154,7 @@ class MergedWrite extends Transfer implements Settles<number> {
     this.position = this.#start + at;
     this.rwFlags = rwFlags;
     this.done = 0;
+    this.retried = false;
     this.file.router.begin(this);
     this.file.loop.send();
   }

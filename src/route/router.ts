@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { EAGAIN, ECANCELED, EOPNOTSUPP } from "../abi/errno.ts";
+import { EAGAIN, ECANCELED, EIO, EOPNOTSUPP } from "../abi/errno.ts";
 import { IOCB_CMD_PREAD, IOCB_CMD_PWRITE } from "../abi/opcodes.ts";
 import { RWF_NOWAIT } from "../abi/rw_flags.ts";
-import { readOnThread, type VectorOnThread } from "../threads/fs_threads.ts";
+import { lengthOnThread, readOnThread, type VectorOnThread } from "../threads/fs_threads.ts";
 import { threadQuota } from "../threads/quota.ts";
 import { CacheMisses } from "./cache_misses.ts";
 import { CoalescedWrites } from "./coalesced_writes.ts";
@@ -101,7 +101,7 @@ export class Router {
 
   /**
    * A transfer has its result, of the kernel or of a thread. Decides what follows from one that would
-   * have had to wait, and from a short read or write.
+   * have had to wait, from a short read or write, and from a read that failed.
    */
   finished(transfer: Transfer, res: number): void {
     // Nothing expects its bytes after an abort, so its memory need not stay taken.
@@ -114,8 +114,41 @@ export class Router {
       const short = res > 0 && transfer.done < transfer.enough;
       if (short && this.#goesOn(transfer, reads)) return;
       res = transfer.done;
+    } else if (res === -EIO && reads && this.file.direct && this.file.isRegular) {
+      return this.#readAgain(transfer);
     }
     transfer.settle(res);
+  }
+
+  /**
+   * A read with O_DIRECT has failed with EIO, perhaps on a healthy disk: it is made once more, and no
+   * further than to the end of the file.
+   *
+   * Space that XFS has reserved for bytes in the page cache, and not yet allocated, makes the kernel
+   * refuse every direct read that touches it (`iomap_dio_iter`, fs/iomap/direct-io.c). A read first
+   * writes what is dirty in its range, which allocates the space of that. But where a write through
+   * the page cache extends a file, XFS reserves more than it needs, and where a direct write follows
+   * (since Linux 6.10), it allocates its own blocks and leaves the rest reserved: behind the end,
+   * where nothing is dirty, until the file is written further or closed.
+   *
+   * Before the end nothing stays reserved that is not dirty. So a second failure is the result,
+   * unless the file became shorter meanwhile, and this read went beyond its end as well.
+   */
+  #readAgain(read: Transfer): void {
+    const { fd, alignment: { readOffset } } = this.file;
+    lengthOnThread(fd, (length) => {
+      // A read behind the end is of no bytes, so the least one will do to find that.
+      const left = Math.max(1, Math.ceil((length - read.position) / readOffset)) * readOffset;
+      const nbytes = Math.min(read.nbytes, left);
+      if (read.stopped) read.settle(-ECANCELED);
+      else if (length < 0 || (read.retried && nbytes === read.nbytes)) read.settle(-EIO);
+      else {
+        read.retried = true;
+        read.nbytes = nbytes;
+        this.begin(read);
+      }
+      this.file.loop.send();
+    });
   }
 
   /** Whether a transfer that was not to wait would have had to: it is done in another way then. */
@@ -143,12 +176,17 @@ export class Router {
   /** Continues what came short. */
   #goesOn(transfer: Transfer, reads: boolean): boolean {
     if (reads) {
+      const { alignment: { readOffset }, isStream, direct } = this.file;
       // A short read that ends inside a block is the end of the file. One that ends on a block
       // boundary may not be: read on.
-      const atBoundary = transfer.done % this.file.alignment.readOffset === 0;
-      if (!atBoundary || this.file.isStream) return false;
+      if (transfer.done % readOffset !== 0 || isStream) return false;
       // A call that may wait is short only where the file ends, or where its reads end at a record.
-      if (transfer.route === "threads" && !this.file.direct) return false;
+      if (transfer.route === "threads" && !direct) return false;
+      if (transfer.retried) {
+        // It went no further than to the end that the file had.
+        transfer.retried = false;
+        transfer.nbytes = Math.ceil((transfer.enough - transfer.done) / readOffset) * readOffset;
+      }
       this.begin(transfer);
     } else {
       // A short write that was not to wait has come to where it would have had to.

@@ -36,6 +36,8 @@ export abstract class Transfer extends Operation implements ThreadTask {
   offset = 0;
   /** How it is done now; see {@link Route}. */
   route: Route = "ring";
+  /** Whether it is a read that has failed, and is made once more. */
+  retried = false;
   /** How often it was tried again after it was missing in the page cache. */
   tries = 0;
   /** Whether it is on a thread as one of the {@link CacheMisses}. */

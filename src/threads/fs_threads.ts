@@ -4,7 +4,7 @@
  *
  * @module
  */
-import { fdatasync, fsync, read, readv, write, writev } from "node:fs";
+import { fdatasync, fstat, fsync, read, readv, write, writev } from "node:fs";
 import { resultOf } from "../errors/errno_of.ts";
 
 /**
@@ -57,6 +57,11 @@ export const writevOnThread: VectorOnThread = (fd, memories, position, settle) =
 export function syncOnThread(kind: "fsync" | "fdatasync", fd: number, settle: Settle): void {
   const sync = kind === "fsync" ? fsync : fdatasync;
   begin(settle, (callback) => sync(fd, callback));
+}
+
+/** Asks how long a regular file is. */
+export function lengthOnThread(fd: number, settle: Settle): void {
+  begin(settle, (callback) => fstat(fd, (error, stats) => callback(error, stats?.size)));
 }
 
 function begin(settle: Settle, call: (callback: Callback) => void): void {
