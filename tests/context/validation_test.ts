@@ -51,6 +51,28 @@ test("options of the wrong type are TypeErrors", () => {
   }
 });
 
+test("flags that are no 32 bits are rejected", () =>
+  withContext((aio, fd) => {
+    const buffer = new Uint8Array(1);
+    const calls = (flags: unknown) => {
+      const options = wrong({ flags });
+      return [
+        () => aio.read(fd, buffer, options),
+        () => aio.write(fd, buffer, options),
+        () => aio.readv(fd, [buffer], options),
+        () => aio.writev(fd, [buffer], options),
+      ];
+    };
+    for (const flags of [NaN, -1, 1e10, 0.5, Infinity]) {
+      const expected = { name: "RangeError", message: /`flags`/ };
+      for (const call of calls(flags)) assert.throws(call, expected, String(flags));
+    }
+    for (const flags of ["x", "1", {}, [], null, true, 1n]) {
+      const expected = { name: "TypeError", message: /`flags`/ };
+      for (const call of calls(flags)) assert.throws(call, expected, String(flags));
+    }
+  }));
+
 test("a file descriptor out of range is a RangeError", () =>
   withContext((aio) => {
     const buffer = new Uint8Array(1);
