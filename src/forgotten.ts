@@ -4,7 +4,7 @@
  * @module
  */
 import process from "node:process";
-import { setTimeout } from "node:timers";
+import { setTimeout } from "./timers.ts";
 
 /** What is left of it. */
 interface Forgotten {

@@ -11,6 +11,9 @@
 import type { Kernel } from "../kernel.ts";
 import { IO_EVENT_SIZE, IoEvent } from "./io_event.ts";
 
+/** As when kaio was loaded; see src/timers.ts. */
+const { load, store } = Atomics;
+
 /** `magic` of a ring that a program may read. */
 export const AIO_RING_MAGIC = 0xa10a10a1;
 
@@ -169,7 +172,7 @@ export class AioRing {
     // At least an acquire: aio_complete writes an event before the tail that covers it, so what is
     // read after this load is the event and not what its place held before. A plain read promises
     // no order, and a compiler may lift it out of a loop.
-    const tail = Atomics.load(this.words, TAIL) >>> 0;
+    const tail = load(this.words, TAIL) >>> 0;
     if (head >= this.#nr || tail >= this.#nr) return -1;
     return tail >= head ? tail - head : tail - head + this.#nr;
   }
@@ -195,7 +198,7 @@ export class AioRing {
     const next = this.words[HEAD]! + count;
     // At least a release: with this store the places are the kernel's again, which may write to
     // them at once, so every read of these events comes before it.
-    Atomics.store(this.words, HEAD, next >= this.#nr ? next - this.#nr : next);
+    store(this.words, HEAD, next >= this.#nr ? next - this.#nr : next);
   }
 
   /**
@@ -258,7 +261,7 @@ export class AioRing {
   #now(byteOffset: number): number {
     // Atomic for the same reason as in `available`: the kernel, or the other owner of head, writes
     // these at any time.
-    return this.words.length === 0 ? 0 : Atomics.load(this.words, byteOffset / 4) >>> 0;
+    return this.words.length === 0 ? 0 : load(this.words, byteOffset / 4) >>> 0;
   }
 
   #distrust(action: string): Error {

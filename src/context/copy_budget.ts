@@ -9,6 +9,7 @@
  */
 import { ECANCELED } from "../abi/errno.ts";
 import { Fifo } from "../fifo.ts";
+import { now } from "../timers.ts";
 import {
   COPIED_BYTES_PER_TURN,
   COPIES_PER_TURN,
@@ -78,9 +79,9 @@ export class CopyBudget {
     if (bytes < SLOW_BYTES_PER_TURN) {
       this.#submission.submit();
     } else {
-      const start = performance.now();
+      const start = now();
       this.#submission.submit();
-      const cost = (performance.now() - start) / bytes;
+      const cost = (now() - start) / bytes;
       // A single slow copy may be another process that had the processor.
       this.#cost = Math.min(cost, this.#lastCost);
       this.#lastCost = cost;

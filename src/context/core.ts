@@ -7,6 +7,7 @@
 import type { FileHost } from "../file_host.ts";
 import type { Kernel } from "../kernel.ts";
 import { type BufferPool, bufferPoolOf } from "../memory/buffer_pool.ts";
+import { now } from "../timers.ts";
 import type { KernelContext } from "./kernel_context.ts";
 import { takeKernelContext } from "./kernel_context_pool.ts";
 import { ReadyQueue } from "./ready_queue.ts";
@@ -86,6 +87,6 @@ export class Core {
   }
 
   #now(): number {
-    return this.kernel.now?.() ?? performance.now();
+    return this.kernel.now?.() ?? now();
   }
 }

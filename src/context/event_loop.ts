@@ -13,9 +13,9 @@
  *
  * @module
  */
-import { clearTimeout, setImmediate, setTimeout } from "node:timers";
 import { AioError } from "../errors/aio_error.ts";
 import { Once } from "../once.ts";
+import { clearTimeout, now, queueMicrotask, setImmediate, setTimeout } from "../timers.ts";
 import { DEFAULT_MAX_WAIT, TURN_MILLISECONDS, TURNS_BEFORE_IDLE } from "../tuning.ts";
 import { CopyBudget } from "./copy_budget.ts";
 import type { Core } from "./core.ts";
@@ -85,7 +85,7 @@ export class EventLoop {
    * @returns Whether there were any; `false` also when it is time to let the event loop turn
    */
   poll(): boolean {
-    if (this.#over || performance.now() - this.#turnStart > TURN_MILLISECONDS) return false;
+    if (this.#over || now() - this.#turnStart > TURN_MILLISECONDS) return false;
     const { submission, reaper, ready } = this.#core;
     (this.budget.unsent > 0 ? this.budget : submission).submit();
     const found = reaper.reap() > 0 || ready.length > 0 || this.#sleep() > 0;
@@ -166,8 +166,8 @@ export class EventLoop {
     // no turn is scheduled, it has most often turned since the last one; after copies one is
     // scheduled, so this adds to the time of a turn at most once.
     const fresh = copies && !this.#turn.scheduled;
-    if (fresh) this.#turnStart = performance.now();
-    if (fresh || performance.now() - this.#turnStart <= TURN_MILLISECONDS) {
+    if (fresh) this.#turnStart = now();
+    if (fresh || now() - this.#turnStart <= TURN_MILLISECONDS) {
       try {
         reaper.reap();
       } catch {
@@ -184,7 +184,7 @@ export class EventLoop {
   readonly #takeTurn = (): void => {
     if (this.#over) return;
     const { submission, reaper, ready } = this.#core;
-    this.#turnStart = performance.now();
+    this.#turnStart = now();
     this.#slept = 0;
     try {
       if (this.budget.needsTurn) this.budget.renew();
@@ -218,9 +218,9 @@ export class EventLoop {
   #sleep(): number {
     const { submission, reaper } = this.#core;
     if (submission.inFlight === 0 || this.#slept >= this.#maxWait) return 0;
-    const before = performance.now();
+    const before = now();
     const found = reaper.sleep((this.#maxWait - this.#slept) * 1000);
-    this.#slept = found > 0 ? this.#slept + performance.now() - before : this.#maxWait;
+    this.#slept = found > 0 ? this.#slept + now() - before : this.#maxWait;
     return found;
   }
 

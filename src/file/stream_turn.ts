@@ -3,10 +3,10 @@
  *
  * @module
  */
-import { setTimeout } from "node:timers/promises";
 import { EAGAIN, EINVAL } from "../abi/errno.ts";
 import { IOCB_CMD_POLL } from "../abi/opcodes.ts";
 import { AioError } from "../errors/aio_error.ts";
+import { sleep } from "../timers.ts";
 import { abortable } from "./abortable.ts";
 import { Control } from "./control.ts";
 import type { OpenFile } from "./open_file.ts";
@@ -81,6 +81,6 @@ async function ready(
 }
 
 async function lookAgain(signal: AbortSignal | undefined): Promise<void> {
-  await setTimeout(LOOK_AGAIN_MILLISECONDS, undefined, signal === undefined ? {} : { signal })
+  await sleep(LOOK_AGAIN_MILLISECONDS, undefined, signal === undefined ? {} : { signal })
     .catch(() => signal?.throwIfAborted());
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { setTimeout } from "node:timers";
+import { now, setTimeout } from "../timers.ts";
 
 /** The event loop has no longer timers. */
 const LONGEST_TIMER = 2 ** 31 - 1;
@@ -36,8 +36,8 @@ export class Alarms {
    * @returns Whether anything was
    */
   ring(): boolean {
-    if (this.next > performance.now()) return false;
-    while (this.next <= performance.now()) this.#alarms.shift()!.action();
+    if (this.next > now()) return false;
+    while (this.next <= now()) this.#alarms.shift()!.action();
     return true;
   }
 
@@ -45,7 +45,7 @@ export class Alarms {
   #setTimer(time: number): void {
     setTimeout(() => {
       this.ring();
-      if (time > performance.now()) this.#setTimer(time);
-    }, Math.min(LONGEST_TIMER, Math.max(0, time - performance.now())));
+      if (time > now()) this.#setTimer(time);
+    }, Math.min(LONGEST_TIMER, Math.max(0, time - now())));
   }
 }

@@ -10,6 +10,9 @@ import type { Address, Allocation } from "../kernel.ts";
 import { type AddressSpace, PAGE_SIZE } from "./address_space.ts";
 import type { Kiocb } from "./kiocb.ts";
 
+/** As when kaio was loaded; see timers.ts. */
+const { load, store } = Atomics;
+
 const UPPER = 2 ** 32;
 const HEAD = header.AIO_RING_HEAD_OFFSET / 4;
 const TAIL = header.AIO_RING_TAIL_OFFSET / 4;
@@ -94,7 +97,7 @@ export class Ring {
     writeEvent(this.#words, HEADER_WORDS + EVENT_WORDS * this.#tail, request, res);
     this.#tail = this.#tail + 1 === this.nr ? 0 : this.#tail + 1;
     // Last, and at least a release: a program that sees the tail must see the event.
-    Atomics.store(this.#words, TAIL, this.#tail);
+    store(this.#words, TAIL, this.#tail);
   }
 
   /**
@@ -110,7 +113,7 @@ export class Ring {
     const words = this.#words;
     if (this.detached) return 0;
     // That of the header, as the kernel reads it, even if the program wrote over it.
-    const end = Atomics.load(words, TAIL);
+    const end = load(words, TAIL);
     if (words[HEAD] === end) return 0;
     let head = (words[HEAD]! >>> 0) % this.nr;
     const tail = (end >>> 0) % this.nr;
@@ -124,7 +127,7 @@ export class Ring {
       if (!fault) taken++;
     }
     // At least a release: from here on the places are free.
-    Atomics.store(words, HEAD, head);
+    store(words, HEAD, head);
     return fault && taken === 0 ? -EFAULT : taken;
   }
 

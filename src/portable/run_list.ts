@@ -6,9 +6,9 @@
  *
  * @module
  */
-import { setImmediate } from "node:timers";
 import { EINTR } from "../abi/errno.ts";
 import { Once } from "../once.ts";
+import { setImmediate } from "../timers.ts";
 import { EIOCBQUEUED, EIOCBRETRY } from "./file.ts";
 import type { Kiocb } from "./kiocb.ts";
 

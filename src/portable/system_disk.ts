@@ -17,12 +17,16 @@ import { EFAULT } from "../abi/errno.ts";
 import { resultOf } from "../errors/errno_of.ts";
 import { Fifo } from "../fifo.ts";
 import { Once } from "../once.ts";
+import { now, queueMicrotask } from "../timers.ts";
 import type { FileOperation } from "../threads/file_operation.ts";
 import { workers } from "../threads/worker_pool.ts";
 import { Alarms } from "./alarms.ts";
 import { Aligned, trivialResult } from "./aligned.ts";
 import type { Disk } from "./disk.ts";
 import { ThreadPool } from "./thread_pool.ts";
+
+/** As when kaio was loaded; see timers.ts. */
+const { wait } = Atomics;
 
 /** So many reads go to the threads of `node:fs` before workers are started for more. */
 const FEW = 64;
@@ -115,12 +119,12 @@ export class SystemDisk implements Disk {
   // The clock.
 
   now(): number {
-    return performance.now();
+    return now();
   }
 
   sleep(until: number): void {
     const left = Math.min(until, this.#alarms.next) - this.now();
-    if (left > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, left);
+    if (left > 0) wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, left);
     this.#alarms.ring();
   }
 

@@ -12,6 +12,7 @@ import { EFAULT } from "../abi/errno.ts";
 import { resultOf } from "../errors/errno_of.ts";
 import type { FileOperation } from "../threads/file_operation.ts";
 import { readOnThread, syncOnThread, writeOnThread } from "../threads/fs_threads.ts";
+import { queueMicrotask } from "../timers.ts";
 import { Aligned } from "./aligned.ts";
 
 /** What the threads have; its operation is `undefined` once it was taken back. */

@@ -3,9 +3,9 @@
  *
  * @module
  */
-import { clearInterval, setImmediate, setInterval } from "node:timers";
 import type { Wakeup } from "../kernel.ts";
 import { Once } from "../once.ts";
+import { clearInterval, setImmediate, setInterval } from "../timers.ts";
 import { Eventfd } from "./eventfd.ts";
 import type { Process } from "./process.ts";
 

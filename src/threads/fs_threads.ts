@@ -6,6 +6,7 @@
  */
 import { fdatasync, fstat, fsync, read, readv, write, writev } from "node:fs";
 import { resultOf } from "../errors/errno_of.ts";
+import { queueMicrotask } from "../timers.ts";
 
 /**
  * Receives a result: bytes or `-errno`; 0 for a sync. Never called before the function that it was

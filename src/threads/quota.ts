@@ -8,9 +8,9 @@
  *
  * @module
  */
-import { setImmediate } from "node:timers";
 import { Fifo } from "../fifo.ts";
 import { Once } from "../once.ts";
+import { setImmediate } from "../timers.ts";
 import { FEW_THREAD_TASKS, THREAD_TASKS_PER_TURN } from "../tuning.ts";
 
 /** Work for the threads of `node:fs`. */

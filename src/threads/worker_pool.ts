@@ -5,14 +5,17 @@
  *
  * @module
  */
-import { setImmediate, setInterval } from "node:timers";
 import { Worker } from "node:worker_threads";
 import { EFAULT, EIO } from "../abi/errno.ts";
 import { errnos } from "../errors/errno_names.ts";
 import { Fifo } from "../fifo.ts";
+import { queueMicrotask, setImmediate, setInterval } from "../timers.ts";
 import { TURNS_BEFORE_WATCHING } from "../tuning.ts";
 import type { FileOperation } from "./file_operation.ts";
 import * as shared from "./worker_program.ts";
+
+/** As when kaio was loaded; see timers.ts. */
+const { exchange, load, notify, store, sub, wait, waitAsync } = Atomics;
 
 const { SLOTS, SLOT_SIZE, ALIGNMENT, JOB_SIZE } = shared;
 
@@ -69,7 +72,7 @@ export class WorkerPool {
   ready(fd: number, patient: boolean): boolean {
     if (this.#workers === 0 && !this.#broken) this.#grow(fd);
     if (this.#broken) return false;
-    return patient || Atomics.load(this.#control, shared.STARTED) === shared.SUITABLE;
+    return patient || load(this.#control, shared.STARTED) === shared.SUITABLE;
   }
 
   /** Operations queued or in flight. */
@@ -107,17 +110,17 @@ export class WorkerPool {
         continue;
       }
       this.#assignments[slot] = assignment;
-      Atomics.store(control, shared.QUEUE + (this.#submitted & (SLOTS - 1)), slot);
+      store(control, shared.QUEUE + (this.#submitted & (SLOTS - 1)), slot);
       this.#submitted = (this.#submitted + 1) | 0;
     }
     if (this.#submitted === before) return;
     // A release: the jobs are written before the count that publishes them.
-    Atomics.store(control, shared.SUBMITTED, this.#submitted);
+    store(control, shared.SUBMITTED, this.#submitted);
     // One thread is enough for cached data; it wakes the others when it has to wait for the disk.
-    if (Atomics.load(control, shared.SLEEPING) === this.#workers) {
-      Atomics.sub(control, shared.SLEEPING, Atomics.notify(control, shared.SUBMITTED, 1));
+    if (load(control, shared.SLEEPING) === this.#workers) {
+      sub(control, shared.SLEEPING, notify(control, shared.SUBMITTED, 1));
     }
-    if (Atomics.exchange(control, shared.WANTED, 0) === 1) this.#grow();
+    if (exchange(control, shared.WANTED, 0) === 1) this.#grow();
   }
 
   /** Writes the next job of an assignment; `false` if the memory of the write is gone. */
@@ -152,14 +155,14 @@ export class WorkerPool {
   harvest(): boolean {
     if (this.#busy === 0) return false;
     const control = this.#control;
-    if (Atomics.load(control, shared.STARTED) === shared.UNSUITABLE) return this.#refuse();
+    if (load(control, shared.STARTED) === shared.UNSUITABLE) return this.#refuse();
     const before = this.#taken;
     while (this.#free.length < SLOTS) {
       const place = shared.DONE + (this.#taken & (SLOTS - 1));
       // An acquire: the result was written before the place.
-      const done = Atomics.load(control, place);
+      const done = load(control, place);
       if (done === 0) break;
-      Atomics.store(control, place, 0);
+      store(control, place, 0);
       this.#taken = (this.#taken + 1) | 0;
       this.#take(done - 1);
     }
@@ -211,15 +214,15 @@ export class WorkerPool {
   };
 
   #askToBeWoken(): void {
-    Atomics.store(this.#control, shared.WATCHED, 1);
+    store(this.#control, shared.WATCHED, 1);
     // A completion that was not taken yet makes the count differ, which ends the wait at once.
-    const { async, value } = Atomics.waitAsync(this.#control, shared.COMPLETED, this.#taken);
+    const { async, value } = waitAsync(this.#control, shared.COMPLETED, this.#taken);
     if (async) value.then(this.#woken);
     else this.#woken();
   }
 
   readonly #woken = (): void => {
-    Atomics.store(this.#control, shared.WATCHED, 0);
+    store(this.#control, shared.WATCHED, 0);
     this.#look();
   };
 
@@ -229,8 +232,8 @@ export class WorkerPool {
    * @param milliseconds How long at most
    */
   sleep(milliseconds: number): void {
-    Atomics.store(this.#control, shared.WATCHED, 1);
-    Atomics.wait(this.#control, shared.COMPLETED, this.#taken, milliseconds);
+    store(this.#control, shared.WATCHED, 1);
+    wait(this.#control, shared.COMPLETED, this.#taken, milliseconds);
   }
 
   /** @param fd What the first thread is to try; the others find what the first has found */
@@ -272,7 +275,7 @@ export class WorkerPool {
 
   /** A thread has ended, and what became of its jobs is not known. */
   #fail(): void {
-    if (Atomics.load(this.#control, shared.STARTED) === 0) return void this.#refuse();
+    if (load(this.#control, shared.STARTED) === 0) return void this.#refuse();
     for (const { operation } of this.#abandon()) operation.done(-EIO);
   }
 }

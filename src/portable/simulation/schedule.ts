@@ -7,8 +7,8 @@
  *
  * @module
  */
-import { setImmediate, setTimeout } from "node:timers";
 import { Once } from "../../once.ts";
+import { setImmediate, setTimeout } from "../../timers.ts";
 
 /**
  * Turns of the event loop without any call, after which the program is taken to wait.
