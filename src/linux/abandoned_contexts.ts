@@ -6,11 +6,16 @@
  * in a list: each thread writes the contexts it makes to a page of memory that has a name in
  * /proc/self/maps, after its thread id. See memfd_create(2), proc(5).
  *
+ * Anything can be mapped under that name. So a page bears a seal that nothing but this process
+ * could have written to it, and it is looked at through /proc/self/mem before it is touched: a
+ * mapping that reaches behind the end of its file, which is a signal to who touches it, is an error
+ * there.
+ *
  * @module
  */
-import { existsSync, readFileSync, readlinkSync } from "node:fs";
+import { Buffer } from "node:buffer";
+import { closeSync, existsSync, openSync, readFileSync, readlinkSync, readSync } from "node:fs";
 import process from "node:process";
-import { setTimeout } from "node:timers";
 import { isMainThread, type Worker } from "node:worker_threads";
 import type { Native } from "../../ffi/native.ts";
 import { isPermitted } from "../../ffi/permission.ts";
@@ -22,8 +27,14 @@ import {
   SYS_mmap,
 } from "../abi/syscall_numbers.ts";
 import type { Address } from "../kernel.ts";
+import { setTimeout } from "../timers.ts";
+
+/** As when kaio was loaded; see timers.ts. */
+const { compareExchange, load } = Atomics;
 
 const MAPS = "/proc/self/maps";
+const MEMORY = "/proc/self/mem";
+const AUXILIARY_VECTOR = "/proc/self/auxv";
 const NAME = "kaio-contexts";
 const PAGE_SIZE = 4096;
 const MFD_CLOEXEC = 1;
@@ -36,8 +47,14 @@ const OWNER = 0;
 const NOBODY = 0;
 /** A thread destroys what its owner left. */
 const BEING_CLEARED = -1;
-/** Contexts follow behind the owner, 8 bytes each; 0 where there is none. */
-const FIRST_CONTEXT = 8;
+/** Behind the owner: see {@link Seal}. */
+const SEAL = 8;
+/** Contexts follow behind the seal, 8 bytes each; 0 where there is none. */
+const FIRST_CONTEXT = 40;
+
+/** The type of the entry that has the address of {@link RANDOM_SIZE} bytes; see getauxval(3). */
+const AT_RANDOM = 25n;
+const RANDOM_SIZE = 16;
 
 /** How long after a worker's end others look for its contexts: the thread may end a little later. */
 const LOOKS_MILLISECONDS = [0, 100, 1000];
@@ -45,16 +62,18 @@ const LOOKS_MILLISECONDS = [0, 100, 1000];
 /** A list of contexts. */
 class Page {
   readonly owner: Int32Array;
+  readonly seal: Uint8Array;
   readonly contexts: BigUint64Array;
 
   constructor(buffer: ArrayBuffer) {
     this.owner = new Int32Array(buffer, OWNER, 1);
+    this.seal = new Uint8Array(buffer, SEAL, FIRST_CONTEXT - SEAL);
     this.contexts = new BigUint64Array(buffer, FIRST_CONTEXT);
   }
 
   /** Whether it was `before`'s, and is `after`'s now. */
   passes(before: number, after: number): boolean {
-    return Atomics.compareExchange(this.owner, 0, before, after) === before;
+    return compareExchange(this.owner, 0, before, after) === before;
   }
 
   /** Puts `after` in the place of the first `before`. */
@@ -65,12 +84,37 @@ class Page {
   }
 }
 
+/**
+ * What tells the pages of this process from everything else: the random bytes that the kernel gives
+ * to each program it starts, the process, as a child has the bytes of its parent, and the address,
+ * so that no copy of a page passes for one.
+ */
+class Seal {
+  readonly #random: Uint8Array;
+
+  constructor(native: Native) {
+    const words = new BigUint64Array(new Uint8Array(readFileSync(AUXILIARY_VECTOR)).buffer);
+    const type = words.findIndex((word, index) => index % 2 === 0 && word === AT_RANDOM);
+    if (type < 0) throw new Error(`Cannot find AT_RANDOM in ${AUXILIARY_VECTOR}`);
+    this.#random = new Uint8Array(native.view(Number(words[type + 1]), RANDOM_SIZE));
+  }
+
+  /** The seal of the page at this address. */
+  of(address: Address): Uint8Array {
+    const seal = new Uint8Array(FIRST_CONTEXT - SEAL);
+    seal.set(this.#random);
+    new BigUint64Array(seal.buffer, RANDOM_SIZE).set([BigInt(address), BigInt(process.pid)]);
+    return seal;
+  }
+}
+
 /** The contexts of this thread, for the time after its end; and those that others have left. */
 export class AbandonedContexts {
   readonly #native: Native;
   readonly #architecture: Architecture;
   readonly #destroy: (ctx_id: number) => number;
   readonly #own = new Set<number>();
+  #seal: Seal | undefined;
   #page: Page | undefined;
   #begun = false;
 
@@ -141,7 +185,7 @@ export class AbandonedContexts {
   /** Destroys what threads have left that are no more. */
   #destroyLeft(): void {
     for (const page of this.#pages()) {
-      const thread = Atomics.load(page.owner, 0);
+      const thread = load(page.owner, 0);
       // Looked for after its number was read: a thread that is missing now does not come back.
       if (thread <= NOBODY || existsSync(`/proc/self/task/${thread}`)) continue;
       // Another thread may be about to do the same.
@@ -157,33 +201,62 @@ export class AbandonedContexts {
   /** The lists of all threads; they are never unmapped, so that they can be looked at. */
   #pages(): Page[] {
     const lines = readFileSync(MAPS, "utf8").split("\n");
-    return lines.filter((line) => line.includes(`/memfd:${NAME} `))
-      .map((line) => new Page(this.#native.view(parseInt(line, 16), PAGE_SIZE)));
+    const addresses = lines.filter((line) => line.includes(`/memfd:${NAME} `))
+      .map((line) => parseInt(line, 16));
+    if (addresses.length === 0) return [];
+    const memory = openSync(MEMORY, "r");
+    try {
+      return addresses.filter((address) => this.#isOurs(memory, address))
+        .map((address) => this.#at(address));
+    } finally {
+      closeSync(memory);
+    }
+  }
+
+  /** Whether this process made the page, whatever its name. */
+  #isOurs(memory: number, address: Address): boolean {
+    this.#seal ??= new Seal(this.#native);
+    const expected = this.#seal.of(address);
+    const found = Buffer.alloc(expected.length);
+    try {
+      return readSync(memory, found, 0, found.length, address + SEAL) === found.length &&
+        found.equals(expected);
+    } catch {
+      return false;
+    }
+  }
+
+  #at(address: Address): Page {
+    return new Page(this.#native.view(address, PAGE_SIZE));
   }
 
   /** A page that nobody has any more, or a new one. */
   #take(thread: number): Page | undefined {
-    const free = () => this.#pages().find((page) => page.passes(NOBODY, thread));
-    const page = free();
-    if (page !== undefined) return page;
-    this.#map();
-    return free();
+    return this.#pages().find((page) => page.passes(NOBODY, thread)) ?? this.#map(thread);
   }
 
   /** Maps a page under the name, if the kernel lets us. */
-  #map(): void {
+  #map(thread: number): Page | undefined {
     const call = (numbers: typeof SYS_close, ...words: number[]) =>
       this.#native.syscall(numbers[this.#architecture], words.length)(...words);
     const address: Address = this.#native.map(PAGE_SIZE);
-    if (address < 0) return;
+    if (address < 0) return undefined;
     const name = new Uint8Array(this.#native.view(address, PAGE_SIZE));
     name.set(new TextEncoder().encode(NAME));
     const fd = call(SYS_memfd_create, address, MFD_CLOEXEC);
-    if (fd < 0) return;
-    if (call(SYS_ftruncate, fd, PAGE_SIZE) === 0) {
-      // Mapped over the page from before, as only so the whole address is known.
-      call(SYS_mmap, address, PAGE_SIZE, PROT_READ_WRITE, MAP_SHARED_FIXED, fd, 0);
-    }
+    if (fd < 0) return undefined;
+    // Mapped over the page from before, as only so the whole address is known: the call returns its
+    // lower half.
+    const isMapped = call(SYS_ftruncate, fd, PAGE_SIZE) === 0 &&
+      call(SYS_mmap, address, PAGE_SIZE, PROT_READ_WRITE, MAP_SHARED_FIXED, fd, 0) ===
+        (address | 0);
     call(SYS_close, fd);
+    if (!isMapped) return undefined;
+    this.#seal ??= new Seal(this.#native);
+    const page = this.#at(address);
+    page.passes(NOBODY, thread);
+    // Last: other threads know the page by it.
+    page.seal.set(this.#seal.of(address));
+    return page;
   }
 }
