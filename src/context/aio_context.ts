@@ -645,8 +645,8 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
   }
 
   /**
-   * Waits for what is queued and in flight, cancels polls, and closes the context. Completions that
-   * no loop has taken are dropped.
+   * Waits for what is queued and in flight, cancels polls, and closes the context. A loop that is
+   * under way takes all completions and then ends; without one they are dropped.
    *
    * @example Without `await using`
    * ```ts
@@ -664,7 +664,12 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
    */
   async [Symbol.asyncDispose](): Promise<void> {
     unwatch(this.#loop);
-    await (this.#closing ??= this.#loop.close());
+    await (this.#closing ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
+    await this.#loop.close();
+    if (!this.#guard.isTaken) this.#core.ready.drop();
   }
 }
 

@@ -139,9 +139,8 @@ export class EventLoop {
       }
     }
     this.#disarm();
-    core.ready.drop();
     this.#over = true;
-    // No turn follows in which a loop that waits would find that nothing is left to come.
+    // No turn follows in which a loop that waits would take the last completions.
     this.#notify(true);
     giveKernelContext(core.context);
   }

@@ -26,6 +26,11 @@ export class LoopGuard {
     this.#loop = loop;
   }
 
+  /** Whether a loop is under way. */
+  get isTaken(): boolean {
+    return this.#loop !== undefined;
+  }
+
   /** The loop is over. */
   leave(loop: object): void {
     if (this.#loop === loop) this.#loop = undefined;

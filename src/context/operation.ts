@@ -22,7 +22,7 @@
  * | --- | --- | --- | --- | --- |
  * | `cancel` | completes as -ECANCELED | completes as -ECANCELED | a poll: io_cancel, and its event counts as -ECANCELED; anything else goes on | `false` |
  * | an abort (files) | as `cancel` | as `cancel` | the promise rejects, memory and slot stay taken until the event | the promise rejects at once; the memory is given back when a thread that has it returns, or when it is its turn to be tried again |
- * | closing the context | is sent and waited for; a poll is cancelled | the same | is waited for; a poll is cancelled | is dropped |
+ * | closing the context | is sent and waited for; a poll is cancelled | the same | is waited for; a poll is cancelled | is dropped, unless a loop is under way, which takes it |
  * | refused by io_submit | – | completes with that error; the operations behind it go on | – | – |
  * | EAGAIN of io_submit | – | stays queued, and is sent again after the next event | – | – |
  *
