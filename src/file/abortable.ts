@@ -15,6 +15,36 @@ export function asAbortError(error: unknown, signal: AbortSignal | undefined): u
 }
 
 /**
+ * Has a function called when the signal is aborted.
+ *
+ * @returns Takes the listener off the signal, and does not throw
+ */
+export function onAbort(signal: AbortSignal, abort: () => void): () => void {
+  signal.addEventListener("abort", abort, { once: true });
+  return () => {
+    try {
+      signal.removeEventListener("abort", abort);
+    } catch {
+      // A signal may have methods of its own. Nothing that ends here can wait for them.
+    }
+  };
+}
+
+/**
+ * Has a function called when the signal is aborted, unless the promise is settled by then. What
+ * settles the promise takes completions meanwhile, and none of the caller's code must run there; so
+ * the listener is taken off a little later, and may still be called until then.
+ */
+export function onAbortBefore(
+  promise: Promise<unknown>,
+  signal: AbortSignal,
+  abort: () => void,
+): void {
+  const over = onAbort(signal, abort);
+  promise.then(over, over);
+}
+
+/**
  * Follows a promise until the signal is aborted.
  *
  * @param promise What to follow; it goes on unseen after an abort
@@ -32,9 +62,13 @@ export function abortable<T>(
       reject(signal.reason);
       aborted();
     };
-    const over = () => signal.removeEventListener("abort", abort);
-    promise.then((value) => (over(), resolve(value)), (error) => (over(), reject(error)));
-    if (signal.aborted) abort();
-    else signal.addEventListener("abort", abort, { once: true });
+    promise.then(resolve, reject);
+    try {
+      if (signal.aborted) abort();
+      else onAbortBefore(promise, signal, abort);
+    } catch (error) {
+      reject(error);
+      aborted();
+    }
   });
 }

@@ -292,9 +292,10 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
       const file = this.#file;
       checkRange("read", position, length);
       checkOptionNames("read", options, ["signal"]);
-      file.check("read");
       const signal = options?.signal;
       signal?.throwIfAborted();
+      // Last, as what comes before may run code of the caller's, which may close the file.
+      file.check("read");
       if (length === 0) return Promise.resolve(new Uint8Array(0));
       if (length > LARGEST_READ || file.isStream) return this.#readLong(position, length, signal);
       return readAt(file, position, length, signal);
@@ -379,29 +380,35 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
    */
   scan(options: ScanOptions = {}): AsyncIterableIterator<RangeResult<undefined>> {
     checkOptionNames("scan", options, SCAN_OPTIONS);
-    const { blockSize = 65536, start = 0 } = options;
+    const { blockSize = 65536, start = 0, end, signal } = options;
     checkInteger("scan", "blockSize", blockSize, MAXIMUM_BLOCK_SIZE, 1);
     checkInteger("scan", "start", start, Number.MAX_SAFE_INTEGER);
-    checkInteger("scan", "end", options.end ?? start, Number.MAX_SAFE_INTEGER, start);
+    checkInteger("scan", "end", end ?? start, Number.MAX_SAFE_INTEGER, start);
     this.#file.check("read");
-    if (this.#file.kind.isGenerated) return this.#scanGenerated(options);
+    if (this.#file.kind.isGenerated) return this.#scanGenerated(blockSize, start, end, signal);
     const requests = async () => {
       const size = await this.#file.during(() => sizeOf(this.#file));
-      return blocks(start, Math.min(options.end ?? size, size), blockSize);
+      return blocks(start, Math.min(end ?? size, size), blockSize);
     };
     return this.#ranges(requests, options, true);
   }
 
   async *#scanGenerated(
-    { blockSize = 65536, start = 0, end = Infinity, signal }: ScanOptions,
+    blockSize: number,
+    start: number,
+    end: number = Infinity,
+    signal: AbortSignal | undefined,
   ): AsyncGenerator<RangeResult<undefined>> {
     const file = this.#file;
+    file.check("read");
     const content = await file.during(() => readToEnd(file, start, signal));
     for (
       const { position, length } of blocks(start, Math.min(end, start + content.length), blockSize)
     ) {
       const from = position - start;
       yield { position, bytes: content.subarray(from, from + length), data: undefined };
+      signal?.throwIfAborted();
+      file.check("read");
     }
   }
 

@@ -7,6 +7,7 @@ import { ENODATA, ESPIPE } from "../abi/errno.ts";
 import { IOCB_CMD_PREAD } from "../abi/opcodes.ts";
 import { AioError } from "../errors/aio_error.ts";
 import { checkRange } from "../check.ts";
+import { onAbort } from "./abortable.ts";
 import type { OpenFile } from "./open_file.ts";
 import { RangeRead } from "./read.ts";
 
@@ -124,7 +125,8 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
   #wake: (() => void) | undefined;
   /** A step that has to wait. */
   #step: Promise<unknown> | undefined;
-  #abort: (() => void) | undefined;
+  /** Takes the listener off the signal; set from the first step on. */
+  #unlisten: (() => void) | undefined;
 
   /** @param requests What to read; or a function that finds out, called at the first step */
   constructor(
@@ -137,11 +139,6 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
     if (file.isStream) throw file.error(-ESPIPE, IOCB_CMD_PREAD, 0, 0);
     if (typeof requests === "function") this.#requests = requests;
     else this.#begin(requests);
-    const { signal } = options;
-    if (signal === undefined) return;
-    this.#abort = () => this.#fail(signal.reason);
-    signal.addEventListener("abort", this.#abort, { once: true });
-    if (signal.aborted) this.#abort();
   }
 
   #begin(requests: RangeRequests<T>): void {
@@ -159,14 +156,30 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
   next(): Promise<IteratorResult<RangeResult<T>>> {
     // Steps that are asked for at the same time come one after the other.
     if (this.#step !== undefined) return this.#step.then(() => this.next(), () => this.next());
-    if (this.#requests !== undefined) return this.#wait(this.#first(this.#requests));
     this.#releaseCurrent();
+    if (!this.#over) this.#enter();
     if (this.#over || this.#failure !== undefined) return this.#wait(this.#later());
+    if (this.#requests !== undefined) return this.#wait(this.#first(this.#requests));
     this.#fill();
     if (!this.#ready()) this.#file.loop.poll();
     // While ranges are available the thread has enough to do: the next turn sends what is queued.
     else if (this.#file.core.submission.queued > 0) this.#file.loop.ask();
     return this.#ready() ? this.#deliver() : this.#wait(this.#later());
+  }
+
+  /** Whether a step may look at the file, which may be closed since the last one. */
+  #enter(): void {
+    const { signal } = this.#options;
+    try {
+      // At the first step, so that an iterator that is never used leaves nothing behind.
+      if (signal !== undefined) {
+        this.#unlisten ??= onAbort(signal, () => this.#fail(signal.reason));
+        if (signal.aborted) this.#fail(signal.reason);
+      }
+      this.#file.check("read");
+    } catch (error) {
+      this.#fail(error);
+    }
   }
 
   #wait(
@@ -222,10 +235,12 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
     this.#over = true;
     this.#options.owner = undefined;
     this.#wake?.();
-    if (this.#abort) this.#options.signal!.removeEventListener("abort", this.#abort);
+    this.#unlisten?.();
     for (const slot of this.#slots) slot.end();
     if (this.#exhausted || this.#source === undefined) return undefined;
-    return Promise.resolve(this.#source.return?.());
+    const source = this.#source;
+    // A producer that throws must not hide the failure that ended the iteration.
+    return Promise.resolve().then(() => source.return?.());
   }
 
   /** Asks for as many ranges as the window has room for. */
@@ -265,19 +280,24 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
 
   /** Asks for one range; one that cannot be asked for ends the iteration. */
   #take(step: Step<T>): void {
-    if (step.done) {
-      this.#exhausted = true;
-      return;
-    }
-    const slot = this.#free.pop() ?? this.#grow();
+    let slot: Slot<T> | undefined;
     try {
+      if (step.done) {
+        this.#exhausted = true;
+        return;
+      }
       const { position, length, data } = step.value;
+      // The caller's code has run, and may have ended the iteration or closed the file.
+      if (this.#over) return;
       checkRange("read range", position, length);
       this.#file.check("read");
+      slot = this.#free.pop() ?? this.#grow();
       slot.request(position, length, data as T);
     } catch (error) {
-      slot.phase = "free";
-      this.#free.push(slot);
+      if (slot !== undefined) {
+        slot.phase = "free";
+        this.#free.push(slot);
+      }
       return this.#fail(error);
     }
     this.#active++;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { open as openHandle } from "node:fs/promises";
 import { setImmediate, setTimeout } from "node:timers/promises";
 import { AioContext, AioError, type AioFile } from "../../mod.ts";
@@ -104,6 +104,49 @@ onGrounds("nothing is written to a descriptor that is another file's by now", as
     await other.close();
     assert.equal(readFileSync(innocent, "latin1"), "innocent", `reused: ${reused}`);
   }
+});
+
+/** What is read step by step. */
+const ITERATIONS: Record<string, (file: AioFile) => AsyncIterator<{ bytes: Uint8Array }>> = {
+  "scan": (file) => file.scan({ blockSize: 7 }),
+  "scan of a part": (file) => file.scan({ start: 1, end: 2 }),
+  "scan of a generated file": (file) => file.scan({ blockSize: 7 }),
+  "readMany": (file) => file.readMany([{ position: 0, length: 7 }, { position: 7, length: 7 }]),
+  "readMany of nothing": (file) => file.readMany([]),
+};
+
+for (const [name, iterate] of Object.entries(ITERATIONS)) {
+  const isGenerated = name.includes("generated");
+  onGrounds(`${name} is stepped after close: EBADF, and no other file is read`, async (ground) => {
+    if (isGenerated && (ground.direct || !existsSync("/proc/version"))) return;
+    await using scene = new Scene(ground);
+    const innocent = scene.file("innocent");
+    const open = () => isGenerated ? scene.open("/proc/version") : scene.holding("content of it");
+    for (const steps of name === "scan" || name === "readMany" || isGenerated ? [0, 1] : [0]) {
+      const file = await open();
+      const { fd } = file;
+      const iterator = iterate(file);
+      for (let step = 0; step < steps; step++) assert.equal((await iterator.next()).done, false);
+      await file.close();
+      // Most often it gets the number
+      const other = await openHandle(innocent, "r");
+      await assert.rejects(
+        iterator.next(),
+        { code: "EBADF" },
+        `${steps} steps, ${fd === other.fd}`,
+      );
+      assert.equal((await iterator.next()).done, true);
+      await other.close();
+    }
+  });
+}
+
+onGrounds("a signal that closes the file as it is asked reads no other file", async (ground) => {
+  await using scene = new Scene(ground);
+  const file = await scene.holding("content");
+  const { signal } = new AbortController();
+  signal.throwIfAborted = () => void file.close();
+  await assert.rejects(file.readAt(0, 7, { signal }), { code: "EBADF" });
 });
 
 onGrounds("close waits as long as the kernel needs", async (ground) => {

@@ -71,6 +71,31 @@ for (const [name, operation] of Object.entries(OPERATIONS)) {
   });
 }
 
+/** What is read step by step. */
+const ITERATIONS: Record<string, (file: AioFile, signal: AbortSignal) => AsyncIterator<unknown>> = {
+  "readMany": (file, signal) => file.readMany([{ position: 0, length: 100 }], { signal }),
+  "scan": (file, signal) => file.scan({ signal }),
+};
+
+for (const [name, iterate] of Object.entries(ITERATIONS)) {
+  onGrounds(`${name}: without a step no listener is left`, async (ground) => {
+    await using scene = new Scene(ground);
+    const file = await scene.holding(CONTENT);
+    const watched = new WatchedSignal();
+    const untouched = iterate(file, watched.signal);
+    assert.equal(watched.listeners, 0);
+    await iterate(file, watched.signal).return!();
+    assert.equal(watched.listeners, 0);
+    const begun = iterate(file, watched.signal);
+    await begun.next();
+    await begun.return!();
+    assert.equal(watched.listeners, 0);
+    watched.abort(REASON);
+    await assert.rejects(untouched.next(), (error) => error === REASON);
+    assert.equal(watched.listeners, 0);
+  });
+}
+
 /** Where the kernel makes the reads that threads make of a file in the page cache. */
 const IN_KERNEL: Record<string, readonly Ground[]> = {
   "readFile": POSITION_GROUNDS.filter(({ direct }) => direct),
