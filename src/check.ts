@@ -5,10 +5,13 @@
  * @module
  */
 
+import { shown } from "./abi/shown.ts";
+import { byteLengthOf, isBigUint64Array } from "./memory/intrinsics.ts";
+
 /** A `RangeError` as Node makes it. */
 export function rangeError(action: string, name: string, rule: string, value: unknown): RangeError {
   const error = new RangeError(
-    `Cannot ${action}: \`${name}\` must be ${rule}: current value is ${value}`,
+    `Cannot ${action}: \`${name}\` must be ${rule}: current value is ${shown(value)}`,
   );
   return Object.assign(error, { code: "ERR_OUT_OF_RANGE" });
 }
@@ -60,6 +63,15 @@ export function checkRange(action: string, position: number, length: number): vo
 export function checkWord(call: string, name: string, value: number): void {
   if (Number.isSafeInteger(value)) return;
   throw rangeError(`call ${call}`, name, "a safe integer", value);
+}
+
+/**
+ * Throws unless io_setup can leave the id of its context there. Asked before the call, as a context
+ * whose id is lost could never be destroyed.
+ */
+export function checkContextPointer(ctxp: BigUint64Array): void {
+  if (!isBigUint64Array(ctxp)) throw typeError("call io_setup", "ctxp", "a BigUint64Array");
+  if (byteLengthOf(ctxp) === 0) throw rangeError("call io_setup", "ctxp", "not empty", "[]");
 }
 
 /** As {@link checkWord}, for all arguments of a call. */

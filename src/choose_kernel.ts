@@ -5,6 +5,7 @@
  */
 import process from "node:process";
 import { isPermitted } from "../ffi/permission.ts";
+import { shown } from "./abi/shown.ts";
 import type { FileHost } from "./file_host.ts";
 import type { Kernel } from "./kernel.ts";
 import { loadLinux, loadMachine } from "./linux/load.ts";
@@ -60,7 +61,7 @@ export function choose(wanted?: KernelName): Choice {
   if (asked && name !== "linux") {
     const source = wanted === undefined ? VARIABLE : "`kernel`";
     const rule = `${source} must be "linux" or "portable"`;
-    throw new TypeError(`Cannot choose kernel: ${rule}: current value is ${JSON.stringify(name)}`);
+    throw new TypeError(`Cannot choose kernel: ${rule}: current value is "${shown(name)}"`);
   }
   const kernel = loadLinux();
   if (!(kernel instanceof Error)) return { name: "linux", kernel, reason: undefined, asked };

@@ -10,6 +10,7 @@
 
 import type { Kernel } from "../kernel.ts";
 import { IO_EVENT_SIZE, IoEvent } from "./io_event.ts";
+import { shown } from "./shown.ts";
 
 /** As when kaio was loaded; see src/timers.ts. */
 const { load, store } = Atomics;
@@ -192,7 +193,9 @@ export class AioRing {
     // Beyond the tail, the kernel would take a whole round of old events for new ones.
     if (!Number.isInteger(count) || count < 0 || count > available) {
       throw new RangeError(
-        `Cannot advance ring: \`count\` must be an integer from 0 to ${available}: current value is ${count}`,
+        `Cannot advance ring: \`count\` must be an integer from 0 to ${available}: current value is ${
+          shown(count)
+        }`,
       );
     }
     const next = this.words[HEAD]! + count;
@@ -220,7 +223,9 @@ export class AioRing {
   reap(visit: (event: IoEvent) => void, maximum: number = Infinity): number {
     if (!(maximum === Infinity || (Number.isInteger(maximum) && maximum >= 0))) {
       throw new RangeError(
-        `Cannot reap ring: \`maximum\` must be an integer, 0 or more, or Infinity: current value is ${maximum}`,
+        `Cannot reap ring: \`maximum\` must be an integer, 0 or more, or Infinity: current value is ${
+          shown(maximum)
+        }`,
       );
     }
     if (this.#reaping) throw new Error("Cannot reap ring: it is being reaped already");

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { shown } from "./shown.ts";
 import { readInt64, readUint64, writeInt64, writeUint64 } from "./words.ts";
 
 /** Size of an io_event in bytes. */
@@ -67,7 +68,9 @@ export class IoEvent {
     const last = this.#view.byteLength - IO_EVENT_SIZE;
     if (!Number.isInteger(value) || value < 0 || value > last) {
       throw new RangeError(
-        `Cannot place io_event: \`byteOffset\` must be an integer from 0 to ${last}: current value is ${value}`,
+        `Cannot place io_event: \`byteOffset\` must be an integer from 0 to ${last}: current value is ${
+          shown(value)
+        }`,
       );
     }
     this.#byteOffset = value;

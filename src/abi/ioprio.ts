@@ -7,6 +7,8 @@
  * @module
  */
 
+import { shown } from "./shown.ts";
+
 /** No priority of its own; its data must be 0. */
 export const IOPRIO_CLASS_NONE = 0;
 
@@ -34,12 +36,16 @@ export const IOPRIO_CLASS_SHIFT = 13;
 export function ioprioValue(ioClass: number, data: number): number {
   if (!Number.isInteger(ioClass) || ioClass < 0 || ioClass > 7) {
     throw new RangeError(
-      `Cannot make I/O priority: \`ioClass\` must be an integer from 0 to 7: current value is ${ioClass}`,
+      `Cannot make I/O priority: \`ioClass\` must be an integer from 0 to 7: current value is ${
+        shown(ioClass)
+      }`,
     );
   }
   if (!Number.isInteger(data) || data < 0 || data >= 1 << IOPRIO_CLASS_SHIFT) {
     throw new RangeError(
-      `Cannot make I/O priority: \`data\` must be an integer from 0 to 8191: current value is ${data}`,
+      `Cannot make I/O priority: \`data\` must be an integer from 0 to 8191: current value is ${
+        shown(data)
+      }`,
     );
   }
   return (ioClass << IOPRIO_CLASS_SHIFT) | data;

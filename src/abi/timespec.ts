@@ -6,6 +6,7 @@
  * @module
  */
 
+import { shown } from "./shown.ts";
 import { writeInt64 } from "./words.ts";
 
 /** Size of a timespec in bytes. */
@@ -31,7 +32,9 @@ export function writeTimespec(view: DataView, byteOffset: number, microseconds: 
   // The kernel does not check: a negative span would be a wait for ever.
   if (!(microseconds >= 0 && microseconds <= Number.MAX_SAFE_INTEGER)) {
     throw new RangeError(
-      `Cannot write timespec: \`microseconds\` must be a number from 0 to ${Number.MAX_SAFE_INTEGER}: current value is ${microseconds}`,
+      `Cannot write timespec: \`microseconds\` must be a number from 0 to ${Number.MAX_SAFE_INTEGER}: current value is ${
+        shown(microseconds)
+      }`,
     );
   }
   const whole = Math.ceil(microseconds);

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { shown } from "./shown.ts";
+
 // The lower half always comes first, as every `Architecture` is little-endian. On a
 // big-endian one more than the halves would move: aio_key and aio_rw_flags change places.
 const LITTLE_ENDIAN = true;
@@ -35,7 +37,9 @@ export function readUint64(view: DataView, byteOffset: number): number {
 export function writeUint64(view: DataView, byteOffset: number, value: number): void {
   if (!Number.isSafeInteger(value) || value < 0) {
     throw new RangeError(
-      `Cannot write unsigned 64-bit word: \`value\` must be a safe integer, 0 or more: current value is ${value}`,
+      `Cannot write unsigned 64-bit word: \`value\` must be a safe integer, 0 or more: current value is ${
+        shown(value)
+      }`,
     );
   }
   writeHalves(view, byteOffset, value);
@@ -66,7 +70,9 @@ export function readInt64(view: DataView, byteOffset: number): number {
 export function writeInt64(view: DataView, byteOffset: number, value: number): void {
   if (!Number.isSafeInteger(value)) {
     throw new RangeError(
-      `Cannot write signed 64-bit word: \`value\` must be a safe integer: current value is ${value}`,
+      `Cannot write signed 64-bit word: \`value\` must be a safe integer: current value is ${
+        shown(value)
+      }`,
     );
   }
   writeHalves(view, byteOffset, value);

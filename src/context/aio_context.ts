@@ -13,9 +13,10 @@ import {
   IOCB_CMD_PWRITEV,
 } from "../abi/opcodes.ts";
 import { UIO_MAXIOV } from "../abi/iovec.ts";
+import { shown } from "../abi/shown.ts";
 import { checkInteger, checkNumber, typeError } from "../check.ts";
 import { chooseKernel, fileHostOf, type KernelName } from "../choose_kernel.ts";
-import { Batch } from "./batch.ts";
+import { Batches } from "./batch.ts";
 import type { Completion } from "./completion.ts";
 import { Core } from "./core.ts";
 import { EventLoop } from "./event_loop.ts";
@@ -184,7 +185,9 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
     if (maxWait !== undefined) checkNumber("make context", "maxWait", maxWait, LONGEST_WAIT);
     if (reap !== "ring" && reap !== "syscall") {
       throw new TypeError(
-        `Cannot make context: \`reap\` must be "ring" or "syscall": current value is "${reap}"`,
+        `Cannot make context: \`reap\` must be "ring" or "syscall": current value is "${
+          shown(reap)
+        }"`,
       );
     }
     this.#core = new Core(kernel, fileHostOf(kernel), entries, reap);

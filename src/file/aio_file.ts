@@ -15,6 +15,7 @@ import {
   IOCB_CMD_PREAD,
   IOCB_CMD_PWRITE,
 } from "../abi/opcodes.ts";
+import { shown } from "../abi/shown.ts";
 import { checkInteger, checkRange } from "../check.ts";
 import { AioError } from "../errors/aio_error.ts";
 import { asAioError } from "../errors/as_aio_error.ts";
@@ -420,7 +421,9 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     checkInteger("read ranges", "depth", depth, MAXIMUM_DEPTH, 1);
     if (order !== "completion" && order !== "request") {
       throw new TypeError(
-        `Cannot read ranges: \`order\` must be "completion" or "request": current value is "${order}"`,
+        `Cannot read ranges: \`order\` must be "completion" or "request": current value is "${
+          shown(order)
+        }"`,
       );
     }
     this.#file.check("read");

@@ -9,6 +9,8 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { isPermitted } from "../../ffi/permission.ts";
 import { EINVAL, ESTALE } from "../abi/errno.ts";
+import { shown } from "../abi/shown.ts";
+import { typeError } from "../check.ts";
 import { AioContext, internalsOf } from "../context/aio_context.ts";
 import type { Core } from "../context/core.ts";
 import type { EventLoop } from "../context/event_loop.ts";
@@ -94,7 +96,9 @@ export async function open(
   const { direct = false, context: given, mode: permissions } = parseOptions(options);
   if (direct !== true && direct !== false && direct !== "try") {
     throw new TypeError(
-      `Cannot open file: \`direct\` must be true, false or "try": current value is ${direct}`,
+      `Cannot open file: \`direct\` must be true, false or "try": current value is ${
+        shown(direct)
+      }`,
     );
   }
   if (path instanceof URL) path = fileURLToPath(path);

@@ -15,7 +15,7 @@ import {
   SYS_io_setup,
   SYS_io_submit,
 } from "../abi/syscall_numbers.ts";
-import { checkInteger, checkWord, checkWords, rangeError } from "../check.ts";
+import { checkContextPointer, checkInteger, checkWord, checkWords } from "../check.ts";
 import { AioError } from "../errors/aio_error.ts";
 import type { Address, Allocation, Kernel, Limits, Wakeup } from "../kernel.ts";
 import { readLimits } from "./limits.ts";
@@ -67,8 +67,7 @@ export class LinuxKernel implements Kernel {
   /** See {@link Kernel.io_setup}. */
   io_setup(nr_events: number, ctxp: BigUint64Array): number {
     checkWord("io_setup", "nr_events", nr_events);
-    // Checked before the call, as a context whose id is lost could never be destroyed.
-    if (ctxp.length === 0) throw rangeError("call io_setup", "ctxp", "not empty", "[]");
+    checkContextPointer(ctxp);
     // The id goes through the scratch word, as a small typed array can move during the call.
     const id = new BigUint64Array(this.#contextId.buffer);
     id[0] = ctxp[0]!;

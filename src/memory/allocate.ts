@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { shown } from "../abi/shown.ts";
 import { LARGEST_ARENA, SMALLEST_ARENA } from "../tuning.ts";
 
 const WASM_PAGE_SIZE = 65536;
@@ -85,7 +86,9 @@ const arenas = new Arenas(LARGEST_ARENA);
 export function allocate(byteLength: number): Uint8Array<ArrayBuffer> {
   if (!Number.isInteger(byteLength) || byteLength < 1 || byteLength > MAXIMUM_BYTE_LENGTH) {
     throw new RangeError(
-      `Cannot allocate memory: \`byteLength\` must be an integer from 1 to ${MAXIMUM_BYTE_LENGTH}: current value is ${byteLength}`,
+      `Cannot allocate memory: \`byteLength\` must be an integer from 1 to ${MAXIMUM_BYTE_LENGTH}: current value is ${
+        shown(byteLength)
+      }`,
     );
   }
   // No arena of ordinary memory: a program that detaches one piece would detach all the others.

@@ -41,6 +41,8 @@ export function lengthOfAll(buffers: readonly Uint8Array[]): number {
 
 /** Copies what a write writes to its bounce buffer. */
 export function copyToBounce({ bytes }: PooledBuffer, buffer: Uint8Array, length: number): void {
+  // It may be detached by now, on which a copy would throw.
+  if (length === 0) return;
   // A view on a resizable buffer may have grown while its request waited.
   bytes.set(byteLengthOf(buffer) === length ? buffer : partOf(buffer, 0, length));
 }
@@ -49,8 +51,10 @@ export function copyToBounce({ bytes }: PooledBuffer, buffer: Uint8Array, length
 export function gather(buffers: readonly Uint8Array[], { bytes }: PooledBuffer): void {
   let at = BOUNCE_OFFSET;
   for (const buffer of buffers) {
-    bytes.set(buffer, at);
-    at += byteLengthOf(buffer);
+    const size = byteLengthOf(buffer);
+    // As in `copyToBounce`.
+    if (size > 0) bytes.set(buffer, at);
+    at += size;
   }
 }
 
@@ -65,13 +69,8 @@ export function copyFromBounce(
   count: number,
 ): boolean {
   if (byteLengthOf(buffer) < count) return false;
-  try {
-    copyBytes(buffer, bytes.length === count ? bytes : bytes.subarray(0, count));
-    return true;
-  } catch {
-    // A view of another kind that was given the prototype of this one holds fewer elements.
-    return false;
-  }
+  copyBytes(buffer, bytes.length === count ? bytes : bytes.subarray(0, count));
+  return true;
 }
 
 /**
@@ -92,7 +91,7 @@ export function scatter(
   const end = BOUNCE_OFFSET + count;
   for (const buffer of buffers) {
     const size = byteLengthOf(buffer);
-    // It was empty, and may be detached by now, on which a copy would throw.
+    // As in `copyToBounce`.
     if (size === 0) continue;
     const next = Math.min(end, at + size);
     copyBytes(buffer, bytes.subarray(at, next));

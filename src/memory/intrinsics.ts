@@ -11,6 +11,7 @@ import { Buffer } from "node:buffer";
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as Uint8Array;
 const byteLength = getter<number>(typedArray, "byteLength");
 const byteOffset = getter<number>(typedArray, "byteOffset");
+const elements = getter<number>(typedArray, "length");
 const buffer = getter<ArrayBufferLike>(typedArray, "buffer");
 /** The name of the kind that a view was made as; `undefined` of a DataView. */
 const kind = getter<string | undefined>(typedArray, Symbol.toStringTag);
@@ -22,6 +23,26 @@ const bufferPrototype = Buffer.prototype;
 const dataByteLength = getter<number>(DataView.prototype, "byteLength");
 const dataByteOffset = getter<number>(DataView.prototype, "byteOffset");
 const dataBuffer = getter<ArrayBufferLike>(DataView.prototype, "buffer");
+const resizable = getter<boolean>(ArrayBuffer.prototype, "resizable");
+
+/** The prototypes of views, by the name of their kind. */
+const prototypes: ReadonlyMap<string, object> = new Map(
+  [
+    Int8Array,
+    Uint8Array,
+    Uint8ClampedArray,
+    Int16Array,
+    Uint16Array,
+    Int32Array,
+    Uint32Array,
+    Float32Array,
+    Float64Array,
+    BigInt64Array,
+    BigUint64Array,
+    DataView,
+  ].map(({ name, prototype }) => [name, prototype]),
+);
+const FACTS = ["buffer", "byteLength", "byteOffset", "length", "constructor"] as const;
 
 function getter<V>(prototype: object, name: PropertyKey): () => V {
   return Object.getOwnPropertyDescriptor(prototype, name)!.get!;
@@ -37,7 +58,8 @@ function getter<V>(prototype: object, name: PropertyKey): () => V {
 export function bytesOf(view: ArrayBufferView): Uint8Array {
   // Most are of these classes, and in one of the runtimes this is four times faster than the name.
   const prototype = getPrototypeOf(view);
-  if (prototype === bytesPrototype || prototype === bufferPrototype) return view as Uint8Array;
+  const isUsual = prototype === bytesPrototype || prototype === bufferPrototype;
+  if (isUsual && hasBytes(view)) return view as Uint8Array;
   const name = kind.call(view);
   if (name === "Uint8Array") return view as Uint8Array;
   if (name === undefined) {
@@ -50,8 +72,18 @@ export function bytesOf(view: ArrayBufferView): Uint8Array {
   return new Uint8Array(buffer.call(view), byteOffset.call(view), byteLength.call(view));
 }
 
+/** Whether its elements are bytes: words that were given another prototype are words. */
+function hasBytes(view: ArrayBufferView): boolean {
+  try {
+    return elements.call(view) === byteLength.call(view);
+  } catch {
+    // It is a DataView.
+    return false;
+  }
+}
+
 /** How many bytes a view has: 0 once its memory is detached, or has shrunk to before its end. */
-export function byteLengthOf(bytes: Uint8Array): number {
+export function byteLengthOf(bytes: Uint8Array | BigUint64Array): number {
   return byteLength.call(bytes);
 }
 
@@ -65,8 +97,29 @@ export function byteOffsetOf(bytes: Uint8Array): number {
  * it, and it neither grows nor shrinks.
  */
 export function isPlain(bytes: Uint8Array): boolean {
-  const memory = buffer.call(bytes) as ArrayBuffer;
-  return memory instanceof ArrayBuffer && memory.resizable !== true;
+  try {
+    return !resizable.call(buffer.call(bytes));
+  } catch {
+    // It is a SharedArrayBuffer.
+    return false;
+  }
+}
+
+/**
+ * Whether a view says of its memory what the language says, because it has neither properties of its
+ * own for that nor a class of the caller's.
+ */
+export function isOrdinary(view: ArrayBufferView): boolean {
+  const prototype = getPrototypeOf(view);
+  const name = kind.call(view) ?? "DataView";
+  const isUsual = prototype === prototypes.get(name) ||
+    (prototype === bufferPrototype && name === "Uint8Array");
+  return isUsual && !FACTS.some((fact) => Object.hasOwn(view, fact));
+}
+
+/** Whether it is a `BigUint64Array`, of any realm, and not something that looks like it. */
+export function isBigUint64Array(value: unknown): value is BigUint64Array {
+  return kind.call(value) === "BigUint64Array";
 }
 
 /** The buffer that a view lies on. */
@@ -83,6 +136,14 @@ export function bufferOf(bytes: Uint8Array): ArrayBufferLike {
  */
 export function partOf(bytes: Uint8Array, start: number, length: number): Uint8Array {
   return new Uint8Array(buffer.call(bytes), byteOffset.call(bytes) + start, length);
+}
+
+/**
+ * As {@link partOf}, of memory that {@link isPlain}, for the threads of `node:fs`: some runtimes ask
+ * a view for its length, and so must not be given the caller's.
+ */
+export function ownView(bytes: Uint8Array, start: number, length: number): Uint8Array<ArrayBuffer> {
+  return partOf(bytes, start, length) as Uint8Array<ArrayBuffer>;
 }
 
 /**

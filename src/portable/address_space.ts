@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { shown } from "../abi/shown.ts";
 import { readUint64 } from "../abi/words.ts";
 import type { Address, Allocation } from "../kernel.ts";
 
@@ -76,7 +77,9 @@ export class AddressSpace {
   allocate(byteLength: number, low: boolean = false): Allocation {
     if (!Number.isSafeInteger(byteLength) || byteLength < 1) {
       throw new RangeError(
-        `Cannot allocate memory: \`byteLength\` must be a positive integer: current value is ${byteLength}`,
+        `Cannot allocate memory: \`byteLength\` must be a positive integer: current value is ${
+          shown(byteLength)
+        }`,
       );
     }
     const buffer = new ArrayBuffer(byteLength);

@@ -4,6 +4,7 @@
  * @module
  */
 import { availableParallelism } from "node:os";
+import { shown } from "../abi/shown.ts";
 import { checkInteger } from "../check.ts";
 import type { Disk } from "./disk.ts";
 import { Files } from "./files.ts";
@@ -64,7 +65,9 @@ export class Machine {
     this.today = release === "6.18";
     if (!this.today && release !== "3.4") {
       throw new RangeError(
-        `Cannot make kernel: \`release\` must be "6.18" or "3.4": current value is "${release}"`,
+        `Cannot make kernel: \`release\` must be "6.18" or "3.4": current value is "${
+          shown(release)
+        }"`,
       );
     }
     this.disk = disk;

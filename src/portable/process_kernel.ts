@@ -14,7 +14,7 @@ import { IO_EVENT_SIZE } from "../abi/io_event.ts";
 import { IOCB_KEY } from "../abi/iocb.ts";
 import { IOCB_CMD_POLL } from "../abi/opcodes.ts";
 import { readUint64 } from "../abi/words.ts";
-import { checkWord, checkWords, rangeError } from "../check.ts";
+import { checkContextPointer, checkWord, checkWords } from "../check.ts";
 import type { FileHost } from "../file_host.ts";
 import type { Address, Allocation, Kernel, Limits, Wakeup } from "../kernel.ts";
 import { type CompatCalls, compatCalls } from "./compat.ts";
@@ -58,7 +58,7 @@ export class ProcessKernel implements Kernel {
   /** See {@link Kernel.io_setup}. */
   io_setup(nr_events: number, ctxp: BigUint64Array): number {
     checkWord("io_setup", "nr_events", nr_events);
-    if (ctxp.length === 0) throw rangeError("call io_setup", "ctxp", "not empty", "[]");
+    checkContextPointer(ctxp);
     if (ctxp[0] !== 0n) return -EINVAL;
     const id = this.#process.ioctx_alloc(nr_events, false);
     if (id > 0) ctxp[0] = BigInt(id);
