@@ -149,7 +149,8 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
   readonly #core: Core;
   readonly #loop: EventLoop;
   readonly #guard = new LoopGuard();
-  #waited: Batch | undefined = undefined;
+  /** Of {@link AioContext.wait}. */
+  #waited: Batches | undefined = undefined;
   #closing: Promise<void> | undefined = undefined;
 
   static {
@@ -559,7 +560,9 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
    */
   cancel(ticket: Ticket): boolean {
     const { submission, ready } = this.#core;
-    const operation = submission.closing ? undefined : submission.find(ticket);
+    // Nothing else is a ticket, and a conversion to a number would run code of the caller's.
+    const isTicket = Number.isInteger(ticket) && !submission.closing;
+    const operation = isTicket ? submission.find(ticket) : undefined;
     if (operation === undefined || !submission.cancel(operation)) return false;
     if (ready.length > 0) this.#loop.schedule();
     return true;
@@ -640,8 +643,8 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
     try {
       this.#core.wait(minimum, timeout);
       if (this.#core.submission.inFlight > 0) this.#loop.schedule();
-      this.#waited = this.#core.ready.exchange(this.#waited ?? new Batch(this.#core));
-      return this.#waited as Completion<unknown>[] as Completion<T>[];
+      this.#waited ??= new Batches(this.#core);
+      return this.#waited.take() as Completion<unknown>[] as Completion<T>[];
     } finally {
       this.#guard.leave(this);
     }

@@ -4,10 +4,12 @@
  * @module
  */
 import type { ContextOperation } from "./completion.ts";
+import type { ReadyQueue } from "./ready_queue.ts";
 
-/** Where completions are counted that a loop has dealt with. */
+/** Where completions come from, and are counted when a loop has dealt with them. */
 interface Owner {
   readonly reaper: { handedOut(): void };
+  readonly ready: ReadyQueue;
 }
 
 /** An array that tells how far a loop over it has come. */
@@ -50,4 +52,41 @@ class BatchIterator implements Iterator<ContextOperation<unknown>> {
     const value = this.#batch[this.#index++];
     return value === undefined ? { value, done: true } : { value, done: false };
   }
+}
+
+/** The completions that a caller gets together, and what has become of the ones before. */
+export class Batches {
+  readonly #core: Owner;
+  #taken: ContextOperation<unknown>[] = [];
+  /** A copy of them, which the caller may change. */
+  #batch: Batch;
+
+  /** @param core Whose completions they are */
+  constructor(core: Owner) {
+    this.#core = core;
+    this.#batch = new Batch(core);
+  }
+
+  /** Takes all that are ready; those of the last batch are used again. */
+  take(): Batch {
+    const taken = this.#taken = this.#core.ready.exchange(this.#taken);
+    try {
+      fill(this.#batch, taken);
+    } catch {
+      // It was frozen.
+      fill(this.#batch = new Batch(this.#core), taken);
+    }
+    return this.#batch;
+  }
+
+  /** The caller is done with the last batch. */
+  release(): void {
+    this.#core.ready.recycle(this.#taken);
+  }
+}
+
+/** By index, as the array may have methods of its own by now. */
+function fill(batch: Batch, operations: readonly ContextOperation<unknown>[]): void {
+  batch.length = operations.length;
+  for (let index = 0; index < operations.length; index++) batch[index] = operations[index]!;
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Batch } from "./batch.ts";
+import { type Batch, Batches } from "./batch.ts";
 import type { Completion } from "./completion.ts";
 import type { Core } from "./core.ts";
 import type { EventLoop } from "./event_loop.ts";
@@ -116,13 +116,13 @@ export class SingleIterator extends CompletionIterator<Completion<unknown>> {
 
 /** `for await (const batch of aio.batches())`: all that is available, in objects used again. */
 export class BatchIterator extends CompletionIterator<Batch> {
-  #batch = new Batch(this.core);
+  readonly #batches = new Batches(this.core);
 
   protected override take(): Batch {
-    return this.#batch = this.core.ready.exchange(this.#batch);
+    return this.#batches.take();
   }
 
   protected override release(): void {
-    this.core.ready.recycle(this.#batch);
+    this.#batches.release();
   }
 }

@@ -3,7 +3,6 @@
  *
  * @module
  */
-import { Batch } from "./batch.ts";
 import { type Completion, ContextOperation } from "./completion.ts";
 import type { Core } from "./core.ts";
 
@@ -15,14 +14,13 @@ export class ReadyQueue {
   /** Requests under way whose completions will come here: what a loop waits for. */
   expected = 0;
   readonly #core: Core;
-  #completions: Batch;
+  #completions: ContextOperation<unknown>[] = [];
   #head = 0;
   /** Operations whose completions have been seen. */
   readonly #spare: ContextOperation<unknown>[] = [];
 
   constructor(core: Core) {
     this.#core = core;
-    this.#completions = new Batch(core);
   }
 
   /** How many completions no loop has taken. */
@@ -61,8 +59,11 @@ export class ReadyQueue {
     this.#completions.length = this.#head = 0;
   }
 
-  /** Takes all completions, in exchange for an array of completions that have been seen. */
-  exchange(seen: Batch): Batch {
+  /**
+   * Takes all completions, in exchange for an array of completions that have been seen. Callers must
+   * not get these arrays: completions are added to one of them while events are reaped.
+   */
+  exchange(seen: ContextOperation<unknown>[]): ContextOperation<unknown>[] {
     this.recycle(seen);
     const completions = this.#completions;
     if (this.#head > 0) completions.splice(0, this.#head);
@@ -72,11 +73,8 @@ export class ReadyQueue {
   }
 
   /** Takes back completions that have been seen, to be used again. */
-  recycle(seen: Batch): void {
-    // By index: the batch's own iterator would count them as handed out.
-    for (let index = 0; index < seen.length; index++) {
-      this.#reuse(seen[index]!);
-    }
+  recycle(seen: ContextOperation<unknown>[]): void {
+    for (const operation of seen) this.#reuse(operation);
     seen.length = 0;
   }
 

@@ -22,6 +22,7 @@ import {
   LARGEST_THREAD_READ,
   SMALLEST_THREAD_READ,
 } from "../tuning.ts";
+import { onAbortBefore } from "./abortable.ts";
 import type { MemoryRange } from "./arguments.ts";
 import type { OpenFile } from "./open_file.ts";
 import { whenReady } from "./stream_turn.ts";
@@ -114,18 +115,25 @@ export abstract class RangeRead extends Transfer {
 abstract class PromisedRead<R> extends RangeRead implements Settles<R> {
   resolve!: (result: R) => void;
   reject!: (reason: unknown) => void;
-  /** Takes the listener off the signal, if there is one. */
-  #unlisten: (() => void) | undefined = undefined;
+  /** What the signal calls, if there is one. */
+  #abort: (() => void) | undefined = undefined;
 
-  /** Rejects at once when the signal is aborted. */
-  protected listen(signal: AbortSignal): void {
+  /** Rejects the promise at once when the signal is aborted. */
+  protected listen(signal: AbortSignal, promise: Promise<R>): void {
     const abort = () => {
+      // The object may be another read by now.
+      if (this.#abort !== abort) return;
       // The promise is over at once. Memory and slot stay taken until the kernel lets go of them.
       this.reject(signal.reason);
       this.stop();
     };
-    signal.addEventListener("abort", abort, { once: true });
-    this.#unlisten = () => signal.removeEventListener("abort", abort);
+    this.#abort = abort;
+    try {
+      onAbortBefore(promise, signal, abort);
+    } catch (error) {
+      this.reject(error);
+      this.stop();
+    }
   }
 
   protected override arrived(count: number): void {
@@ -149,8 +157,7 @@ abstract class PromisedRead<R> extends RangeRead implements Settles<R> {
   /** The promise is settled. */
   protected end(): void {
     this.release();
-    this.#unlisten?.();
-    this.#unlisten = undefined;
+    this.#abort = undefined;
   }
 
   /** What the promise resolves with. */
@@ -167,7 +174,7 @@ class ReadAt extends PromisedRead<Uint8Array<ArrayBuffer>> {
   ): Promise<Uint8Array<ArrayBuffer>> {
     const promise = promiseOf(this);
     this.send(start, length);
-    if (signal !== undefined) this.listen(signal);
+    if (signal !== undefined) this.listen(signal, promise);
     return promise;
   }
 
@@ -206,7 +213,7 @@ class ReadInto extends PromisedRead<ReadResult<unknown>> {
     const promise = promiseOf(this);
     this.#range = range;
     this.send(range.position, range.length, this.#useInPlace(range));
-    if (signal !== undefined) this.listen(signal);
+    if (signal !== undefined) this.listen(signal, promise);
     return promise;
   }
 
