@@ -20,12 +20,13 @@ import { checkInteger, checkRange } from "../check.ts";
 import { AioError } from "../errors/aio_error.ts";
 import { asAioError } from "../errors/as_aio_error.ts";
 import { unwatch, watch } from "../forgotten.ts";
-import { checkIntact, isPlain } from "../memory/intrinsics.ts";
+import { checkIntact, isPlain, ownView } from "../memory/intrinsics.ts";
 import { checkOptionNames } from "../option_names.ts";
 import { readvOnThread, writevOnThread } from "../threads/fs_threads.ts";
 import { asAbortError } from "./abortable.ts";
 import { AdoptedHandle, disown, MOVE, takeClose } from "./adopted_handle.ts";
 import {
+  canLie,
   type DurableOptions,
   flagsOf,
   gatherFrom,
@@ -483,7 +484,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
       return range.position === CURRENT_POSITION ? readNext(file, range) : readInto(file, range);
     } catch (error) {
       const args = [buffer, offset, length, position] as unknown as Parameters<FileHandle["read"]>;
-      return this.#rejected(error, "read", () => super.read(...args) as never);
+      return this.#rejected(error, "read", args, () => super.read(...args) as never);
     }
   }
 
@@ -530,7 +531,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     } catch (error) {
       // The results have other types in other versions of the runtimes' types.
       const runtimes = () => super.readv(buffers as never, position as number) as Promise<never>;
-      return this.#rejected(error, "read", runtimes);
+      return this.#rejected(error, "read", [buffers], runtimes);
     }
     this.#file.check("read");
     const bytesRead = this.#isForThreads(vector)
@@ -555,8 +556,12 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   #moveVector(opcode: number, { parts, length, position }: MemoryVector): Promise<number> {
     const file = this.#file;
     const call = opcode === IOCB_CMD_PREAD ? readvOnThread : writevOnThread;
-    const memories = parts.map(({ bytes }) => bytes);
     return this.#at(position, async (at) => {
+      // When it is their turn, as memory may have been lost by then.
+      const memories = parts.map(({ bytes, length }) => {
+        checkIntact(bytes, length, opcode === IOCB_CMD_PREAD ? "read into" : "write from");
+        return ownView(bytes, 0, length);
+      });
       const res = await file.router.transferVector(call, memories, at);
       if (res < 0) throw file.error(res, opcode, at, length);
       // A thread may have written to memory that is no longer under its view.
@@ -603,7 +608,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
       return this.#write(range);
     } catch (error) {
       const args = [data, offset, length, position] as unknown as Parameters<FileHandle["write"]>;
-      return this.#rejected(error, "write", () => {
+      return this.#rejected(error, "write", args, () => {
         // No runtime would reject what is kaio's own.
         if (typeof offset === "object") flagsOf(offset ?? undefined);
         return super.write(...args) as never;
@@ -643,7 +648,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
       vector = parseVector("write", buffers, position);
     } catch (error) {
       const runtimes = () => super.writev(buffers as never, position as number) as Promise<never>;
-      return this.#rejected(error, "write", runtimes);
+      return this.#rejected(error, "write", [buffers], runtimes);
     }
     this.#file.check("write");
     const bytesWritten = rwFlags === 0 && this.#isForThreads(vector)
@@ -702,6 +707,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
       return this.#rejected(
         asAbortError(error, signal),
         "read",
+        [options],
         () => super.readFile(options as null) as Promise<Buffer<ArrayBuffer>>,
       );
     }
@@ -757,7 +763,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
       settings = parseFileOptions("write file", options);
       parts = partsOf(data);
     } catch (error) {
-      return this.#rejected(error, "write", runtimes);
+      return this.#rejected(error, "write", [data, options], runtimes);
     }
     const { encoding, signal, flush } = settings;
     const file = this.#file;
@@ -767,12 +773,13 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
       signal?.throwIfAborted();
       for await (const part of parts) {
         signal?.throwIfAborted();
-        let bytes = bytesOfChunk(part, encoding);
-        while (bytes.length > 0) {
+        const range = wholeRange(bytesOfChunk(part, encoding), CURRENT_POSITION);
+        const { length } = range;
+        for (let offset = 0; offset < length;) {
           if (!file.writable) file.check("write");
           file.checkContext("write");
-          const { bytesWritten } = await this.#write(wholeRange(bytes, CURRENT_POSITION));
-          bytes = bytes.subarray(bytesWritten);
+          const rest = { ...range, offset, length: length - offset };
+          offset += (await this.#write(rest)).bytesWritten;
           signal?.throwIfAborted();
         }
       }
@@ -828,8 +835,10 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   /** The same in bigints. */
   override stat(options: { bigint: true }): Promise<BigIntStats>;
   override async stat(options?: { bigint?: boolean | undefined }): Promise<Stats | BigIntStats> {
+    // Some runtimes read it where nothing catches what the caller's code throws.
+    const bigint = options?.bigint;
     this.#file.check("fstat");
-    return await this.#runtimes("fstat", () => super.stat(options));
+    return await this.#runtimes("fstat", () => super.stat({ bigint } as { bigint: true }));
   }
 
   /**
@@ -907,17 +916,21 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     }
   }
 
-  /** Leaves arguments that kaio rejects to the runtime, which converts some. */
+  /**
+   * Leaves arguments that kaio rejects to the runtime, which converts some: unless they can lie, as
+   * not every runtime is safe from that.
+   */
   async #rejected<R>(
     error: unknown,
     syscall: "read" | "write",
+    args: readonly unknown[],
     member: () => Promise<R>,
   ): Promise<R> {
     const file = this.#file;
     if (file.closed) file.check(syscall);
     const isArgument = error instanceof TypeError || error instanceof RangeError;
     // A descriptor with O_DIRECT takes only what is aligned.
-    if (!isArgument || file.direct) throw error;
+    if (!isArgument || file.direct || args.some(canLie)) throw error;
     return await this.#runtimes(syscall, member);
   }
 

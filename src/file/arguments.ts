@@ -10,6 +10,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import { types } from "node:util";
 import { RWF_DSYNC } from "../abi/rw_flags.ts";
 import { checkInteger, rangeError, typeError, valueError } from "../check.ts";
 import { isDetached } from "../memory/detached.ts";
@@ -19,6 +20,7 @@ import {
   bytesOf,
   checkIntact,
   copyBytes,
+  isOrdinary,
   partOf,
 } from "../memory/intrinsics.ts";
 import { CURRENT_POSITION } from "../route/transfer.ts";
@@ -75,7 +77,7 @@ export interface MemoryRange<D = unknown> {
 
 /** All of a view, for what the user gave in another form. */
 export function wholeRange(bytes: Uint8Array, position: number, rwFlags = 0): MemoryRange {
-  return { data: undefined, bytes, offset: 0, length: bytes.length, position, rwFlags };
+  return { data: undefined, bytes, offset: 0, length: byteLengthOf(bytes), position, rwFlags };
 }
 
 const DEFAULT_SIZE = 16384;
@@ -250,16 +252,44 @@ export function parseVector(
   position: number | null | undefined,
 ): MemoryVector {
   if (!Array.isArray(buffers)) throw vectorError(action);
-  const all: unknown[] = [...buffers];
-  const parts = all.map((buffer) => {
+  const views: ArrayBufferView[] = [];
+  for (const buffer of buffers as readonly unknown[]) {
+    // At once: an array may say that it has any number of elements.
     if (!ArrayBuffer.isView(buffer)) throw vectorError(action);
-    return rangeOf(action, buffer, 0, null, null);
-  });
+    views.push(buffer);
+  }
+  const parts = views.map((view) => rangeOf(action, view, 0, null, null));
   return {
     parts,
     length: parts.reduce((sum, { length }) => sum + length, 0),
     position: parsePosition(action, position, "number"),
   };
+}
+
+/**
+ * Whether an argument may say something else of its memory than the language does, or something else
+ * each time. A runtime that asks it could take other memory, or end the process.
+ */
+export function canLie(argument: unknown): boolean {
+  // Some runtimes call a function, wherever it stands.
+  if (typeof argument === "function") return true;
+  if (typeof argument !== "object" || argument === null) return false;
+  if (ArrayBuffer.isView(argument)) return !isOrdinary(argument);
+  if (types.isProxy(argument)) return true;
+  if (Array.isArray(argument)) {
+    const names = Object.keys(argument);
+    // An array of holes may have four billion of them, for each of which a runtime may take memory.
+    return names.length !== argument.length ||
+      names.some((name) => propertyCanLie(argument, name));
+  }
+  return propertyCanLie(argument, "buffer");
+}
+
+function propertyCanLie(object: object, name: string): boolean {
+  const property = Object.getOwnPropertyDescriptor(object, name);
+  if (property !== undefined) return property.get !== undefined || canLie(property.value);
+  const prototype: object | null = Object.getPrototypeOf(object);
+  return prototype !== null && (types.isProxy(prototype) || propertyCanLie(prototype, name));
 }
 
 function vectorError(action: string): TypeError {

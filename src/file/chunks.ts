@@ -6,7 +6,7 @@
 import { Buffer } from "node:buffer";
 import { typeError } from "../check.ts";
 import { isDetached } from "../memory/detached.ts";
-import { bytesOf } from "../memory/intrinsics.ts";
+import { bufferOf, bytesOf } from "../memory/intrinsics.ts";
 
 /** A part of a file's content. */
 export type Chunk = string | ArrayBufferView;
@@ -22,7 +22,11 @@ export type Chunks = Chunk | Iterable<Chunk> | AsyncIterable<Chunk>;
 export function partsOf(data: Chunks): Iterable<Chunk> | AsyncIterable<Chunk> {
   if (typeof data === "string") return [data];
   if (ArrayBuffer.isView(data)) {
-    if (!isDetached(data.buffer)) return [data];
+    try {
+      if (!isDetached(bufferOf(bytesOf(data)))) return [data];
+    } catch {
+      // It is detached words.
+    }
     throw typeError("write file", "data", "memory that is not detached");
   }
   const { [Symbol.asyncIterator]: async, [Symbol.iterator]: sync } = (data ?? {}) as

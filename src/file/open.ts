@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { type BigIntStats, constants, fstat, type Mode, type PathLike, stat } from "node:fs";
 import { type FileHandle, open as openHandle } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -16,6 +17,7 @@ import type { Core } from "../context/core.ts";
 import type { EventLoop } from "../context/event_loop.ts";
 import { AioError } from "../errors/aio_error.ts";
 import { asAioError } from "../errors/as_aio_error.ts";
+import { byteLengthOf, copyBytes } from "../memory/intrinsics.ts";
 import { disown } from "./adopted_handle.ts";
 import { AioFile } from "./aio_file.ts";
 import { hasPosition } from "./cursor.ts";
@@ -102,6 +104,15 @@ export async function open(
     );
   }
   if (path instanceof URL) path = fileURLToPath(path);
+  if (path instanceof Uint8Array) {
+    // The caller may change it before the file is open, and another file would be opened.
+    const bytes = Buffer.alloc(byteLengthOf(path));
+    copyBytes(bytes, path);
+    path = bytes;
+  } else if (typeof path !== "string") {
+    // Some runtimes ask an object for more where nothing catches what it throws.
+    throw typeError("open file", "path", "a string, a Buffer or a URL");
+  }
   const wanted = parseFlags(flags);
   const mode = parseMode(permissions);
   // Before the file is opened, so that nothing is left open where no kernel can be had.

@@ -7,7 +7,14 @@ import { ECANCELED } from "../abi/errno.ts";
 import { IOCB_CMD_PREAD } from "../abi/opcodes.ts";
 import { POLLIN } from "../abi/poll.ts";
 import type { PooledBuffer } from "../memory/buffer_pool.ts";
-import { bufferOf, byteOffsetOf, checkIntact, copyBytes, isPlain } from "../memory/intrinsics.ts";
+import {
+  bufferOf,
+  byteOffsetOf,
+  checkIntact,
+  copyBytes,
+  isPlain,
+  ownView,
+} from "../memory/intrinsics.ts";
 import {
   CURRENT_POSITION,
   NO_ADDRESS,
@@ -245,9 +252,15 @@ class ReadInto extends PromisedRead<ReadResult<unknown>> {
     const base = pool.addressOf(bufferOf(bytes));
     const isSmall = length < SMALLEST_THREAD_READ && position !== CURRENT_POSITION;
     if (base === NO_ADDRESS && (isSmall || !isForThreads(this.file, bytes))) return false;
-    this.address = base === NO_ADDRESS ? base : base + byteOffsetOf(bytes) + offset;
+    if (base === NO_ADDRESS) {
+      this.address = base;
+      this.offset = 0;
+      this.bytes = ownView(bytes, offset, length);
+      return true;
+    }
+    this.address = base + byteOffsetOf(bytes) + offset;
     this.offset = offset;
-    // Neither of them is a SharedArrayBuffer.
+    // No address is known of a SharedArrayBuffer.
     this.bytes = bytes as Uint8Array<ArrayBuffer>;
     return this.address % memory === 0;
   }

@@ -87,13 +87,15 @@ export function parseWebStream(options: ReadableWebStreamOptions): ReadableWebSt
   const action = "create stream";
   if (typeof options !== "object" || !options) throw typeError(action, "options", "an object");
   checkOptionNames(action, options, ["start", "end", "type", "depth", "signal", "autoClose"]);
-  const { start = options.end === undefined ? undefined : 0, end = Infinity } = options;
+  // Each option is read once, so that what is used is what was checked.
+  const { end: last, start = last === undefined ? undefined : 0, depth, signal } = options;
+  const end = last === undefined ? Infinity : last;
   checkInteger(action, "start", start ?? 0, Number.MAX_SAFE_INTEGER);
   if (end !== Infinity) checkInteger(action, "end", end, Number.MAX_SAFE_INTEGER, start);
-  const { depth = 1, autoClose = false } = options;
-  checkInteger(action, "depth", depth, MAXIMUM_DEPTH, 1);
+  if (depth !== undefined) checkInteger(action, "depth", depth, MAXIMUM_DEPTH, 1);
+  const { autoClose = false } = options;
   if (typeof autoClose !== "boolean") throw typeError(action, "autoClose", "a boolean");
-  return { ...options, start, end };
+  return { start, end, depth, signal, autoClose };
 }
 
 /** See {@link AioFile.readableWebStream}. */

@@ -5,7 +5,14 @@
  */
 import { IOCB_CMD_PWRITE } from "../abi/opcodes.ts";
 import type { PooledBuffer } from "../memory/buffer_pool.ts";
-import { bufferOf, byteOffsetOf, checkIntact, isPlain, partOf } from "../memory/intrinsics.ts";
+import {
+  bufferOf,
+  byteOffsetOf,
+  checkIntact,
+  isPlain,
+  ownView,
+  partOf,
+} from "../memory/intrinsics.ts";
 import {
   CURRENT_POSITION,
   NO_ADDRESS,
@@ -94,8 +101,12 @@ export class Write<D> extends Transfer implements Settles<WriteResult<D>> {
       (this.#range.position === CURRENT_POSITION || router.writesOnThreads) &&
       router.hasThreads && isPlain(bytes);
     this.address = base === NO_ADDRESS ? NO_ADDRESS : base + byteOffsetOf(bytes) + offset;
-    if (needsNone || (base !== NO_ADDRESS && this.address % alignment.memory === 0)) {
-      // Neither of them is a SharedArrayBuffer.
+    if (needsNone) {
+      this.bytes = ownView(bytes, offset, length);
+      return;
+    }
+    if (base !== NO_ADDRESS && this.address % alignment.memory === 0) {
+      // No address is known of a SharedArrayBuffer.
       this.bytes = bytes as Uint8Array<ArrayBuffer>;
       this.offset = offset;
       return;
