@@ -4,9 +4,11 @@
  *
  *     npm run fuzz -- --programs 10000 --seed 1 --runtimes bun,deno,node
  *     npm run fuzz:raw -- --calls 1000000 --seed 1 --runtimes node --kernels linux
+ *     npm run fuzz:hostile -- --cases 100000 --seed 1
  *
  * `fuzz` runs programs of raw calls on both kernels and compares the results. `fuzz:raw`, which is
- * `--raw`, makes calls of the raw layer that are to break it.
+ * `--raw`, makes calls of the raw layer that are to break it. `fuzz:hostile`, which is `--hostile`,
+ * calls the public functions with objects that are to break them.
  *
  * @module
  */
@@ -23,6 +25,8 @@ const { values } = parseArgs({
     raw: { type: "boolean" },
     programs: { type: "string", default: "10000" },
     calls: { type: "string", default: "1000000" },
+    hostile: { type: "boolean" },
+    cases: { type: "string", default: "100000" },
   },
 });
 const seed = seedOf(values.seed);
@@ -30,9 +34,11 @@ const folder = new TempFolder();
 process.on("exit", () => folder[Symbol.dispose]());
 const [program, count, unit] = values.raw
   ? ["tests/fuzz_raw/fuzz.ts", values.calls, "calls"]
+  : values.hostile
+  ? ["tests/hostile_fuzz/fuzz.ts", values.cases, "cases"]
   : ["tests/portable_fuzz/fuzz.ts", values.programs, "programs"];
-// Each program runs on both kernels anyway.
-const chosen = values.raw ? values : { ...values, kernels: "linux" };
+// Each program of raw calls runs on both kernels anyway.
+const chosen = values.raw || values.hostile ? values : { ...values, kernels: "linux" };
 
 await onEach(chosen, async (place) => {
   const { runtime, kernel } = place;
