@@ -36,11 +36,14 @@ export {
   type ReadFileOptions,
   type ReadManyOptions,
   type ScanOptions,
+  type WriteAtOptions,
   type WriteFileOptions,
+  type WriteManyOptions,
 } from "./src/file/aio_file.ts";
 export type { AdoptedHandle } from "./src/file/adopted_handle.ts";
 export type { ReadableWebStreamOptions } from "./src/file/streams.ts";
 export type { Chunk, Chunks } from "./src/file/chunks.ts";
 export type { DurableOptions, ReadOptions, WriteOptions } from "./src/file/arguments.ts";
 export type { RangeOrder, RangeRequest, RangeRequests, RangeResult } from "./src/file/read_many.ts";
+export type { WriteRequest, WriteRequests } from "./src/file/write_many.ts";
 export { type Probe, probe } from "./src/probe.ts";

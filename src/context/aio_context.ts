@@ -664,11 +664,11 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
    *   aio.read(file.fd, new Uint8Array(512));
    *   for await (const { error, res } of aio) console.log(error ?? res);
    * } finally {
-   *   await aio[Symbol.asyncDispose]();
+   *   await aio.close();
    * }
    * ```
    */
-  async [Symbol.asyncDispose](): Promise<void> {
+  async close(): Promise<void> {
     unwatch(this.#loop);
     await (this.#closing ??= this.#close());
   }
@@ -676,6 +676,23 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
   async #close(): Promise<void> {
     await this.#loop.close();
     if (!this.#guard.isTaken) this.#core.ready.drop();
+  }
+
+  /**
+   * The same as {@link AioContext.close}.
+   *
+   * @example
+   * ```ts
+   * import { AioContext, open } from "kaio";
+   *
+   * await using file = await open("data.bin", "r");
+   * await using aio = new AioContext();
+   * aio.read(file.fd, new Uint8Array(512));
+   * for await (const { error, res } of aio) console.log(error ?? res);
+   * ```
+   */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
   }
 }
 

@@ -8,7 +8,7 @@ import { type BigIntStats, ftruncate, type ReadStream, type Stats } from "node:f
 import type { CreateReadStreamOptions, FileHandle } from "node:fs/promises";
 import type { ReadableStream } from "node:stream/web";
 import { promisify } from "node:util";
-import { EOPNOTSUPP } from "../abi/errno.ts";
+import { EINVAL, EIO, EOPNOTSUPP } from "../abi/errno.ts";
 import {
   IOCB_CMD_FDSYNC,
   IOCB_CMD_FSYNC,
@@ -36,6 +36,7 @@ import {
   parseRead,
   parseVector,
   parseWrite,
+  placedRange,
   type ReadOptions,
   scatterTo,
   wholeRange,
@@ -66,6 +67,7 @@ import {
   webStream,
 } from "./streams.ts";
 import { isOneWrite, lockBytes, lockLength, write, writeAfter } from "./write.ts";
+import { writeRanges, type WriteRequest, type WriteRequests } from "./write_many.ts";
 import type { WriteResult } from "./write_one.ts";
 
 const ftruncateAsync = promisify(ftruncate);
@@ -91,6 +93,24 @@ export interface ReadManyOptions {
    */
   order?: RangeOrder;
   /** Ends the iteration with `signal.reason`. */
+  signal?: AbortSignal;
+}
+
+/** Options of {@link AioFile.writeAt}. */
+export interface WriteAtOptions extends DurableOptions {
+  /** Ends the write between two parts, of a MiB each, with `signal.reason`. */
+  signal?: AbortSignal;
+}
+
+/** Options of {@link AioFile.writeMany}. */
+export interface WriteManyOptions extends DurableOptions {
+  /**
+   * How many writes are in flight at the most.
+   *
+   * @default {64}
+   */
+  depth?: number;
+  /** Ends the writing with `signal.reason`. */
   signal?: AbortSignal;
 }
 
@@ -152,6 +172,8 @@ const SCAN_OPTIONS: readonly (keyof ScanOptions)[] = [
   "end",
 ];
 
+const WRITE_AT_OPTIONS: readonly (keyof WriteAtOptions)[] = ["durable", "signal"];
+const WRITE_MANY_OPTIONS: readonly (keyof WriteManyOptions)[] = ["depth", "durable", "signal"];
 const MAXIMUM_DEPTH = 65536;
 const MAXIMUM_BLOCK_SIZE = 1 << 30;
 
@@ -670,6 +692,114 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   }
 
   /**
+   * Writes all of some bytes at a position, or rejects; see pwrite(2). An append ignores the position,
+   * as the kernel does.
+   *
+   * @example
+   * ```ts
+   * import { open } from "kaio";
+   *
+   * await using file = await open("pages.db", "w+", { direct: "try" });
+   * await file.writeAt(3 * 4096, new Uint8Array(4096).fill(7), { durable: true });
+   * console.log(await file.size()); // 16384
+   * ```
+   *
+   * @param position Where they go, in bytes
+   * @param bytes What is written; must not change before the promise settles
+   * @param options Whether the bytes are on the device when it resolves; a signal
+   * @throws {RangeError} If `position` is out of range
+   * @throws {TypeError} If `bytes` are no memory, or an option is unknown
+   * @throws {AioError} If the kernel reports an error: a part of the bytes may be written then; EBADF
+   * if the file is closed or not open for writing
+   */
+  async writeAt(
+    position: number,
+    bytes: ArrayBufferView,
+    options?: WriteAtOptions,
+  ): Promise<void> {
+    checkOptionNames("write", options, WRITE_AT_OPTIONS);
+    const range = placedRange(position, bytes, flagsOf(options));
+    this.#file.check("write");
+    const signal = options?.signal;
+    signal?.throwIfAborted();
+    await this.#file.during(() => this.#writeAll(range, signal));
+  }
+
+  /**
+   * Writes many ranges, up to `depth` of them in flight. Ranges that overlap are written in any
+   * order.
+   *
+   * @example
+   * ```ts
+   * import { open } from "kaio";
+   *
+   * await using file = await open("pages.db", "w+");
+   * const pages = [5, 2, 9].map((page) => ({
+   *   position: page * 4096,
+   *   bytes: new Uint8Array(4096).fill(page),
+   * }));
+   * const { bytesWritten } = await file.writeMany(pages, { durable: true });
+   * console.log(bytesWritten); // 12288
+   * ```
+   *
+   * @param requests The ranges, as an iterable or async iterable, which is asked for more whenever
+   * a write completes; their bytes must not change before the promise settles
+   * @param options Depth, by default 64; whether one sync at the end has all of them on the device
+   * when the promise resolves; a signal
+   * @returns How many bytes were written: all. If one range fails, or the signal is aborted, nothing
+   * more is begun, and the promise rejects when what was begun is over
+   * @throws {RangeError} If `depth` is not an integer from 1 to 65536, or a position is out of range
+   * @throws {TypeError} If a request has no memory, or an option is unknown
+   * @throws {AioError} If the kernel reports an error, with the range; EBADF if the file is closed or
+   * not open for writing
+   */
+  async writeMany(
+    requests: WriteRequests,
+    options: WriteManyOptions = {},
+  ): Promise<{ bytesWritten: number }> {
+    checkOptionNames("write ranges", options, WRITE_MANY_OPTIONS);
+    const { depth = 64, signal } = options;
+    checkInteger("write ranges", "depth", depth, MAXIMUM_DEPTH, 1);
+    const isDurable = flagsOf(options) !== 0;
+    const file = this.#file;
+    file.check("write");
+    file.keepOpen();
+    try {
+      const write = async ({ position, bytes }: WriteRequest) => {
+        const range = placedRange(position, bytes, 0);
+        file.check("write");
+        await this.#writeAll(range, undefined);
+        return range.length;
+      };
+      const bytesWritten = await writeRanges(write, requests, depth, signal);
+      if (isDurable && bytesWritten > 0) await this.#syncWritten();
+      return { bytesWritten };
+    } finally {
+      file.letClose();
+    }
+  }
+
+  /** A device that cannot be synced, as /dev/null, has nothing to lose; see fdatasync(2). */
+  async #syncWritten(): Promise<void> {
+    await this.#datasync().catch((error: AioError) => {
+      if (this.#file.isRegular || error.errno !== -EINVAL) throw error;
+    });
+  }
+
+  /** Writes all of a range: after a short write the kernel is asked for the rest, or for the error. */
+  async #writeAll(range: MemoryRange, signal: AbortSignal | undefined): Promise<void> {
+    let { offset, position, length } = range;
+    while (length > 0) {
+      const { bytesWritten } = await this.#write({ ...range, offset, position, length }, signal);
+      if (bytesWritten < length) signal?.throwIfAborted();
+      if (bytesWritten === 0) throw this.#file.error(-EIO, IOCB_CMD_PWRITE, position, length);
+      offset += bytesWritten;
+      position += bytesWritten;
+      length -= bytesWritten;
+    }
+  }
+
+  /**
    * Reads from the current position to the end of the file; see `FileHandle.readFile`.
    *
    * @example
@@ -842,6 +972,25 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   }
 
   /**
+   * How many bytes the file has; of a block device, how many the device has.
+   *
+   * @example
+   * ```ts
+   * import { open } from "kaio";
+   *
+   * await using file = await open("data.bin");
+   * const tail = await file.readAt(await file.size() - 10, 10);
+   * console.log(tail.length); // 10
+   * ```
+   *
+   * @throws {AioError} EBADF if the file is closed
+   */
+  async size(): Promise<number> {
+    this.#file.check("fstat");
+    return await this.#runtimes("fstat", () => sizeOf(this.#file));
+  }
+
+  /**
    * Truncates the file, or extends it with zeros; see `FileHandle.truncate` and ftruncate(2). It
    * comes after the writes that began before it, and before the writes that begin after it.
    *
@@ -986,8 +1135,12 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
    */
   override async datasync(): Promise<void> {
     this.#file.check("fsync");
-    if (this.#handleSyncs) return await this.#runtimes("fdatasync", () => super.datasync());
-    await new Control(this.#file, IOCB_CMD_FDSYNC).promise;
+    await this.#datasync();
+  }
+
+  async #datasync(): Promise<void> {
+    if (this.#handleSyncs) await this.#runtimes("fdatasync", () => super.datasync());
+    else await new Control(this.#file, IOCB_CMD_FDSYNC).promise;
   }
 
   /** Whether only the runtime's own members can sync. */
@@ -1179,21 +1332,21 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   }
 
   /** A durable write where a request cannot sync. */
-  #writeAndSync<D>(range: MemoryRange<D>): Promise<WriteResult<D>> {
+  #writeAndSync<D>(range: MemoryRange<D>, signal?: AbortSignal): Promise<WriteResult<D>> {
     return this.#file.during(async () => {
-      const result = await this.#write({ ...range, rwFlags: 0 });
-      await this.#runtimes("fdatasync", () => super.datasync());
+      const result = await this.#write({ ...range, rwFlags: 0 }, signal);
+      await this.#datasync();
       return result;
     });
   }
 
-  #write<D>(range: MemoryRange<D>): Promise<WriteResult<D>> {
+  #write<D>(range: MemoryRange<D>, signal?: AbortSignal): Promise<WriteResult<D>> {
     const file = this.#file;
     const { data, length, position } = range;
     if (length === 0) return Promise.resolve({ bytesWritten: 0, buffer: data });
-    if (range.rwFlags !== 0 && this.#handleSyncs) return this.#writeAndSync(range);
+    if (range.rwFlags !== 0 && this.#handleSyncs) return this.#writeAndSync(range, signal);
     if (position !== CURRENT_POSITION || file.isStream || isOneWrite(file, range)) {
-      return write(file, range);
+      return write(file, range, signal);
     }
     try {
       this.#file.cursor.check("write");

@@ -12,7 +12,7 @@
 import { Buffer } from "node:buffer";
 import { types } from "node:util";
 import { RWF_DSYNC } from "../abi/rw_flags.ts";
-import { checkInteger, rangeError, typeError, valueError } from "../check.ts";
+import { checkInteger, checkRange, rangeError, typeError, valueError } from "../check.ts";
 import { isDetached } from "../memory/detached.ts";
 import {
   bufferOf,
@@ -73,6 +73,21 @@ export interface MemoryRange<D = unknown> {
   readonly position: number;
   /** Of a write: RWF_DSYNC if the bytes are on the disk when its promise resolves. */
   readonly rwFlags: number;
+}
+
+/** Bytes that are written to a position that is given. */
+export function placedRange(
+  position: number,
+  bytes: ArrayBufferView,
+  rwFlags: number,
+): MemoryRange {
+  checkInteger("write", "position", position, Number.MAX_SAFE_INTEGER);
+  if (!ArrayBuffer.isView(bytes)) {
+    throw typeError("write", "bytes", "a Buffer, TypedArray or DataView");
+  }
+  const range = rangeOf("write", bytes, 0, null, position, rwFlags);
+  checkRange("write", position, range.length);
+  return range;
 }
 
 /** All of a view, for what the user gave in another form. */

@@ -22,14 +22,19 @@ const APPENDS = -1;
 /**
  * Writes a range, from now on: what cuts the file comes after all writes begun before it.
  *
+ * @param signal Ends it between two parts
  * @returns How many bytes were written: fewer where a later part failed, which the next write of
  * that part then reports
  */
-export function write<D>(file: OpenFile, range: MemoryRange<D>): Promise<WriteResult<D>> {
+export function write<D>(
+  file: OpenFile,
+  range: MemoryRange<D>,
+  signal?: AbortSignal,
+): Promise<WriteResult<D>> {
   return isOneWrite(file, range)
     ? new Write(file, range, lockBytes(file, range, true), range.position === CURRENT_POSITION)
       .promise
-    : writeAfter(file, range, lockLength(file));
+    : writeAfter(file, range, lockLength(file), signal);
 }
 
 /** Whether {@link write} makes one request of it, also at the current position. */
@@ -53,10 +58,13 @@ export function writeAfter<D>(
   file: OpenFile,
   range: MemoryRange<D>,
   lengthLock: LockedRange,
+  signal?: AbortSignal,
 ): Promise<WriteResult<D>> {
   const isOneMerge = file.direct && !file.append && isOnePart(file, range) &&
     !isAligned(file, range);
-  return (isOneMerge ? writeUnaligned : writeParts)(file, range, lengthLock);
+  return isOneMerge
+    ? writeUnaligned(file, range, lengthLock)
+    : writeParts(file, range, lengthLock, signal);
 }
 
 /** Whether a write is no longer than one request may be. */
@@ -92,6 +100,7 @@ async function writeParts<D>(
   file: OpenFile,
   range: MemoryRange<D>,
   lengthLock: LockedRange,
+  signal?: AbortSignal,
 ): Promise<WriteResult<D>> {
   const { data, length, offset } = range;
   const largest = file.isStream ? LARGEST_STREAM_WRITE : LARGEST_WRITE;
@@ -110,7 +119,7 @@ async function writeParts<D>(
       const part = { ...range, offset: offset + written, length: count, position: at };
       const { bytesWritten } = await writePart(file, part, lengthLock);
       written += bytesWritten;
-      if (bytesWritten < count) break;
+      if (bytesWritten < count || signal?.aborted) break;
     }
   } catch (error) {
     // What was written counts; the write of the rest meets the error again.
