@@ -73,7 +73,7 @@ const total = { kills: 0, promised: 0, unsure: 0, failures: 0, early: 0 };
 async function kill(place: Place, inner: InnerDisk | undefined): Promise<void> {
   const size = random.pick([512, 1000, 4096, 5003]);
   const direct = random.pick(["true", "true", "try", "false"]);
-  const way = values.lie ? "lie" : random.pick(["sync", "datasync", "durable"]);
+  const way = values.lie ? "lie" : random.pick(["sync", "datasync", "durable", "many"]);
   const order = random.pick(["forward", "anywhere"]);
   const own = random.below(2 ** 31);
   const delay = random.between(20, 620);

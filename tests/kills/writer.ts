@@ -12,7 +12,7 @@ const [path, seedText, sizeText, direct, way, order] = process.argv.slice(2) as 
   string,
   string,
   "true" | "false" | "try",
-  "sync" | "datasync" | "durable" | "lie",
+  "sync" | "datasync" | "durable" | "many" | "lie",
   "forward" | "anywhere",
 ];
 
@@ -48,11 +48,21 @@ setInterval(() => {}, 1000);
 async function writer(): Promise<void> {
   while (next < SLOTS) {
     const batch = slots.slice(next, next += way === "durable" ? 1 : BATCH);
-    await Promise.all(batch.map((slot) => write(file, slot)));
+    if (way === "many") await writeBatch(batch);
+    else await Promise.all(batch.map((slot) => write(file, slot)));
     if (way === "sync") await file.sync();
     else if (way === "datasync") await file.datasync();
     writeSync(1, `${batch.join(" ")}\n`);
   }
+}
+
+async function writeBatch(batch: readonly number[]): Promise<void> {
+  const requests = batch.map((slot) => ({
+    position: slot * size,
+    bytes: record(slot, size, seed),
+  }));
+  const { bytesWritten } = await file.writeMany(requests, { durable: true });
+  if (bytesWritten !== batch.length * size) throw new Error(`${bytesWritten} bytes were written`);
 }
 
 async function write(file: AioFile, slot: number): Promise<void> {
