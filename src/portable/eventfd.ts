@@ -41,6 +41,7 @@ export interface PortableEventfd extends Disposable {
  */
 export class Eventfd implements PortableFile, PortableEventfd {
   readonly fd: number;
+  users = 0;
   readonly readable = true;
   readonly writable = true;
   readonly resumesReads = true;

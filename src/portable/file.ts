@@ -3,6 +3,7 @@
  *
  * @module
  */
+import type { FileIdentity } from "../threads/file_identity.ts";
 import type { Kiocb } from "./kiocb.ts";
 
 // Results of a run that the program never sees; numbers as in include/linux/errno.h.
@@ -24,6 +25,12 @@ export interface OwnFileOptions {
 
 /** An open file, as struct file with its operations. */
 export interface PortableFile {
+  /** Counterpart of `f_count`: requests in flight, and the descriptor of a file of the kernel's own. */
+  users: number;
+  /** The last user has gone, which is when an end of a pipe is closed. */
+  release?(): void;
+  /** Tells a file of `node:fs` from others that get its descriptor later. */
+  readonly identity?: FileIdentity;
   /** Whether it was opened for reading. */
   readonly readable: boolean;
   /** Whether it was opened for writing. */

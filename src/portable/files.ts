@@ -6,6 +6,7 @@
 import { constants, fstatSync, readFileSync, readvSync, type Stats, writevSync } from "node:fs";
 import { isatty } from "node:tty";
 import { POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from "../abi/poll.ts";
+import { type FileIdentity, isSameFile } from "../threads/file_identity.ts";
 import type { Disk } from "./disk.ts";
 import { EIOCBQUEUED, type PortableFile, WaitQueue } from "./file.ts";
 import type { Kiocb } from "./kiocb.ts";
@@ -23,6 +24,7 @@ type Kind = "file" | "device" | "stream" | "directory";
 
 /** A file of `node:fs`, whose work the disk does. */
 class SystemFile implements PortableFile {
+  readonly identity: FileIdentity;
   readonly readable: boolean;
   readonly positional: boolean;
   readonly resumesReads: boolean;
@@ -31,13 +33,19 @@ class SystemFile implements PortableFile {
   readonly write?: (request: Kiocb) => number;
   readonly sync?: (request: Kiocb) => number;
   readonly poll?: () => number;
-  /** Requests in flight. */
   users = 0;
   readonly #isWritable: () => boolean;
   #writable: boolean | undefined;
 
   /** @param queue Hands a request to the disk */
-  constructor(kind: Kind, readable: boolean, writable: () => boolean, queue: SystemFile["read"]) {
+  constructor(
+    { dev, ino, mode }: FileIdentity,
+    kind: Kind,
+    readable: boolean,
+    writable: () => boolean,
+    queue: SystemFile["read"],
+  ) {
+    this.identity = { dev, ino, mode };
     this.readable = readable;
     this.#isWritable = writable;
     this.positional = this.resumesReads = kind === "file" || kind === "device";
@@ -62,8 +70,8 @@ export class Files {
   #nextOwn = FIRST_OWN;
   /** What this io_submit has found out. */
   readonly #found = new Map<number, PortableFile | undefined>();
-  /** Descriptors with requests in flight, which the program may not close. */
-  readonly #inUse = new Map<number, SystemFile>();
+  /** By descriptor, the file that requests in flight were submitted for last. */
+  readonly #inUse = new Map<number, PortableFile>();
   /** The write that finds and moves the end of its file; of all files, as RWF_APPEND is rare. */
   #appending: Kiocb | undefined;
   readonly #appendQueue = new WaitQueue();
@@ -91,10 +99,12 @@ export class Files {
     this.#own.set(this.#nextOwn, file);
     return this.#nextOwn++;
   }
+    file.users++;
 
   /** Closes a descriptor of the kernel's own. */
   close(fd: number): void {
-    this.#own.delete(fd);
+    const file = this.#own.get(fd);
+    if (this.#own.delete(fd)) fput(file!);
   }
 
   /** An io_submit begins: descriptors may have been closed and opened since the last. */
@@ -102,16 +112,17 @@ export class Files {
     if (this.#found.size > 0) this.#found.clear();
   }
 
-  /** A request begins, during which its descriptor may not be closed. */
+  /** A request begins: it holds its file, whatever becomes of the descriptor. */
   hold({ fd, file }: Kiocb): void {
-    if (file instanceof SystemFile && file.users++ === 0) this.#inUse.set(fd, file);
+    if (file.users++ === 0) this.#inUse.set(fd, file);
   }
 
   /** The request has completed. */
   release(request: Kiocb): void {
     const { fd, file } = request;
-    if (!(file instanceof SystemFile)) return;
-    if (--file.users === 0) this.#inUse.delete(fd);
+    fput(file);
+    // The descriptor may belong to another file by now, which has requests of its own.
+    if (file.users === 0 && this.#inUse.get(fd) === file) this.#inUse.delete(fd);
     if (this.#appending !== request) return;
     this.#appending = undefined;
     this.#appendQueue.wake();
@@ -119,8 +130,8 @@ export class Files {
 
   /** The file of a descriptor; `undefined` is EBADF. */
   get(fd: number): PortableFile | undefined {
-    const known = this.#inUse.get(fd) ?? this.#own.get(fd);
-    if (known !== undefined) return known;
+    const own = this.#own.get(fd);
+    if (own !== undefined) return own;
     if (this.#found.has(fd)) return this.#found.get(fd);
     const file = this.#look(fd);
     this.#found.set(fd, file);
@@ -138,15 +149,23 @@ export class Files {
     const readable = attempt(() => readvSync(fd, NOTHING)) !== "EBADF";
     // A directory never is writable, and the runtimes differ in the error of a write to it.
     const writable = () => !stats.isDirectory() && isWritable(fd, this.#fdinfo);
+    const known = this.#inUse.get(fd);
+    if (known !== undefined && isSameFile(known.identity!, stats)) return known;
     // Opened with O_PATH: a place in the tree, and no file.
     if (!readable && !writable()) return undefined;
-    return new SystemFile(kindOf(fd, stats), readable, writable, this.#queue);
+    return new SystemFile(stats, kindOf(fd, stats), readable, writable, this.#queue);
   }
 }
 
 function kindOf(fd: number, stats: Stats): Kind {
   if (stats.isFile()) return "file";
   if (stats.isDirectory()) return "directory";
+/** Counterpart of `fput`. */
+function fput(file: PortableFile): void {
+  file.users--;
+  if (file.users === 0) file.release?.();
+}
+
   if (stats.isFIFO() || stats.isSocket() || isatty(fd)) return "stream";
   return stats.isCharacterDevice() ? "device" : "file";
 }

@@ -5,6 +5,7 @@
  */
 import { RWF_DSYNC, RWF_SYNC } from "../abi/rw_flags.ts";
 import type { Address } from "../kernel.ts";
+import type { FileIdentity } from "../threads/file_identity.ts";
 import type { OperationKind } from "../threads/file_operation.ts";
 import { lengthOf, type Span } from "./address_space.ts";
 import type { DiskOperation } from "./disk.ts";
@@ -93,7 +94,12 @@ export class Kiocb implements DiskOperation {
     return this;
   }
 
-  /** Bytes that are left to move. */
+  /** See {@link DiskOperation.identity}: what a disk works on is a file of `node:fs`. */
+  get identity(): FileIdentity {
+    return this.file.identity!;
+  }
+
+  /** Bytes that the run is to move. */
   get length(): number {
     return this.total - this.moved;
   }

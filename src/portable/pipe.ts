@@ -23,7 +23,7 @@ export interface PortablePipe extends Disposable {
   write(bytes: Uint8Array): number;
   /** Takes the oldest bytes out, at most `count`. */
   read(count: number): Uint8Array;
-  /** Closes one end. */
+  /** Closes one end, once no request holds it any more. */
   close(end: "read" | "write"): void;
 }
 
@@ -76,9 +76,13 @@ export class Pipe implements PortablePipe {
   }
 
   close(end: "read" | "write"): void {
+    this.#files.close(end === "read" ? this.readFd : this.writeFd);
+  }
+
+  /** Nothing holds an end any more. */
+  closed(end: "read" | "write"): void {
     if (end === "read") this.readers = false;
     else this.writers = false;
-    this.#files.close(end === "read" ? this.readFd : this.writeFd);
     this.readersWaiting.wake();
     this.writersWaiting.wake();
   }
@@ -91,6 +95,8 @@ export class Pipe implements PortablePipe {
 
 function readEnd(pipe: Pipe): PortableFile {
   return {
+    users: 0,
+    release: () => pipe.closed("read"),
     readable: true,
     writable: false,
     waiters: pipe.readersWaiting,
@@ -110,6 +116,8 @@ function readEnd(pipe: Pipe): PortableFile {
 
 function writeEnd(pipe: Pipe): PortableFile {
   return {
+    users: 0,
+    release: () => pipe.closed("write"),
     readable: false,
     writable: true,
     writesWhole: pipe.blocking,

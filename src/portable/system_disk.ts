@@ -10,14 +10,18 @@
  * its permissions refuse them, they are the threads of `node:fs`. Streams always go to the latter,
  * as a read that waits for the other end would block a worker for ever.
  *
+ * A request holds its file in the kernel. Here there is only a number, so whoever does an operation
+ * looks first whether the number still belongs to the file.
+ *
  * @module
  */
 import { fdatasyncSync, fstatSync, fsyncSync, readSync, writeSync } from "node:fs";
-import { EFAULT } from "../abi/errno.ts";
+import { EBADF, EFAULT } from "../abi/errno.ts";
 import { resultOf } from "../errors/errno_of.ts";
 import { Fifo } from "../fifo.ts";
 import { Once } from "../once.ts";
 import { now, queueMicrotask } from "../timers.ts";
+import { type FileIdentity, isOpen } from "../threads/file_identity.ts";
 import type { FileOperation } from "../threads/file_operation.ts";
 import { workers } from "../threads/worker_pool.ts";
 import { Alarms } from "./alarms.ts";
@@ -44,6 +48,8 @@ export class SystemDisk implements Disk {
   readonly #pending = new Fifo<FileOperation>();
   readonly #launching = new Once(queueMicrotask, () => this.#launchAll());
   #launched = 0;
+  /** The file that was last seen to be open: no other code runs while operations are launched. */
+  #seen: FileIdentity | undefined;
 
   readonly queue = (operation: FileOperation): void => {
     this.#pending.push(operation);
@@ -53,6 +59,7 @@ export class SystemDisk implements Disk {
   #launchAll(): void {
     // What an operation queues when it completes here is launched in a microtask of its own.
     for (const operation of this.#pending.takeAll()) this.#launch(operation);
+    this.#seen = undefined;
     workers().flush();
   }
 
@@ -61,7 +68,14 @@ export class SystemDisk implements Disk {
     this.#launched++;
     if (res !== undefined) operation.done(res);
     else if (this.#suitsWorkers(operation)) workers().launch(operation, this.queue);
-    else this.#pool.launch(operation);
+    else if (this.#isOpen(operation)) this.#pool.launch(operation);
+    else operation.done(-EBADF);
+  }
+
+  #isOpen({ fd, identity }: FileOperation): boolean {
+    if (identity !== this.#seen && !isOpen(fd, identity)) return false;
+    this.#seen = identity;
+    return true;
   }
 
   #suitsWorkers({ kind, fd, position }: FileOperation): boolean {
@@ -89,7 +103,8 @@ export class SystemDisk implements Disk {
   }
 
   #perform(operation: FileOperation): number {
-    const { kind, fd } = operation;
+    const { kind, fd, identity } = operation;
+    if (!isOpen(fd, identity)) return -EBADF;
     try {
       if (kind === "read" || kind === "write") return this.#transfer(operation);
       return sync(kind, fd);

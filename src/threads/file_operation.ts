@@ -4,6 +4,7 @@
  * @module
  */
 import type { Address } from "../kernel.ts";
+import type { FileIdentity } from "./file_identity.ts";
 
 /** What a {@link FileOperation} does. */
 export type OperationKind = "read" | "write" | "fsync" | "fdatasync";
@@ -13,6 +14,8 @@ export interface FileOperation {
   readonly kind: OperationKind;
   /** The file descriptor of `node:fs`. */
   readonly fd: number;
+  /** The file that it belonged to when the operation was submitted; for any other it is EBADF. */
+  readonly identity: FileIdentity;
   /** In bytes; `null` for pipes, sockets and terminals, which have no positions. */
   readonly position: number | null;
   /** Bytes to move; 0 for a sync. */

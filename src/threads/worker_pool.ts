@@ -125,13 +125,16 @@ export class WorkerPool {
 
   /** Writes the next job of an assignment; `false` if the memory of the write is gone. */
   #fill(slot: number, { operation, moved }: Assignment): boolean {
-    const { kind, position, durable } = operation;
+    const { kind, position, durable, identity } = operation;
     const jobs = this.#jobs;
     const job = slot * JOB_SIZE;
     const skip = operation.address % ALIGNMENT;
     const length = Math.min(operation.length - moved, SLOT_SIZE - ALIGNMENT);
     jobs[job + shared.JOB_KIND] = shared.KINDS[kind];
     jobs[job + shared.JOB_FD] = operation.fd;
+    jobs[job + shared.JOB_DEV] = identity.dev;
+    jobs[job + shared.JOB_INO] = identity.ino;
+    jobs[job + shared.JOB_MODE] = identity.mode;
     jobs[job + shared.JOB_LENGTH] = length;
     // A sync needs no position.
     jobs[job + shared.JOB_POSITION] = operation.append ? shared.END_OF_FILE : position! + moved;

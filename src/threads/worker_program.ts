@@ -8,6 +8,7 @@
  * @module
  */
 import { LOOK_FOR_JOBS_MILLISECONDS, SLOW_JOB_MILLISECONDS } from "../tuning.ts";
+import { S_IFMT } from "./file_identity.ts";
 
 // Words of the control block; the counters wrap.
 
@@ -59,8 +60,14 @@ export const JOB_DURABLE = 4;
 export const JOB_SKIP = 5;
 /** Bytes, or `-errno`. */
 export const JOB_RESULT = 6;
+/** Device of the file that the descriptor must belong to. */
+export const JOB_DEV = 7;
+/** Its inode. */
+export const JOB_INO = 8;
+/** Its kind, in the bits of a mode. */
+export const JOB_MODE = 9;
 /** Members of a job. */
-export const JOB_SIZE = 8;
+export const JOB_SIZE = 10;
 
 /** Kinds of jobs. */
 export const KINDS = { read: 0, write: 1, fsync: 2, fdatasync: 3 } as const;
@@ -81,14 +88,22 @@ const jobs = new Float64Array(workerData.jobs);
 const data = new Uint8Array(workerData.data);
 const errnos = workerData.errnos;
 
+// The program may have closed the descriptor meanwhile, and its number may be another file's.
+function identified(job, stats) {
+  if (stats.ino !== jobs[job + ${JOB_INO}] || stats.dev !== jobs[job + ${JOB_DEV}]) return false;
+  return ((stats.mode ^ jobs[job + ${JOB_MODE}]) & ${S_IFMT}) === 0;
+}
+
 function perform(job, slot) {
   const kind = jobs[job], fd = jobs[job + ${JOB_FD}];
+  const stats = fs.fstatSync(fd);
+  if (!identified(job, stats)) return -errnos.EBADF;
   if (kind === ${KINDS.fsync}) { fs.fsyncSync(fd); return 0; }
   if (kind === ${KINDS.fdatasync}) { fs.fdatasyncSync(fd); return 0; }
   const length = jobs[job + ${JOB_LENGTH}], skip = jobs[job + ${JOB_SKIP}];
   const start = slot * ${SLOT_SIZE} + skip;
   let position = jobs[job + ${JOB_POSITION}];
-  if (position === ${END_OF_FILE}) position = fs.fstatSync(fd).size;
+  if (position === ${END_OF_FILE}) position = stats.size;
   if (kind === ${KINDS.read}) return fs.readSync(fd, data, start, length, position);
   const count = fs.writeSync(fd, data, start, length, position);
   const durable = jobs[job + ${JOB_DURABLE}];

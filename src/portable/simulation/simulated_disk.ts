@@ -12,6 +12,7 @@ import { checkInteger } from "../../check.ts";
 import { resultOf } from "../../errors/errno_of.ts";
 import type { FilePosition } from "../../file_host.ts";
 import { Aligned, trivialResult } from "../aligned.ts";
+import { isOpen } from "../../threads/file_identity.ts";
 import type { Disk, DiskOperation } from "../disk.ts";
 import { SystemDisk } from "../system_disk.ts";
 import { allFaults, type Faults } from "./faults.ts";
@@ -100,8 +101,8 @@ export class SimulatedDisk implements Disk {
       this.#streaming = true;
       return this.#streams.queue(operation);
     }
-    // Looked up now, as the program may close the descriptor.
-    const key = keyOf(fd);
+    // Looked up now, as the program may close the descriptor. It may have done so between two runs.
+    const key = isOpen(fd, operation.identity) ? keyOf(fd) : undefined;
     const { rank, requests } = this.#sender(operation.context ?? this);
     const random = requests.fork();
     this.#schedule.ask(rank, () => this.#begin(operation, this.#fileOf(key), random));
