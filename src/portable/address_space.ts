@@ -13,6 +13,11 @@ export const PAGE_SIZE = 4096;
 /** The end of user space: memory from here on is EFAULT at once. */
 export const USER_END: number = 2 ** 47 - PAGE_SIZE;
 
+/** Whether memory ends before the end of user space; it need not be mapped. */
+export function access_ok(address: Address, byteLength: number): boolean {
+  return address + byteLength <= USER_END;
+}
+
 /** One ArrayBuffer at its address. */
 interface Region {
   readonly start: Address;

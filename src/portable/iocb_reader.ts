@@ -14,7 +14,7 @@ import * as rwFlags from "../abi/rw_flags.ts";
 import { readInt64, readUint64 } from "../abi/words.ts";
 import type { Address } from "../kernel.ts";
 import type { OperationKind } from "../threads/file_operation.ts";
-import { type Span, USER_END } from "./address_space.ts";
+import { access_ok, type Span } from "./address_space.ts";
 import { Eventfd } from "./eventfd.ts";
 import type { PortableFile } from "./file.ts";
 import { type Kiocb, NO_MEMORY } from "./kiocb.ts";
@@ -30,6 +30,9 @@ const { RWF_APPEND, RWF_NOAPPEND } = rwFlags;
 /** DSYNC and SYNC are done by a sync behind the write; HIPRI and NOSIGNAL change nothing here. */
 const KNOWN_FLAGS = RWF_APPEND | RWF_NOAPPEND | rwFlags.RWF_DSYNC | rwFlags.RWF_SYNC |
   rwFlags.RWF_HIPRI | rwFlags.RWF_NOSIGNAL;
+
+/** Where a part of memory begins, and its bytes. */
+type Iovec = readonly [base: Address, length: number];
 
 /** What is done by the disk, by opcode: all but a poll. */
 const KINDS: Readonly<Record<number, OperationKind>> = {
@@ -126,36 +129,52 @@ export class IocbReader {
     const { opcode, rwFlags } = request;
     const kind = KINDS[opcode];
     if (kind !== undefined) request.kind = kind;
-    if (kind === "read" || kind === "write") return this.#setupTransfer(request, compat);
-    // Syncs and polls came after the kernel with retries, and move no bytes.
+    const transfers = kind === "read" || kind === "write";
+    // No file of the kernel with retries had asynchronous syncs, and polls came later.
+    if (!this.#process.machine.today) return transfers ? this.#setup_3_4(request, compat) : -EINVAL;
+    if (transfers) return this.#setup_6_18(request, compat);
+    // Syncs and polls move no bytes.
     const unused = this.#uint64(layout.IOCB_NBYTES) === 0 && this.#uint64(layout.IOCB_OFFSET) === 0;
-    if (!this.#process.machine.today || !unused || rwFlags !== 0) return -EINVAL;
+    if (!unused || rwFlags !== 0) return -EINVAL;
     request.writes = false;
     if (opcode === opcodes.IOCB_CMD_POLL) return this.#aio_poll(request);
     return kind === undefined ? -EINVAL : this.#aio_fsync(request);
   }
 
-  #setupTransfer(request: Kiocb, compat: boolean): number {
-    const { file, rwFlags, opcode } = request;
-    const { today } = this.#process.machine;
+  /** Linux 3.4: the reads and writes of `aio_setup_iocb`, memory before what the file can do. */
+  #setup_3_4(request: Kiocb, compat: boolean): number {
+    const { file } = request;
     const writes = request.writes = request.kind === "write";
-    let errno = today ? this.#checkFlags(rwFlags) : 0;
+    if (!(writes ? file.writable : file.readable)) return -EBADF;
+    // A transfer that came short is continued, but not a read of a pipe or socket.
+    request.continues = writes || file.resumesReads === true;
+    request.start = this.#int64(layout.IOCB_OFFSET);
+    const errno = isVectored(request)
+      ? this.#aio_setup_vectored_rw(request, compat)
+      : this.#aio_setup_single_vector(request);
+    if (errno !== 0) return errno;
+    if ((writes ? file.write : file.read) === undefined) return -EINVAL;
+    request.retry = aio_rw_vect_retry;
+    return 0;
+  }
+
+  /** Linux 6.18: `aio_read` and `aio_write`, with `aio_prep_rw` and `aio_setup_rw`. */
+  #setup_6_18(request: Kiocb, compat: boolean): number {
+    const { file, rwFlags } = request;
+    const writes = request.writes = request.kind === "write";
+    let errno = this.#checkFlags(rwFlags);
     if (errno !== 0) return errno;
     if (!(writes ? file.writable : file.readable)) return -EBADF;
     if ((writes ? file.write : file.read) === undefined) return -EINVAL;
     request.append = writes && (rwFlags & RWF_APPEND) !== 0;
-    // A transfer that came short is continued by the kernel with retries, and to a blocking pipe.
-    request.continues = writes
-      ? !today || file.writesWhole === true
-      : !today && file.resumesReads === true;
+    // A write that came short is continued to a blocking pipe.
+    request.continues = writes && file.writesWhole === true;
     request.start = this.#int64(layout.IOCB_OFFSET);
-    errno = opcode === opcodes.IOCB_CMD_PREADV || opcode === opcodes.IOCB_CMD_PWRITEV
-      ? this.#aio_setup_vectored_rw(request, compat)
-      : this.#aio_setup_single_vector(request);
+    errno = isVectored(request) ? this.#import_iovec(request, compat) : this.#import_ubuf(request);
     if (errno !== 0) return errno;
-    if (request.start < 0 || this.#passesEnd(request)) return -EINVAL;
+    errno = this.#rw_verify_area(request, request.total);
     request.retry = aio_rw_vect_retry;
-    return 0;
+    return errno;
   }
 
   #checkFlags(flags: number): number {
@@ -167,50 +186,102 @@ export class IocbReader {
     return (flags & RWF_APPEND) !== 0 && (flags & RWF_NOAPPEND) !== 0 ? -EINVAL : 0;
   }
 
-  /** Whether a transfer would end beyond the last position. */
-  #passesEnd({ start, total }: Kiocb): boolean {
-    if (start + total <= Number.MAX_SAFE_INTEGER) return false;
+  /** Refuses a transfer before the first position, or that would end beyond the last. */
+  #rw_verify_area({ start }: Kiocb, length: number): number {
+    if (start < 0) return -EINVAL;
+    if (start + length <= Number.MAX_SAFE_INTEGER) return 0;
     const word = this.#first + layout.IOCB_OFFSET / 4;
     const exact = (BigInt(this.#words[word + 1]!) << 32n) + BigInt(this.#words[word]!);
-    return exact + BigInt(total) > INT64_MAX;
+    return exact + BigInt(length) > INT64_MAX ? -EINVAL : 0;
   }
 
+  /** Linux 3.4: all of the memory is checked, and only then is the transfer cut. */
   #aio_setup_single_vector(request: Kiocb): number {
     const address = this.#uint64(layout.IOCB_BUF);
-    const total = Math.min(this.#uint64(layout.IOCB_NBYTES), MAX_RW_COUNT);
-    if (address + total > USER_END) return -EFAULT;
-    request.address = address;
-    request.total = total;
-    const span = total === 0 ? undefined : this.#process.space.span(address, total);
-    request.vector = span === undefined ? NO_MEMORY : [span];
+    const length = this.#uint64(layout.IOCB_NBYTES);
+    if (!access_ok(address, length)) return -EFAULT;
+    const errno = this.#rw_verify_area(request, length);
+    if (errno === 0) this.#setSpan(request, address, Math.min(length, MAX_RW_COUNT));
+    return errno;
+  }
+
+  /** Linux 6.18: the transfer is cut before its memory is checked. */
+  #import_ubuf(request: Kiocb): number {
+    const address = this.#uint64(layout.IOCB_BUF);
+    const length = Math.min(this.#uint64(layout.IOCB_NBYTES), MAX_RW_COUNT);
+    if (!access_ok(address, length)) return -EFAULT;
+    this.#setSpan(request, address, length);
     return 0;
   }
 
-  /** See also iovec_from_user of lib/iov_iter.c. */
+  /** Linux 3.4, with `rw_copy_check_uvector`: the iovecs are copied first, then checked in turn. */
   #aio_setup_vectored_rw(request: Kiocb, compat: boolean): number {
-    const { space } = this.#process;
+    const address = this.#uint64(layout.IOCB_BUF);
+    const count = this.#uint64(layout.IOCB_NBYTES);
+    if (count > UIO_MAXIOV) return -EINVAL;
+    const iovecs: Iovec[] = [];
+    for (let index = 0; index < count; index++) {
+      const iovec = this.#iovec(address, index, compat);
+      if (iovec === undefined) return -EFAULT;
+      iovecs.push(iovec);
+    }
+    for (const [base, length] of iovecs) {
+      if (length < 0) return -EINVAL;
+      if (!access_ok(base, length)) return -EFAULT;
+    }
+    this.#setSpans(request, iovecs);
+    return this.#rw_verify_area(request, request.total);
+  }
+
+  /** Linux 6.18, with `iovec_from_user`: each length is checked when it is read, memory last. */
+  #import_iovec(request: Kiocb, compat: boolean): number {
     const address = this.#uint64(layout.IOCB_BUF);
     // The number of iovecs is cut to an unsigned int.
     const count = this.#uint32(layout.IOCB_NBYTES);
     if (count > UIO_MAXIOV) return -EINVAL;
-    const size = compat ? 8 : 16;
-    const iovecs: [Address, number][] = [];
+    const iovecs: Iovec[] = [];
     for (let index = 0; index < count; index++) {
-      if (!space.locate(address + size * index, size)) return -EFAULT;
-      const { view, offset } = space;
-      const base = compat ? view.getUint32(offset, true) : readUint64(view, offset);
-      const length = compat ? view.getInt32(offset + 4, true) : readInt64(view, offset + 8);
-      if (length < 0) return -EINVAL;
-      iovecs.push([base, length]);
+      const iovec = this.#iovec(address, index, compat);
+      if (iovec === undefined) return -EFAULT;
+      if (iovec[1] < 0) return -EINVAL;
+      iovecs.push(iovec);
     }
+    for (const [base, length] of iovecs) {
+      // A single iovec is cut before it is checked, several are not. See import_ubuf.
+      const checked = count === 1 ? Math.min(length, MAX_RW_COUNT) : length;
+      if (!access_ok(base, checked)) return -EFAULT;
+    }
+    this.#setSpans(request, iovecs);
+    return 0;
+  }
+
+  /** Reads an iovec of the program; `undefined` if its memory is missing. */
+  #iovec(array: Address, index: number, compat: boolean): Iovec | undefined {
+    const { space } = this.#process;
+    const size = compat ? 8 : 16;
+    if (!space.locate(array + size * index, size)) return undefined;
+    const { view, offset } = space;
+    return compat
+      ? [view.getUint32(offset, true), view.getInt32(offset + 4, true)]
+      : [readUint64(view, offset), readInt64(view, offset + 8)];
+  }
+
+  #setSpan(request: Kiocb, address: Address, length: number): void {
+    const span = length === 0 ? undefined : this.#process.space.span(address, length);
+    request.vector = span === undefined ? NO_MEMORY : [span];
+    request.address = address;
+    request.total = length;
+  }
+
+  /** Gives a request its memory, cut where one request moves no more. */
+  #setSpans(request: Kiocb, iovecs: readonly Iovec[]): void {
+    const { space } = this.#process;
     const vector: Span[] = [];
     let total = 0;
     // A transfer ends where memory is missing: what lies behind is not reached.
     let reached = true;
     for (const [base, length] of iovecs) {
       const wanted = Math.min(length, MAX_RW_COUNT - total);
-      // A single iovec is cut before it is checked, several are not. See import_ubuf.
-      if (base + (count === 1 ? wanted : length) > USER_END) return -EFAULT;
       total += wanted;
       if (!reached || wanted === 0) continue;
       const span = space.span(base, wanted);
@@ -220,7 +291,6 @@ export class IocbReader {
     request.vector = vector;
     request.address = iovecs[0]?.[0] ?? 0;
     request.total = total;
-    return 0;
   }
 
   /** Counterpart of `aio_fsync` and `aio_fdsync`. */
@@ -254,6 +324,10 @@ export class IocbReader {
 
 /** See ioprio_check_cap of block/ioprio.c, and IOPRIO_PRIO_LEVEL. */
 function checkPriority(priority: number): number {
+function isVectored({ opcode }: Kiocb): boolean {
+  return opcode === opcodes.IOCB_CMD_PREADV || opcode === opcodes.IOCB_CMD_PWRITEV;
+}
+
   const ioClass = priority >> ioprio.IOPRIO_CLASS_SHIFT;
   if (ioClass > ioprio.IOPRIO_CLASS_IDLE) return -EINVAL;
   // Asked for only where it matters, as one runtime wants a permission for it.

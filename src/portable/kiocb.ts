@@ -54,6 +54,8 @@ export class Kiocb implements DiskOperation {
   address: Address = 0;
   /** Bytes asked for. */
   total = 0;
+  /** How many of them the run may have moved when it ends: memory may be missing behind. */
+  end = 0;
   /** Bytes moved so far. */
   moved = 0;
   /** Signalled at the end. */
@@ -89,8 +91,8 @@ export class Kiocb implements DiskOperation {
     this.context = context;
     this.iocb = iocb;
     this.start = this.address = 0;
-    this.total = this.moved = 0;
-    this.append = this.continues = false;
+    this.total = this.end = this.moved = 0;
+    this.append = this.continues = this.cancelled = false;
     return this;
   }
 
@@ -101,7 +103,7 @@ export class Kiocb implements DiskOperation {
 
   /** Bytes that the run is to move. */
   get length(): number {
-    return this.total - this.moved;
+    return this.end - this.moved;
   }
 
   /** See {@link DiskOperation.position}. */

@@ -21,15 +21,19 @@ export function aio_rw_vect_retry(request: Kiocb): number {
   }
 }
 
-/** Memory that is missing ends a transfer; -EFAULT if nothing was moved before. */
+/** A run ends where memory is missing; it is -EFAULT if none is left at its beginning. */
 function missingMemory(request: Kiocb): number {
-  if (request.total === 0) return 0;
+  const { total, moved } = request;
+  request.end = total;
+  if (total === 0) return 0;
   let available = 0;
   for (const span of request.vector) available += lengthOf(span);
-  // A read at the end of a file succeeds all the same, so it is begun with memory that may fault.
-  const faults = available > 0 || request.writes || !request.file.positional;
-  if (available <= request.moved && faults) return -EFAULT;
-  request.total = Math.min(request.total, available || PAGE_SIZE);
+  if (available <= moved) {
+    if (request.writes || !request.file.positional) return -EFAULT;
+    // A read at the end of a file succeeds all the same, so it is begun with memory that faults.
+    available = moved + PAGE_SIZE;
+  }
+  request.end = Math.min(total, available);
   return 0;
 }
 
@@ -41,7 +45,7 @@ function missingMemory(request: Kiocb): number {
 export function aio_advance_iovec(request: Kiocb, res: number): number | undefined {
   if (!request.continues) return res;
   if (res > 0) request.moved += res;
-  if (res > 0 && request.length > 0) return undefined;
+  if (res > 0 && request.moved < request.total) return undefined;
   // An error after a part was written is hidden.
   return res >= 0 || (request.writes && request.moved > 0) ? request.moved : res;
 }

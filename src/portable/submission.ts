@@ -5,11 +5,15 @@
  */
 import { EAGAIN, EBADF, EDEADLK, EFAULT, EINVAL } from "../abi/errno.ts";
 import type { Address } from "../kernel.ts";
+import { access_ok } from "./address_space.ts";
 import { IocbReader } from "./iocb_reader.ts";
 import { Kiocb, type KiocbOwner } from "./kiocb.ts";
 import type { Kioctx } from "./kioctx.ts";
 import type { Process } from "./process.ts";
 import { aio_advance_iovec } from "./rw_retry.ts";
+
+/** Of 64-bit programs: the array of any other ends far below the end of user space. */
+const POINTER_SIZE = 8;
 
 /** The requests of a process, until they complete. */
 export class Submission implements KiocbOwner {
@@ -26,6 +30,8 @@ export class Submission implements KiocbOwner {
   /** @param compat Whether pointers and iovecs are those of a 32-bit program */
   do_io_submit(ctx_id: number, nr: number, iocbpp: Address, compat: boolean): number {
     if (nr < 0) return -EINVAL;
+    // The kernel with retries checks the whole array, and before anything else.
+    if (!this.#process.machine.today && !access_ok(iocbpp, POINTER_SIZE * nr)) return -EFAULT;
     const context = this.#process.lookup_ioctx(ctx_id);
     if (context === undefined) return -EINVAL;
     const count = Math.min(nr, context.ring.nr);
