@@ -16,6 +16,10 @@ import { RunList } from "./run_list.ts";
 
 /** The most events that a ring may have: 256 MiB of them. */
 const MAXIMUM_EVENTS = 0x10000000 / IO_EVENT_SIZE;
+/** The size of struct kiocb in a 64-bit kernel of 3.4: the sum of its members in linux/aio.h. */
+const KIOCB_SIZE = 216;
+/** Linux 3.4: the most requests that a context may have; 256 MiB of them, too. */
+const MAXIMUM_KIOCBS = Math.floor(0x10000000 / KIOCB_SIZE);
 
 /** One process of a {@link Machine}, as far as AIO is concerned. */
 export class Process {
@@ -48,7 +52,7 @@ export class Process {
     const entries = nr_events >>> 0;
     if (entries === 0) return -EINVAL;
     const events = today ? (2 * Math.max(entries, 4 * cpus)) >>> 0 : entries;
-    if (events > MAXIMUM_EVENTS) return -EINVAL;
+    if (events > MAXIMUM_EVENTS || (!today && events > MAXIMUM_KIOCBS)) return -EINVAL;
     if (events === 0 || entries > aioMaxNr || machine.aioNr + entries > aioMaxNr) return -EAGAIN;
     let ring: Ring;
     try {

@@ -52,7 +52,9 @@ test("io_setup refuses in the order of the kernel", () => {
   const today: [number, number][] = [[0, EINVAL], [4194305, EINVAL], [4194304, EAGAIN]];
   today.push([65537, EAGAIN], [0x80000000, EAGAIN], [0x80000001, EAGAIN], [0xffffffff, EINVAL]);
   for (const [entries, errno] of today) assert.equal(setup({ cpus: 2 }, entries), -errno);
-  const seed: [number, number][] = [[0, EINVAL], [8388609, EINVAL], [8388608, EAGAIN]];
+  // 256 MiB hold no more requests of 216 bytes each.
+  const seed: [number, number][] = [[0, EINVAL], [8388608, EINVAL], [5592406, EINVAL]];
+  seed.push([1242757, EINVAL], [1242756, EAGAIN], [65537, EAGAIN], [0xffffffff, EINVAL]);
   for (const [entries, errno] of seed) assert.equal(setup({ release: "3.4" }, entries), -errno);
 });
 
