@@ -37,13 +37,20 @@ export class EventReader {
     timeout: Address | 0,
     compat: boolean,
   ): number {
-    // The kernel with retries reads it only when there is something to wait for.
-    const span = this.#process.machine.today ? this.timespec(timeout, compat) : undefined;
+    const process = this.#process;
+    const { today } = process.machine;
+    // Linux 6.18 reads it first of all, Linux 3.4 when there is something to wait for.
+    const span = today ? this.timespec(timeout, compat) : 0;
     if (span === -EFAULT) return -EFAULT;
-    const context = this.#process.lookup_ioctx(ctx_id);
+    const context = process.lookup_ioctx(ctx_id);
     if (context === undefined || !(min_nr <= nr && min_nr >= 0)) return -EINVAL;
-    const readSpan = () => span ?? this.timespec(timeout, compat);
-    return this.#read_events(context, min_nr, nr, events, readSpan);
+    if (today) return this.#read_events_6_18(context, min_nr, nr, events, span);
+    context.users++;
+    try {
+      return this.#read_events_3_4(context, min_nr, nr, events, timeout, compat);
+    } finally {
+      process.put_ioctx(context);
+    }
   }
 
   /**
@@ -62,40 +69,93 @@ export class EventReader {
     return seconds * 1000 + nanoseconds / 1e6;
   }
 
-  /** `init_timeout`, `set_timeout`, `timeout_func` and `clear_timeout` are one look at the clock. */
-  #read_events(
+  // `init_timeout`, `set_timeout`, `timeout_func` and `clear_timeout` are one look at the clock.
+
+  /** Linux 3.4: one event at a time, and the run list before anything is waited for. */
+  #read_events_3_4(
     context: Kioctx,
     min_nr: number,
     nr: number,
     events: Address,
-    readSpan: () => number,
+    timeout: Address | 0,
+    compat: boolean,
   ): number {
-    const { space, machine: { disk, today } } = this.#process;
+    const { space, machine: { disk } } = this.#process;
+    const { ring, runList } = context;
+    let count = 0;
+    // Takes what is in the ring: 0, or -EFAULT if an event could not be copied and is lost.
+    const take = (): number => {
+      while (count < nr) {
+        const taken = ring.aio_read_evt(space, events + IO_EVENT_SIZE * count);
+        if (taken <= 0) return taken;
+        count++;
+      }
+      return 0;
+    };
+    let errno = take();
+    if (errno === 0 && count < min_nr && runList.length > 0) {
+      runList.aio_run_all_iocbs();
+      errno = take();
+    }
+    // A lost event is an error only if there are too few others.
+    if (count >= min_nr) return count;
+    if (errno !== 0) return errno;
+    const span = this.timespec(timeout, compat);
+    if (span === -EFAULT) return count || -EFAULT;
+    const end = this.#begin(span);
+    let advanced = false;
+    while (true) {
+      errno = take();
+      if (errno !== 0 || count >= min_nr) return count || errno;
+      if (context.dead) return count || -EINVAL;
+      // Once in any case, or a program that asks again and again without waiting would starve.
+      if (advanced && disk.now() >= end) return count;
+      // Looked for after a wait, so not at all without one.
+      if (span > 0 && this.#takeSignal()) return count || -EINTR;
+      // Nothing is left that could happen while this thread waits.
+      if (!this.#process.advance(end)) return end < Infinity ? count : count || -EDEADLK;
+      advanced = true;
+    }
+  }
+
+  /** Linux 6.18: all events that are available at once, and a signal before the time is over. */
+  #read_events_6_18(
+    context: Kioctx,
+    min_nr: number,
+    nr: number,
+    events: Address,
+    span: number,
+  ): number {
+    const { space, machine: { disk } } = this.#process;
     let count = 0;
     let end: number | undefined;
     let advanced = false;
     while (true) {
       const address = events + IO_EVENT_SIZE * count;
-      const taken = context.ring.aio_read_evt(space, address, nr - count, today);
+      const taken = context.ring.aio_read_events_ring(space, address, nr - count);
       if (taken < 0) return count || taken;
       count += taken;
       if (count >= min_nr) return count;
       if (context.dead) return count || -EINVAL;
-      if (end === undefined) {
-        const span = readSpan();
-        if (span === -EFAULT) return count || -EFAULT;
-        end = disk.now() + span;
-        if (span > 0 && disk.waitFault?.()) this.#interrupted = true;
-      }
-      if (this.#interrupted) {
-        this.#interrupted = false;
-        return count || -EINTR;
-      }
-      // Once in any case, or a program that asks again and again without waiting would starve.
+      end ??= this.#begin(span);
+      if (this.#takeSignal()) return count || -EINTR;
       if (advanced && disk.now() >= end) return count;
-      // Nothing is left that could happen while this thread waits.
       if (!this.#process.advance(end)) return end < Infinity ? count : count || -EDEADLK;
       advanced = true;
     }
+  }
+
+  /** Begins a wait; returns when it ends, by the clock of the disk. */
+  #begin(span: number): number {
+    const { disk } = this.#process.machine;
+    if (span > 0 && disk.waitFault?.()) this.#interrupted = true;
+    return disk.now() + span;
+  }
+
+  /** Whether a signal is pending, which is then no longer. */
+  #takeSignal(): boolean {
+    const pending = this.#interrupted;
+    this.#interrupted = false;
+    return pending;
   }
 }

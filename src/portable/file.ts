@@ -84,7 +84,6 @@ export class WaitQueue {
     const leave = this.add((mask) => {
       if (!suits(mask)) return;
       leave();
-      request.cancel = undefined;
       request.kick();
     });
     request.cancel = leave;

@@ -86,7 +86,10 @@ export class Files {
   readonly #queue = (request: Kiocb): number => {
     if (request.append) {
       if (this.#appending !== undefined && this.#appending !== request) {
-        return this.#appendQueue.retryAfter(request);
+        const res = this.#appendQueue.retryAfter(request);
+        // A write that waits for its turn is no request that can be cancelled.
+        request.cancel = undefined;
+        return res;
       }
       this.#appending = request;
     }
@@ -96,10 +99,10 @@ export class Files {
 
   /** Gives a descriptor to a file of the kernel's own. */
   add(file: PortableFile): number {
+    file.users++;
     this.#own.set(this.#nextOwn, file);
     return this.#nextOwn++;
   }
-    file.users++;
 
   /** Closes a descriptor of the kernel's own. */
   close(fd: number): void {
@@ -146,26 +149,26 @@ export class Files {
     } catch {
       return undefined;
     }
+    const known = this.#inUse.get(fd);
+    if (known !== undefined && isSameFile(known.identity!, stats)) return known;
     const readable = attempt(() => readvSync(fd, NOTHING)) !== "EBADF";
     // A directory never is writable, and the runtimes differ in the error of a write to it.
     const writable = () => !stats.isDirectory() && isWritable(fd, this.#fdinfo);
-    const known = this.#inUse.get(fd);
-    if (known !== undefined && isSameFile(known.identity!, stats)) return known;
     // Opened with O_PATH: a place in the tree, and no file.
     if (!readable && !writable()) return undefined;
     return new SystemFile(stats, kindOf(fd, stats), readable, writable, this.#queue);
   }
 }
 
-function kindOf(fd: number, stats: Stats): Kind {
-  if (stats.isFile()) return "file";
-  if (stats.isDirectory()) return "directory";
 /** Counterpart of `fput`. */
 function fput(file: PortableFile): void {
   file.users--;
   if (file.users === 0) file.release?.();
 }
 
+function kindOf(fd: number, stats: Stats): Kind {
+  if (stats.isFile()) return "file";
+  if (stats.isDirectory()) return "directory";
   if (stats.isFIFO() || stats.isSocket() || isatty(fd)) return "stream";
   return stats.isCharacterDevice() ? "device" : "file";
 }

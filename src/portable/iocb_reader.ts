@@ -312,6 +312,8 @@ export class IocbReader {
     let woken = 0;
     const suits = (mask: number) => {
       if (mask !== 0 && (mask & wanted) === 0) return false;
+      // It is as good as complete, and cannot be cancelled any more.
+      request.cancel = undefined;
       woken = mask;
       return true;
     };
@@ -322,12 +324,12 @@ export class IocbReader {
   }
 }
 
-/** See ioprio_check_cap of block/ioprio.c, and IOPRIO_PRIO_LEVEL. */
-function checkPriority(priority: number): number {
 function isVectored({ opcode }: Kiocb): boolean {
   return opcode === opcodes.IOCB_CMD_PREADV || opcode === opcodes.IOCB_CMD_PWRITEV;
 }
 
+/** See ioprio_check_cap of block/ioprio.c, and IOPRIO_PRIO_LEVEL. */
+function checkPriority(priority: number): number {
   const ioClass = priority >> ioprio.IOPRIO_CLASS_SHIFT;
   if (ioClass > ioprio.IOPRIO_CLASS_IDLE) return -EINVAL;
   // Asked for only where it matters, as one runtime wants a permission for it.

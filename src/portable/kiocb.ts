@@ -62,7 +62,10 @@ export class Kiocb implements DiskOperation {
   eventfd: Eventfd | undefined;
   /** Does a part of the work: bytes, `-errno`, -EIOCBQUEUED or -EIOCBRETRY. */
   retry!: (request: Kiocb) => number;
-  /** Removes the request from where it waits; `undefined` while it cannot be cancelled. */
+  /**
+   * Removes the request from where it waits; `undefined` while it cannot be cancelled. Unless a poll
+   * has what it waited for, it stays until the request is over: see `__aio_put_req`.
+   */
   cancel: (() => void) | undefined;
   /** It was kicked, and has not run since. */
   kicked = false;

@@ -7,11 +7,13 @@ import type { Address } from "../kernel.ts";
 import type { Credits } from "./credits.ts";
 import type { Kiocb } from "./kiocb.ts";
 import type { Ring } from "./ring.ts";
+import type { RunList } from "./run_list.ts";
 
 /** What io_setup makes. */
 export class Kioctx {
   readonly ring: Ring;
   readonly credits: Credits;
+  readonly runList: RunList;
   /** What io_setup was asked for: its share of aio_nr. */
   readonly entries: number;
   /** In flight, oldest first. */
@@ -20,10 +22,13 @@ export class Kioctx {
   dead = false;
   /** Called when the last request of a dead context has completed. */
   drained: (() => void) | undefined;
+  /** Linux 3.4: references, one until io_destroy has waited for all requests, one of each waiter. */
+  users = 1;
 
-  constructor(ring: Ring, credits: Credits, entries: number) {
+  constructor(ring: Ring, credits: Credits, runList: RunList, entries: number) {
     this.ring = ring;
     this.credits = credits;
+    this.runList = runList;
     this.entries = entries;
   }
 
@@ -42,8 +47,8 @@ export class Kioctx {
     if (this.dead && this.active.size === 0) this.drained?.();
   }
 
-  /** Finds the oldest request in flight that has this iocb, and that `suits`. */
-  lookup_kiocb(iocb: Address, suits: (request: Kiocb) => boolean): Kiocb | undefined {
-    return this.active.values().find((request) => request.iocb === iocb && suits(request));
+  /** Finds the newest request in flight of an iocb: new requests go to the head of `active_reqs`. */
+  lookup_kiocb(iocb: Address): Kiocb | undefined {
+    return [...this.active].findLast((request) => request.iocb === iocb);
   }
 }

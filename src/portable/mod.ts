@@ -35,11 +35,15 @@
  * | FSYNC, FDSYNC | work | EINVAL |
  * | POLL, `aio_rw_flags`, priorities, io_pgetevents | exist | EINVAL, EINVAL, ignored, ENOSYS |
  * | a transfer that came short | is the result | is continued: writes always, reads unless of a pipe or socket; an error after a part was written is hidden |
- * | io_cancel | EINPROGRESS, and an event with 0 in the ring; polls only | 0, and the event goes to the caller; EAGAIN for what cannot be cancelled |
- * | share of aio_nr | given back when io_destroy begins | when the last request is over |
- * | io_submit looks first | for a place in the ring | for the file |
- * | io_getevents reads the timeout | at once | when there is something to wait for |
+ * | io_cancel | EINPROGRESS, and an event with 0 in the ring; polls only | 0, and `obj` and `data` go to the caller; the newest request of the iocb, also if it was kicked; EAGAIN for what cannot be cancelled |
+ * | share of aio_nr | given back when io_destroy begins | when the last request is over and the last waiter has left |
+ * | io_destroy | completes what can be cancelled, and signals its eventfd | cancels every request: no event, no eventfd, no further run |
+ * | io_submit looks first | for the context, then for a place in the ring | at the whole array, then for the context, then for the file |
+ * | memory of a request | is cut to what one request moves, then checked; the file is asked first | is checked whole, then cut; before the file is asked |
+ * | io_getevents reads the timeout | at once | when there is something to wait for, behind the run list |
+ * | a signal is pending | EINTR | EINTR, but not without time to wait |
  * | an event that cannot be copied out | stays | is lost |
+ * | the tail in the ring | counts modulo `nr` | is compared as it is |
  *
  * **Which threads do the work.** Those of `node:fs`, or workers that call its synchronous functions
  * over shared memory. A thread that waits in io_getevents does itself what was not begun yet, as the

@@ -12,7 +12,7 @@ import type { Kiocb } from "./kiocb.ts";
 import { Kioctx } from "./kioctx.ts";
 import type { Machine } from "./machine.ts";
 import { Ring, ringEvents } from "./ring.ts";
-import { RunList } from "./run_list.ts";
+import { RunList, WorkQueue } from "./run_list.ts";
 
 /** The most events that a ring may have: 256 MiB of them. */
 const MAXIMUM_EVENTS = 0x10000000 / IO_EVENT_SIZE;
@@ -25,7 +25,9 @@ const MAXIMUM_KIOCBS = Math.floor(0x10000000 / KIOCB_SIZE);
 export class Process {
   readonly machine: Machine;
   readonly space: AddressSpace = new AddressSpace();
-  readonly runList: RunList = new RunList((request, res) => this.aio_complete(request, res));
+  readonly workQueue: WorkQueue = new WorkQueue();
+  /** Of requests without a context. */
+  readonly #runList: RunList = this.#newRunList();
   /** By the id of the context: counterpart of `ioctx_list`. */
   readonly contexts: Map<Address, Kioctx> = new Map();
   /** Watches on completions, which keep the event loop alive while they are armed. */
@@ -61,7 +63,7 @@ export class Process {
       return -ENOMEM;
     }
     const credits = today ? new CpuCredits(ring, cpus) : new RingCredits(ring);
-    const context = new Kioctx(ring, credits, entries);
+    const context = new Kioctx(ring, credits, this.#newRunList(), entries);
     machine.aioNr += entries;
     this.contexts.set(ring.address, context);
     const free = this.#table.indexOf(undefined);
@@ -71,7 +73,19 @@ export class Process {
     return ring.address;
   }
 
-  /** Finds a live context. Its counterpart takes a reference, `try_get_ioctx`; here none is. */
+  #newRunList(): RunList {
+    return new RunList((request, res) => this.aio_complete(request, res), this.workQueue);
+  }
+
+  /** The list on which a request waits for its next run. */
+  runListOf({ context }: Kiocb): RunList {
+    return context?.runList ?? this.#runList;
+  }
+
+  /**
+   * Finds a live context. Its counterpart takes a reference, `try_get_ioctx`; here only a wait for
+   * events does, as nothing else happens during the other calls.
+   */
   lookup_ioctx(ctx_id: number): Kioctx | undefined {
     const context = this.contexts.get(ctx_id);
     if (context === undefined || context.dead || context.ring.detached) return undefined;
@@ -81,43 +95,79 @@ export class Process {
   }
 
   /**
-   * Ends a context: cancels what can be cancelled.
+   * Ends a context: it is not found any more, and what can be cancelled is.
    *
    * @param ended Called when nothing is in flight any more
    */
-  kill_ctx(context: Kioctx, ended: () => void = () => {}): void {
-    const { machine } = this;
-    // Unlinked first, so that it is not found any more.
+  io_destroy(context: Kioctx, ended: () => void = () => {}): void {
     context.dead = true;
     this.contexts.delete(context.ring.address);
     this.#table[this.#table.indexOf(context)] = undefined;
-    if (machine.today) machine.aioNr -= context.entries;
-    // Counterpart of `__put_ioctx`, which `put_ioctx` calls for the last reference.
     context.drained = () => {
       context.drained = undefined;
-      if (!machine.today) machine.aioNr -= context.entries;
-      context.ring.aio_free_ring();
+      if (!this.machine.today) this.put_ioctx(context);
       ended();
     };
-    for (const request of [...context.active]) {
-      if (request.cancel !== undefined) this.cancel(request);
-    }
+    if (this.machine.today) this.#kill_ctx_6_18(context);
+    else this.#kill_ctx_3_4(context);
     if (context.active.size === 0) context.drained?.();
   }
 
-  /** Ends a request without an event. */
+  /** Linux 3.4: every request in flight is cancelled, so none gets an event or runs again. */
+  #kill_ctx_3_4(context: Kioctx): void {
+    for (const request of [...context.active].reverse()) {
+      request.cancelled = true;
+      if (request.cancel !== undefined) this.cancel(request);
+    }
+  }
+
+  /** Linux 3.4: gives a reference back; the account is settled with the last. */
+  put_ioctx(context: Kioctx): void {
+    context.users--;
+    if (context.users > 0) return;
+    // Counterpart of `__put_ioctx`.
+    this.machine.aioNr -= context.entries;
+    context.ring.aio_free_ring();
+  }
+
+  /**
+   * Linux 6.18: the account is settled and the ring unmapped at once; then what can be cancelled
+   * completes, by `free_ioctx_users`.
+   */
+  #kill_ctx_6_18(context: Kioctx): void {
+    this.machine.aioNr -= context.entries;
+    context.ring.aio_free_ring();
+    for (const request of [...context.active]) {
+      if (request.cancel !== undefined) this.aio_poll_cancel(request);
+    }
+  }
+
+  /** Linux 3.4: ends a request without an event. */
   cancel(request: Kiocb): void {
     request.cancelled = true;
     request.cancel!();
     this.aio_complete(request, -EINTR);
   }
 
+  /** Linux 6.18: ends a request with an event that says 0. */
+  aio_poll_cancel(request: Kiocb): void {
+    request.cancel!();
+    this.aio_complete(request, 0);
+  }
+
   /** A request has its result. */
   aio_complete(request: Kiocb, res: number): void {
-    this.runList.remove(request);
+    this.runListOf(request).remove(request);
     this.machine.files.release(request);
     if (request.context === undefined) request.result = res;
     else request.context.complete(request, res);
+  }
+
+  /** Runs what was kicked, behind a request that was just submitted. */
+  runKicked(context: Kioctx): void {
+    // Linux 6.18 has no run list: a poll that is woken completes at once, in whichever context.
+    if (this.machine.today) this.workQueue.aio_kick_handler();
+    else context.runList.aio_run_all_iocbs();
   }
 
   /**
@@ -127,7 +177,7 @@ export class Process {
    */
   advance(until: number): boolean {
     const { disk } = this.machine;
-    if (this.runList.aio_run_iocbs() || disk.advance(until)) return true;
+    if (this.workQueue.aio_kick_handler() || disk.advance(until)) return true;
     if (until === Infinity) return false;
     disk.sleep(until);
     return disk.now() < until;
@@ -137,7 +187,7 @@ export class Process {
   async exit_aio(): Promise<void> {
     await Promise.all(
       this.contexts.values().map((context) =>
-        new Promise<void>((resolve) => this.kill_ctx(context, resolve))
+        new Promise<void>((resolve) => this.io_destroy(context, resolve))
       ),
     );
   }
@@ -147,13 +197,8 @@ export class Process {
     for (const context of this.contexts.values()) {
       context.dead = true;
       this.machine.aioNr -= context.entries;
-      for (const request of context.active) {
-        // What cannot be cancelled ends later, and without an event.
-        request.cancel?.();
-        request.cancel = undefined;
-        request.cancelled = true;
-        this.runList.remove(request);
-      }
+      // What cannot be cancelled ends later, and without an event.
+      this.#kill_ctx_3_4(context);
       context.active.clear();
     }
     this.contexts.clear();

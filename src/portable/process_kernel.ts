@@ -9,7 +9,7 @@ import {
   AIO_SIGSET_SIZE,
   SIGSET_SIZE,
 } from "../abi/aio_sigset.ts";
-import { EAGAIN, EFAULT, EINPROGRESS, EINTR, EINVAL, ENOSYS } from "../abi/errno.ts";
+import { EAGAIN, EFAULT, EINPROGRESS, EINVAL, ENOSYS } from "../abi/errno.ts";
 import { IO_EVENT_SIZE } from "../abi/io_event.ts";
 import { IOCB_KEY } from "../abi/iocb.ts";
 import { IOCB_CMD_POLL } from "../abi/opcodes.ts";
@@ -21,7 +21,7 @@ import { type CompatCalls, compatCalls } from "./compat.ts";
 import { Eventfd, type EventfdOptions, type PortableEventfd } from "./eventfd.ts";
 import { EventReader } from "./events.ts";
 import type { OwnFileOptions } from "./file.ts";
-import type { Kiocb } from "./kiocb.ts";
+import type { Kioctx } from "./kioctx.ts";
 import type { Machine } from "./machine.ts";
 import { Pipe, type PortablePipe } from "./pipe.ts";
 import { Process } from "./process.ts";
@@ -75,7 +75,7 @@ export class ProcessKernel implements Kernel {
     if (context === undefined) return -EINVAL;
     // A ring that the program has detached is found all the same, so that its memory is freed.
     if (this.#process.lookup_ioctx(ctx_id) === undefined && !context.ring.detached) return -EINVAL;
-    this.#process.kill_ctx(context);
+    this.#process.io_destroy(context);
     while (context.active.size > 0 && this.#process.advance(Infinity)) { /* what is in flight */ }
     return 0;
   }
@@ -95,24 +95,30 @@ export class ProcessKernel implements Kernel {
     if (!space.locate(iocb + IOCB_KEY, 4)) return -EFAULT;
     const key = space.view.getUint32(space.offset, true);
     const context = this.#process.lookup_ioctx(ctx_id);
-    if (context === undefined) return -EINVAL;
-    const suits = ({ cancel, opcode }: Kiocb) =>
-      key === 0 && cancel !== undefined && (!today || opcode === IOCB_CMD_POLL);
-    const request = context.lookup_kiocb(iocb, suits);
-    if (request === undefined) {
-      const inFlight = context.lookup_kiocb(iocb, () => true) !== undefined;
-      return !today && inFlight ? -EAGAIN : -EINVAL;
-    }
-    // The kernel with retries gives the event to the caller.
-    if (!today) {
-      this.#process.cancel(request);
-      const event = new Int32Array(IO_EVENT_SIZE / 4);
-      writeEvent(event, 0, request, -EINTR);
-      return space.copyOut(result, event, 0, event.length) ? 0 : -EFAULT;
-    }
-    // The event of today's kernel comes by the ring, and says 0.
-    request.cancel!();
-    this.#process.aio_complete(request, 0);
+    // There is one key, which io_submit writes into every iocb.
+    if (context === undefined || key !== 0) return -EINVAL;
+    return today ? this.#cancelPoll(context, iocb) : this.#cancel(context, iocb, result);
+  }
+
+  /** Linux 3.4: the event goes to the caller. */
+  #cancel(context: Kioctx, iocb: Address, result: Address): number {
+    const request = context.lookup_kiocb(iocb);
+    if (request === undefined) return -EINVAL;
+    if (request.cancel === undefined) return -EAGAIN;
+    this.#process.cancel(request);
+    // `obj` and `data` alone are filled; the rest is 0.
+    const event = new Int32Array(IO_EVENT_SIZE / 4);
+    writeEvent(event, 0, request, 0);
+    return this.#process.space.copyOut(result, event, 0, event.length) ? 0 : -EFAULT;
+  }
+
+  /** Linux 6.18: only polls are on the list, oldest first, and the event comes by the ring. */
+  #cancelPoll(context: Kioctx, iocb: Address): number {
+    const poll = context.active.values().find((request) =>
+      request.iocb === iocb && request.opcode === IOCB_CMD_POLL && request.cancel !== undefined
+    );
+    if (poll === undefined) return -EINVAL;
+    this.#process.aio_poll_cancel(poll);
     return -EINPROGRESS;
   }
 

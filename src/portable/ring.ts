@@ -101,15 +101,35 @@ export class Ring {
   }
 
   /**
-   * Copies events out, oldest first: `aio_read_evt` for several events at once.
+   * Linux 3.4: takes the oldest event off the ring and copies it out; if it cannot be copied, it is
+   * lost. The tail is that of the header, as it is: the program may have written over it.
+   *
+   * @param space The memory of the process
+   * @param event The place for the event
+   * @returns How many events were copied, 0 or 1; or -EFAULT
+   */
+  aio_read_evt(space: AddressSpace, event: Address): number {
+    const words = this.#words;
+    if (this.detached) return 0;
+    const tail = load(words, TAIL) >>> 0;
+    const head = words[HEAD]! >>> 0;
+    const first = head % this.nr;
+    if (head === tail || first === tail) return 0;
+    const copied = space.copyOut(event, words, HEADER_WORDS + EVENT_WORDS * first, EVENT_WORDS);
+    // At least a release: from here on the place is free.
+    store(words, HEAD, (first + 1) % this.nr);
+    return copied ? 1 : -EFAULT;
+  }
+
+  /**
+   * Linux 6.18: copies events out, oldest first. If one of them cannot be copied, all stay.
    *
    * @param space The memory of the process
    * @param events The first place for an event
    * @param count How many events at most
-   * @param keep Whether all stay in the ring if one of them cannot be copied
    * @returns How many were copied, or -EFAULT
    */
-  aio_read_evt(space: AddressSpace, events: Address, count: number, keep: boolean): number {
+  aio_read_events_ring(space: AddressSpace, events: Address, count: number): number {
     const words = this.#words;
     if (this.detached) return 0;
     // That of the header, as the kernel reads it, even if the program wrote over it.
@@ -118,17 +138,15 @@ export class Ring {
     let head = (words[HEAD]! >>> 0) % this.nr;
     const tail = (end >>> 0) % this.nr;
     let taken = 0;
-    let fault = false;
-    while (taken < count && head !== tail && !fault) {
+    while (taken < count && head !== tail) {
       const event = HEADER_WORDS + EVENT_WORDS * head;
-      fault = !space.copyOut(events + IO_EVENT_SIZE * taken, words, event, EVENT_WORDS);
-      if (fault && keep) return -EFAULT;
+      if (!space.copyOut(events + IO_EVENT_SIZE * taken, words, event, EVENT_WORDS)) return -EFAULT;
       head = head + 1 === this.nr ? 0 : head + 1;
-      if (!fault) taken++;
+      taken++;
     }
     // At least a release: from here on the places are free.
     store(words, HEAD, head);
-    return fault && taken === 0 ? -EFAULT : taken;
+    return taken;
   }
 
   /** Unmaps the ring: views of the program become empty. */

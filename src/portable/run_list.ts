@@ -15,16 +15,52 @@ import type { Kiocb } from "./kiocb.ts";
 /** ERESTARTSYS, ERESTARTNOINTR, ERESTARTNOHAND, ERESTART_RESTARTBLOCK: for the kernel alone. */
 const RESTARTS: ReadonlySet<number> = new Set([-512, -513, -514, -516]);
 
-/** The run list of a process, and the work queue that takes it over. */
+/** Runs what was kicked where no thread does: counterpart of `aio_wq`. */
+export class WorkQueue {
+  /** The lists that have something to run, or had when they were added. */
+  #lists = new Set<RunList>();
+  readonly #work = new Once(setImmediate, () => this.aio_kick_handler());
+
+  /** Has the requests on a list run soon. */
+  aio_queue_work(list: RunList): void {
+    this.#lists.add(list);
+    this.#work.ask();
+  }
+
+  /**
+   * Runs each list once: from the event loop, or by a thread that waits. What these runs add is
+   * queued anew.
+   *
+   * @returns Whether there was anything to run
+   */
+  aio_kick_handler(): boolean {
+    if (this.#lists.size === 0) return false;
+    const lists = this.#lists;
+    this.#lists = new Set();
+    let ran = false;
+    for (const list of lists) ran = list.aio_run_iocbs() || ran;
+    return ran;
+  }
+}
+
+/** The run list of a context. */
 export class RunList {
   readonly #complete: (request: Kiocb, res: number) => void;
+  readonly #queue: WorkQueue;
   #list: Kiocb[] = [];
-  /** Counterpart of `aio_queue_work`. */
-  readonly #work = new Once(setImmediate, () => this.#aio_kick_handler());
 
-  /** @param complete Receives the result of a request: `aio_complete` */
-  constructor(complete: (request: Kiocb, res: number) => void) {
+  /**
+   * @param complete Receives the result of a request: `aio_complete`
+   * @param queue Runs the list if no thread does
+   */
+  constructor(complete: (request: Kiocb, res: number) => void, queue: WorkQueue = new WorkQueue()) {
     this.#complete = complete;
+    this.#queue = queue;
+  }
+
+  /** How many requests are to run again. */
+  get length(): number {
+    return this.#list.length;
   }
 
   /** Runs a request once. */
@@ -55,7 +91,7 @@ export class RunList {
     if (request.listed) return;
     request.listed = true;
     this.#list.push(request);
-    this.#work.ask();
+    this.#queue.aio_queue_work(this);
   }
 
   /** Takes a request that has completed off the list. */
@@ -67,7 +103,7 @@ export class RunList {
 
   /**
    * Runs the requests that are on the list, but not those that these runs add. Counterpart of
-   * `__aio_run_iocbs`; a caller that waits calls it again, as `aio_run_all_iocbs` does.
+   * `__aio_run_iocbs`.
    *
    * @returns Whether there were any
    */
@@ -82,9 +118,8 @@ export class RunList {
     return true;
   }
 
-  /** The work queue: runs again until the list stays empty. */
-  #aio_kick_handler(): void {
-    this.aio_run_iocbs();
-    if (this.#list.length > 0) this.#work.ask();
+  /** Runs until the list stays empty. */
+  aio_run_all_iocbs(): void {
+    while (this.aio_run_iocbs()) { /* what the runs before have kicked */ }
   }
 }

@@ -51,7 +51,7 @@ export class Submission implements KiocbOwner {
   }
 
   #io_submit_one(context: Kioctx, iocb: Address, compat: boolean): number {
-    const { runList, machine: { disk, files, today } } = this.#process;
+    const { machine: { disk, files, today } } = this.#process;
     const reader = this.#reader;
     let errno = reader.read(iocb);
     if (errno === 0 && !today && reader.file === undefined) errno = -EBADF;
@@ -67,9 +67,8 @@ export class Submission implements KiocbOwner {
     }
     context.active.add(request);
     files.hold(request);
-    runList.aio_run_iocb(request);
-    // As in the seed, a submission also runs what was kicked.
-    runList.aio_run_iocbs();
+    context.runList.aio_run_iocb(request);
+    this.#process.runKicked(context);
     return 0;
   }
 
@@ -81,7 +80,7 @@ export class Submission implements KiocbOwner {
 
   /** See {@link KiocbOwner.kick_iocb}. */
   kick_iocb(request: Kiocb): void {
-    this.#process.runList.kick_iocb(request);
+    this.#process.runListOf(request).kick_iocb(request);
   }
 
   /** See {@link KiocbOwner.progressed}. */
@@ -100,16 +99,17 @@ export class Submission implements KiocbOwner {
    * @returns Bytes or `-errno`
    */
   run_sync_kiocb(iocb: Address): number {
-    const { runList, machine: { files } } = this.#process;
+    const { files } = this.#process.machine;
     const request = new Kiocb(this, undefined, iocb);
     files.begin();
     const errno = this.#reader.read(iocb) || this.#reader.prepare(request, false);
     if (errno !== 0) return errno;
     files.hold(request);
-    runList.aio_run_iocb(request);
+    this.#process.runListOf(request).aio_run_iocb(request);
     while (request.result === undefined) {
       if (this.#process.advance(Infinity)) continue;
       request.cancel?.();
+      files.release(request);
       return -EDEADLK;
     }
     return request.result;

@@ -101,8 +101,7 @@ test("an event that cannot be copied stays in the ring today, and is lost in the
     // Room for two of the three
     const { address } = kernel.allocate(2 * IO_EVENT_SIZE);
     const res = kernel.io_getevents(id, 3, 3, address, 0);
-    if (release === "3.4") assert.equal(res, 2);
-    else assert.equal(res, -EFAULT);
+    assert.equal(res, -EFAULT);
     assert.equal(context.getevents(0, 3, 0), release === "3.4" ? 0 : 3);
   }
 });
@@ -211,7 +210,7 @@ test("io_cancel: today EINPROGRESS and an event of 0 by the ring, in the seed th
   stuck(old.kernel, old);
   const { id, eventsAddress } = old;
   assert.equal(old.kernel.io_cancel(id, old.iocbAddress(0), eventsAddress), 0);
-  assert.deepEqual(old.taken(1), [{ data: 0, iocb: 0, res: -EINTR }]);
+  assert.deepEqual(old.taken(1), [{ data: 0, iocb: 0, res: 0 }]);
   assert.equal(old.getevents(0, 1, 0), 0);
   assert.equal(old.kernel.io_cancel(id, old.iocbAddress(0), eventsAddress), -EINVAL);
   stuck(old.kernel, old);
