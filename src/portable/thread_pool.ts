@@ -8,8 +8,9 @@
  * @module
  */
 import { fstat } from "node:fs";
-import { EFAULT } from "../abi/errno.ts";
+import { EBADF, EFAULT } from "../abi/errno.ts";
 import { resultOf } from "../errors/errno_of.ts";
+import { isOpen, isSameFile } from "../threads/file_identity.ts";
 import type { FileOperation } from "../threads/file_operation.ts";
 import { readOnThread, syncOnThread, writeOnThread } from "../threads/fs_threads.ts";
 import { queueMicrotask } from "../timers.ts";
@@ -28,13 +29,13 @@ export class ThreadPool {
   launch(operation: FileOperation): void {
     const job: ThreadJob = { operation };
     this.#jobs.add(job);
-    const { kind, fd } = operation;
+    const { kind } = operation;
     if (kind === "read" || kind === "write") return this.#transfer(operation, job);
-    syncOnThread(kind, fd, (res) => this.#finish(job, res));
+    this.#sync(operation, kind, 0, (res) => this.#finish(job, res));
   }
 
   #transfer(operation: FileOperation, job: ThreadJob): void {
-    const { kind, fd, position, append, durable } = operation;
+    const { kind, fd, identity, position, append, durable } = operation;
     const memory = new Aligned(operation);
     const { bytes } = memory;
     const finish = (res: number) => {
@@ -47,10 +48,28 @@ export class ThreadPool {
     const write = (start: number | null) =>
       writeOnThread(fd, bytes, 0, bytes.length, start, (res) => {
         if (durable === undefined || res < 0) finish(res);
-        else syncOnThread(durable, fd, (synced) => finish(synced < 0 ? synced : res));
+        else this.#sync(operation, durable, res, finish);
       });
     if (!append || position === null) return write(position);
-    fstat(fd, (error, stats) => error ? finish(resultOf(error)) : write(stats.size));
+    fstat(fd, (error, stats) => {
+      if (error) finish(resultOf(error));
+      else if (isSameFile(stats, identity)) write(stats.size);
+      else finish(-EBADF);
+    });
+  }
+
+  /** Syncs, and has `finish` called with `res`, or with an error. */
+  #sync(
+    { fd, identity }: FileOperation,
+    kind: "fsync" | "fdatasync",
+    res: number,
+    finish: (res: number) => void,
+  ): void {
+    syncOnThread(kind, fd, (synced) => {
+      if (synced < 0) finish(synced);
+      // The sync of another file makes nothing of this one durable.
+      else finish(isOpen(fd, identity) ? res : -EBADF);
+    });
   }
 
   #finish(job: ThreadJob, res: number): void {

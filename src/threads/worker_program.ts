@@ -89,27 +89,34 @@ const data = new Uint8Array(workerData.data);
 const errnos = workerData.errnos;
 
 // The program may have closed the descriptor meanwhile, and its number may be another file's.
-function identified(job, stats) {
+function isOpen(job, stats) {
   if (stats.ino !== jobs[job + ${JOB_INO}] || stats.dev !== jobs[job + ${JOB_DEV}]) return false;
   return ((stats.mode ^ jobs[job + ${JOB_MODE}]) & ${S_IFMT}) === 0;
 }
 
+function sync(kind, fd) {
+  if (kind === ${KINDS.fsync}) fs.fsyncSync(fd);
+  else fs.fdatasyncSync(fd);
+}
+
 function perform(job, slot) {
-  const kind = jobs[job], fd = jobs[job + ${JOB_FD}];
-  const stats = fs.fstatSync(fd);
-  if (!identified(job, stats)) return -errnos.EBADF;
-  if (kind === ${KINDS.fsync}) { fs.fsyncSync(fd); return 0; }
-  if (kind === ${KINDS.fdatasync}) { fs.fdatasyncSync(fd); return 0; }
+  const kind = jobs[job], fd = jobs[job + ${JOB_FD}], durable = jobs[job + ${JOB_DURABLE}];
   const length = jobs[job + ${JOB_LENGTH}], skip = jobs[job + ${JOB_SKIP}];
   const start = slot * ${SLOT_SIZE} + skip;
   let position = jobs[job + ${JOB_POSITION}];
-  if (position === ${END_OF_FILE}) position = stats.size;
-  if (kind === ${KINDS.read}) return fs.readSync(fd, data, start, length, position);
-  const count = fs.writeSync(fd, data, start, length, position);
-  const durable = jobs[job + ${JOB_DURABLE}];
-  if (durable === ${KINDS.fsync}) fs.fsyncSync(fd);
-  else if (durable === ${KINDS.fdatasync}) fs.fdatasyncSync(fd);
-  return count;
+  let res = 0;
+  if (kind === ${KINDS.read}) res = fs.readSync(fd, data, start, length, position);
+  else if (kind === ${KINDS.write}) {
+    const stats = fs.fstatSync(fd);
+    if (!isOpen(job, stats)) return -errnos.EBADF;
+    if (position === ${END_OF_FILE}) position = stats.size;
+    res = fs.writeSync(fd, data, start, length, position);
+    if (durable === 0) return res;
+    sync(durable, fd);
+  } else sync(kind, fd);
+  // Looked at afterwards, so that neither the bytes nor the sync of another file count, whenever it
+  // was opened.
+  return isOpen(job, fs.fstatSync(fd)) ? res : -errnos.EBADF;
 }
 
 function run(job, slot) {

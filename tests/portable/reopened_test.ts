@@ -5,7 +5,8 @@ import { test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { AioContext } from "../../mod.ts";
 import { EAGAIN, EBADF, EPIPE } from "../../src/abi/errno.ts";
-import { IOCB_CMD_PREAD, IOCB_CMD_PWRITE } from "../../src/abi/opcodes.ts";
+import { IOCB_CMD_FSYNC, IOCB_CMD_PREAD, IOCB_CMD_PWRITE } from "../../src/abi/opcodes.ts";
+import { RWF_APPEND, RWF_DSYNC } from "../../src/abi/rw_flags.ts";
 import { type KernelRelease, PortableKernel } from "../../src/portable/mod.ts";
 import { pattern, sameBytes } from "../support/bytes.ts";
 import { PortableContext, type PortableEvent } from "../support/portable_context.ts";
@@ -75,6 +76,27 @@ function write(context: PortableContext, fd: number, index = 0): void {
   const memory = { buf: context.dataAddress, nbytes: 4096, offset: 4096 };
   context.iocb(index, { opcode: IOCB_CMD_PWRITE, fildes: fd, ...memory });
 }
+
+test("a sync of another file makes nothing durable", async () => {
+  for (const wait of [true, false]) {
+    using files = new Reopened();
+    const context = new PortableContext();
+    context.iocb(0, { opcode: IOCB_CMD_FSYNC, fildes: files.fd });
+    write(context, files.fd, 1);
+    context.iocb(2, {
+      opcode: IOCB_CMD_PWRITE,
+      fildes: files.fd,
+      buf: context.dataAddress,
+      nbytes: 8,
+      rwFlags: RWF_APPEND | RWF_DSYNC,
+    });
+    assert.equal(context.submit(0, 1, 2), 3);
+    files.reopen();
+    const events = wait ? context.events(3) : await arrived(context, 3);
+    assert.deepEqual(events.map(({ res }) => res), [-EBADF, -EBADF, -EBADF]);
+    files.check();
+  }
+});
 
 for (const release of RELEASES) {
   test(`${release}: a write never goes to a file that was opened after it, if the thread waits`, () => {
