@@ -5,6 +5,7 @@
  */
 import { EAGAIN, EINTR, EINVAL, ENOMEM } from "../abi/errno.ts";
 import { IO_EVENT_SIZE } from "../abi/io_event.ts";
+import { IOCB_CMD_POLL } from "../abi/opcodes.ts";
 import type { Address, Wakeup } from "../kernel.ts";
 import { AddressSpace } from "./address_space.ts";
 import { CpuCredits, RingCredits } from "./credits.ts";
@@ -96,9 +97,25 @@ export class Process {
       ended();
     };
     for (const request of [...context.active]) {
-      if (request.cancel !== undefined) this.cancel(request);
+      if (request.cancel === undefined) continue;
+      if (machine.today) this.#free_ioctx_user(request);
+      else this.cancel(request);
     }
     if (context.active.size === 0) context.drained?.();
+  }
+
+  /** The part of `free_ioctx_users` that concerns one request. */
+  #free_ioctx_user(request: Kiocb): void {
+    if (request.opcode === IOCB_CMD_POLL) this.aio_poll_cancel(request);
+    // On a blocking pipe Linux would not have returned from io_submit. A write that waits for its
+    // turn to append is written before io_destroy returns.
+    else if (request.file.waiters !== undefined) this.cancel(request);
+  }
+
+  /** Ends a poll as any other request: with an event, and with a signal to its eventfd. */
+  aio_poll_cancel(request: Kiocb): void {
+    request.cancel!();
+    this.aio_complete(request, 0);
   }
 
   /** Ends a request without an event. */

@@ -110,8 +110,7 @@ export class ProcessKernel implements Kernel {
       return space.copyOut(result, event, 0, event.length) ? 0 : -EFAULT;
     }
     // The event of today's kernel comes by the ring, and says 0.
-    request.cancel!();
-    this.#process.aio_complete(request, 0);
+    this.#process.aio_poll_cancel(request);
     return -EINPROGRESS;
   }
 

@@ -1,10 +1,15 @@
 /** What differed from the kernel of the machine: the same calls on both kernels. */
 import assert from "node:assert/strict";
+import { statSync } from "node:fs";
 import process from "node:process";
 import { after, test } from "node:test";
+import { IOCB_CMD_POLL, IOCB_CMD_PWRITE, IOCB_FLAG_RESFD } from "../../src/abi/opcodes.ts";
+import { POLLIN } from "../../src/abi/poll.ts";
+import { RWF_APPEND } from "../../src/abi/rw_flags.ts";
 import type { Kernel } from "../../src/kernel.ts";
 import { linux } from "../../src/syscalls.ts";
 import { ContextOf } from "../support/portable_context.ts";
+import { TempFile } from "../support/temp.ts";
 import { Side } from "../support/twin_sides.ts";
 import { HANG_MILLISECONDS } from "../support/within.ts";
 
@@ -42,3 +47,38 @@ test(
     });
   },
 );
+
+/** Takes the counter of an eventfd. */
+function count({ kernel, fds }: Side): number {
+  const context = new ContextOf(kernel);
+  const res = context.run({ fildes: fds.event, buf: context.dataAddress, nbytes: 8 });
+  kernel.io_destroy(context.id);
+  return res === 8 ? context.data[0]! : res;
+}
+
+test("polls that end with their context signal their eventfds", onLinux, () => {
+  onEach(3, (_, side) => {
+    const { kernel, fds } = side;
+    const context = new ContextOf(kernel);
+    const poll = { opcode: IOCB_CMD_POLL, fildes: fds.pipeR, buf: POLLIN };
+    const signals = { flags: IOCB_FLAG_RESFD, resfd: fds.event };
+    context.iocb(0, poll);
+    for (const index of [1, 2, 3]) context.iocb(index, { ...poll, ...signals });
+    assert.equal(context.submit(0, 1, 2, 3), 4);
+    assert.equal(kernel.io_destroy(context.id), 0);
+    return count(side);
+  });
+});
+
+test("io_destroy loses no write that waits for another to append", onLinux, () => {
+  onEach(3 + 4 + 5, (_, { kernel }) => {
+    using file = new TempFile(new Uint8Array(3));
+    const context = new ContextOf(kernel);
+    const write = { opcode: IOCB_CMD_PWRITE, fildes: file.fd, buf: context.dataAddress };
+    context.iocb(0, { ...write, nbytes: 4, rwFlags: RWF_APPEND });
+    context.iocb(1, { ...write, nbytes: 5, rwFlags: RWF_APPEND });
+    assert.equal(context.submit(0, 1), 2);
+    assert.equal(kernel.io_destroy(context.id), 0);
+    return statSync(file.path).size;
+  });
+});
