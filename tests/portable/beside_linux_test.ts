@@ -3,10 +3,12 @@ import assert from "node:assert/strict";
 import { statSync } from "node:fs";
 import process from "node:process";
 import { after, test } from "node:test";
+import { loadNative } from "../../ffi/native.ts";
 import { IOCB_CMD_POLL, IOCB_CMD_PWRITE, IOCB_FLAG_RESFD } from "../../src/abi/opcodes.ts";
 import { POLLIN } from "../../src/abi/poll.ts";
 import { RWF_APPEND } from "../../src/abi/rw_flags.ts";
 import type { Kernel } from "../../src/kernel.ts";
+import { PortableKernel } from "../../src/portable/mod.ts";
 import { linux } from "../../src/syscalls.ts";
 import { ContextOf } from "../support/portable_context.ts";
 import { TempFile } from "../support/temp.ts";
@@ -81,4 +83,64 @@ test("io_destroy loses no write that waits for another to append", onLinux, () =
     assert.equal(kernel.io_destroy(context.id), 0);
     return statSync(file.path).size;
   });
+});
+
+const SYS_close = process.arch === "x64" ? 3 : 57;
+const SYS_timerfd_create = process.arch === "x64" ? 283 : 85;
+const SYS_timerfd_settime = process.arch === "x64" ? 286 : 86;
+const CLOCK_MONOTONIC = 1;
+
+/** Closes a descriptor that a system call has made. */
+function close(fd: number): void {
+  loadNative().syscall(SYS_close, 1)(fd);
+}
+
+/** Submits a poll that becomes ready after so many milliseconds; the descriptor to close. */
+function alarm(context: Calls, milliseconds: number): number | undefined {
+  const { kernel, data, dataAddress } = context;
+  const poll = { opcode: IOCB_CMD_POLL, buf: POLLIN };
+  if (kernel instanceof PortableKernel) {
+    const eventfd = kernel.eventfd();
+    kernel.after(milliseconds, () => eventfd.signal());
+    context.iocb(0, { ...poll, fildes: eventfd.fd });
+    assert.equal(context.submit(0), 1);
+    return undefined;
+  }
+  const native = loadNative();
+  const fd = native.syscall(SYS_timerfd_create, 2)(CLOCK_MONOTONIC, 0);
+  if (milliseconds < Infinity) {
+    const words = new BigInt64Array(data.buffer, data.byteOffset, 4);
+    words.set([0n, 0n, 0n, BigInt(milliseconds) * 1_000_000n]);
+    assert.equal(native.syscall(SYS_timerfd_settime, 4)(fd, 0, dataAddress, 0), 0);
+  }
+  context.iocb(0, { ...poll, fildes: fd });
+  assert.equal(context.submit(0), 1);
+  return fd;
+}
+
+test("seconds and nanoseconds of a timeout are added up, whatever their signs", onLinux, () => {
+  const wait = (seconds: bigint, nanoseconds: bigint, milliseconds: number) =>
+    onEach(milliseconds < Infinity ? 1 : 0, (context) => {
+      const fd = alarm(context, milliseconds);
+      const { kernel, id, data, eventsAddress, dataAddress } = context;
+      new BigInt64Array(data.buffer, data.byteOffset, 2).set([seconds, nanoseconds]);
+      const res = kernel.io_getevents(id, 1, 1, eventsAddress, dataAddress);
+      if (fd !== undefined) close(fd);
+      return res;
+    });
+  // Waits that end although nothing happens, and waits that last until something does.
+  const [never, soon] = [Infinity, 20];
+  const second = 1_000_000_000n;
+  wait(1n, -980_000_000n, never);
+  wait(-1n, 1_020_000_000n, never);
+  wait(-1n, second, never);
+  wait(-1n, 100n * second, soon);
+  wait(1n, -second - 1n, soon);
+  wait(0n, -1n, soon);
+  wait(-1n, 0n, soon);
+  wait(9_223_372_036n, -(2n ** 62n), soon);
+  // 64 bits of nanoseconds wrap.
+  wait(-(2n ** 62n), 0n, never);
+  wait(-(2n ** 62n), 1_000_000n, never);
+  wait(9_223_372_035n, 2n ** 63n - 1n, soon);
 });
