@@ -4,18 +4,25 @@ import { statSync } from "node:fs";
 import process from "node:process";
 import { after, test } from "node:test";
 import { loadNative } from "../../ffi/native.ts";
-import { IOCB_CMD_POLL, IOCB_CMD_PWRITE, IOCB_FLAG_RESFD } from "../../src/abi/opcodes.ts";
+import { writeIovec } from "../../src/abi/iovec.ts";
+import {
+  IOCB_CMD_POLL,
+  IOCB_CMD_PREADV,
+  IOCB_CMD_PWRITE,
+  IOCB_FLAG_RESFD,
+} from "../../src/abi/opcodes.ts";
 import { POLLIN } from "../../src/abi/poll.ts";
 import { RWF_APPEND } from "../../src/abi/rw_flags.ts";
 import type { Kernel } from "../../src/kernel.ts";
 import { PortableKernel } from "../../src/portable/mod.ts";
 import { linux } from "../../src/syscalls.ts";
 import { ContextOf } from "../support/portable_context.ts";
-import { TempFile } from "../support/temp.ts";
+import { O_DIRECT, TempFile } from "../support/temp.ts";
 import { Side } from "../support/twin_sides.ts";
 import { HANG_MILLISECONDS } from "../support/within.ts";
 
 const onLinux = { skip: process.platform === "linux" ? false : "is about files of Linux" };
+const withLinux = { skip: linux === undefined ? "No Linux AIO here" : false };
 
 const names = linux === undefined ? ["portable" as const] : ["portable" as const, "linux" as const];
 const sides = process.platform === "linux" ? names.map((name) => new Side(name)) : [];
@@ -143,4 +150,32 @@ test("seconds and nanoseconds of a timeout are added up, whatever their signs", 
   wait(-(2n ** 62n), 0n, never);
   wait(-(2n ** 62n), 1_000_000n, never);
   wait(9_223_372_035n, 2n ** 63n - 1n, soon);
+});
+
+test("O_DIRECT takes or refuses a vector by its least aligned piece", withLinux, () => {
+  using file = new TempFile(new Uint8Array(8192), { flags: O_DIRECT });
+  const vectors = [
+    [[0, 512], [1024, 512]],
+    [[0, 512], [4096, 3584]],
+    [[0, 512], [1025, 512]],
+    [[3, 512], [1024, 512]],
+    [[0, 256], [256, 256]],
+    [[0, 256], [1024, 768]],
+    [[0, 510], [510, 514]],
+    [[4, 512], [1024, 512]],
+    [[0, 512], [777, 0], [1024, 512]],
+  ] as const;
+  const results = sides.map(({ kernel }) => {
+    const context = new ContextOf(kernel);
+    return vectors.map((pieces) => {
+      const view = new DataView(context.data.buffer, context.data.byteOffset);
+      for (const [index, [at, length]] of pieces.entries()) {
+        writeIovec(view, 65536 + 16 * index, context.dataAddress + 8192 + at, length);
+      }
+      const vector = { buf: context.dataAddress + 65536, nbytes: pieces.length };
+      return context.run({ opcode: IOCB_CMD_PREADV, fildes: file.fd, ...vector });
+    });
+  });
+  assert.equal(results[0]![0], 1024);
+  assert.deepEqual(results[0], results[1]);
 });
