@@ -3,19 +3,21 @@
  *
  * @module
  */
-import { constants, fstatSync, readFileSync, readvSync, type Stats, writevSync } from "node:fs";
+import { fstatSync, readFileSync, readvSync, type Stats, writevSync } from "node:fs";
 import { isatty } from "node:tty";
 import { POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from "../abi/poll.ts";
 import type { Disk } from "./disk.ts";
 import { EIOCBQUEUED, type PortableFile, WaitQueue } from "./file.ts";
 import type { Kiocb } from "./kiocb.ts";
 
-const { O_RDONLY } = constants;
-
 /** No descriptor of an operating system is as high. */
 const FIRST_OWN = 0x40000000;
 const NOTHING: readonly Uint8Array[] = [new Uint8Array(0)];
-const O_ACCMODE = 3;
+const O_RDWR = 2;
+const O_PATH = 0o10000000;
+/** How a file was opened: the bits of f_mode that `open_flag + 1` gives. */
+const FMODE_READ = 1;
+const FMODE_WRITE = 2;
 /** What a file without a wait queue is ready for; see DEFAULT_POLLMASK. */
 const READY = POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
 
@@ -135,13 +137,43 @@ export class Files {
     } catch {
       return undefined;
     }
-    const readable = attempt(() => readvSync(fd, NOTHING)) !== "EBADF";
+    // To others an empty transfer may be a message.
+    const asks = stats.isFile() || stats.isDirectory() || stats.isFIFO() || stats.isBlockDevice();
+    const flags = asks ? undefined : this.#flags(fd) ?? O_RDWR;
+    const readable = flags === undefined ? isReadable(fd) : allows(flags, FMODE_READ);
     // A directory never is writable, and the runtimes differ in the error of a write to it.
-    const writable = () => !stats.isDirectory() && isWritable(fd, this.#fdinfo);
-    // Opened with O_PATH: a place in the tree, and no file.
-    if (!readable && !writable()) return undefined;
+    const writable = () =>
+      !stats.isDirectory() &&
+      (flags === undefined ? this.#isWritable(fd) : allows(flags, FMODE_WRITE));
+    // Opened with O_PATH: a place in the tree, and no file. Others can be synced and polled.
+    if (!readable && !writable() && ((this.#flags(fd) ?? O_PATH) & O_PATH) !== 0) return undefined;
     return new SystemFile(kindOf(fd, stats), readable, writable, this.#queue);
   }
+
+  #isWritable(fd: number): boolean {
+    if (attempt(() => writevSync(fd, NOTHING)) === "EBADF") {
+      passesEmptyWrites = true;
+      return false;
+    }
+    // Where it cannot be found out, the write itself fails in the result of its request.
+    return passesEmptyWrites || allows(this.#flags(fd) ?? O_RDWR, FMODE_WRITE);
+  }
+
+  /** The flags that a descriptor was opened with; `undefined` where they cannot be found out. */
+  #flags(fd: number): number | undefined {
+    if (!this.#fdinfo) return undefined;
+    try {
+      const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"));
+      return flags === null ? undefined : parseInt(flags[1]!, 8);
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** Whether a descriptor with these flags may be used so. */
+function allows(flags: number, mode: typeof FMODE_READ | typeof FMODE_WRITE): boolean {
+  return (flags & O_PATH) === 0 && ((flags + 1) & mode) !== 0;
 }
 
 function kindOf(fd: number, stats: Stats): Kind {
@@ -157,19 +189,8 @@ function kindOf(fd: number, stats: Stats): Kind {
  */
 let passesEmptyWrites = false;
 
-function isWritable(fd: number, fdinfo: boolean): boolean {
-  if (attempt(() => writevSync(fd, NOTHING)) === "EBADF") {
-    passesEmptyWrites = true;
-    return false;
-  }
-  if (passesEmptyWrites || !fdinfo) return true;
-  try {
-    const flags = /^flags:\s*0?([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"));
-    return flags === null || (parseInt(flags[1]!, 8) & O_ACCMODE) !== O_RDONLY;
-  } catch {
-    // The write itself will fail then, in the result of its request.
-    return true;
-  }
+function isReadable(fd: number): boolean {
+  return attempt(() => readvSync(fd, NOTHING)) !== "EBADF";
 }
 
 function attempt(action: () => void): string {

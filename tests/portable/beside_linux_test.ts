@@ -1,12 +1,16 @@
 /** What differed from the kernel of the machine: the same calls on both kernels. */
 import assert from "node:assert/strict";
-import { statSync } from "node:fs";
+import { fstatSync, readFileSync, readSync, statSync, writeSync } from "node:fs";
 import process from "node:process";
 import { after, test } from "node:test";
 import { loadNative } from "../../ffi/native.ts";
+import { EAGAIN, EBADF } from "../../src/abi/errno.ts";
+import type { Iocb } from "../../src/abi/iocb.ts";
 import { writeIovec } from "../../src/abi/iovec.ts";
 import {
+  IOCB_CMD_FSYNC,
   IOCB_CMD_POLL,
+  IOCB_CMD_PREAD,
   IOCB_CMD_PREADV,
   IOCB_CMD_PWRITE,
   IOCB_FLAG_RESFD,
@@ -179,3 +183,60 @@ test("O_DIRECT takes or refuses a vector by its least aligned piece", withLinux,
   assert.equal(results[0]![0], 1024);
   assert.deepEqual(results[0], results[1]);
 });
+
+test(
+  "a file that is open for neither reading nor writing can be synced and polled",
+  onLinux,
+  (t) => {
+    using file = new TempFile(new Uint8Array(8), { flags: 3 });
+    if (!/^flags:\s*\d+3$/m.test(readFileSync(`/proc/self/fdinfo/${file.fd}`, "utf8"))) {
+      return t.skip("node:fs opens such a file in another mode");
+    }
+    onEach([-EBADF, -EBADF, 0, POLLIN], (context) => {
+      const run = (fields: Partial<Iocb>) => context.run({ fildes: file.fd, ...fields });
+      const transfer = { buf: context.dataAddress, nbytes: 4 };
+      return [
+        run({ opcode: IOCB_CMD_PREAD, ...transfer }),
+        run({ opcode: IOCB_CMD_PWRITE, ...transfer }),
+        run({ opcode: IOCB_CMD_FSYNC }),
+        run({ opcode: IOCB_CMD_POLL, buf: POLLIN }),
+      ];
+    });
+  },
+);
+
+const SYS_socketpair = process.arch === "x64" ? 53 : 199;
+const AF_UNIX = 1;
+const SOCK_DGRAM = 2;
+const SOCK_NONBLOCK = 0o4000;
+
+test(
+  "a datagram socket gets the datagrams that were written, and no other",
+  withLinux,
+  async (t) => {
+    const native = loadNative();
+    const address = native.map(4096);
+    const flags = SOCK_DGRAM | SOCK_NONBLOCK;
+    for (const { kernel, name } of sides) {
+      assert.equal(native.syscall(SYS_socketpair, 4)(AF_UNIX, flags, 0, address), 0);
+      const [fildes, other] = [...new Int32Array(native.view(address, 8))] as [number, number];
+      try {
+        fstatSync(fildes);
+      } catch {
+        return t.skip("node:fs knows only descriptors of its own");
+      }
+      const context = new ContextOf(kernel);
+      const transfer = { buf: context.dataAddress, nbytes: 5 };
+      const write = { opcode: IOCB_CMD_PWRITE, ...transfer };
+      assert.equal(await result(context, { fildes, ...write }), 5, name);
+      const bytes = new Uint8Array(8);
+      assert.equal(readSync(other, bytes), 5, name);
+      assert.throws(() => readSync(other, bytes), { code: "EAGAIN" }, name);
+      writeSync(other, bytes, 0, 3);
+      assert.equal(await result(context, { fildes, opcode: IOCB_CMD_PREAD, ...transfer }), 3, name);
+      close(fildes);
+      close(other);
+    }
+    native.unmap(address, 4096);
+  },
+);
