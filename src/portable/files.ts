@@ -21,13 +21,15 @@ const FMODE_WRITE = 2;
 /** What a file without a wait queue is ready for; see DEFAULT_POLLMASK. */
 const READY = POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
 
-type Kind = "file" | "device" | "stream" | "directory";
+type Kind = "file" | "device" | "fifo" | "stream" | "directory";
 
 /** A file of `node:fs`, whose work the disk does. */
 class SystemFile implements PortableFile {
   readonly readable: boolean;
   readonly positional: boolean;
   readonly resumesReads: boolean;
+  readonly writesPages: boolean;
+  readonly writesWhole: boolean;
   readonly syncs: boolean;
   readonly read?: (request: Kiocb) => number;
   readonly write?: (request: Kiocb) => number;
@@ -43,11 +45,14 @@ class SystemFile implements PortableFile {
     this.readable = readable;
     this.#isWritable = writable;
     this.positional = this.resumesReads = kind === "file" || kind === "device";
+    // A runtime may go on until all is written, and then not say how much was if an error ends that.
+    // Of no more than a page a FIFO takes all or nothing.
+    this.writesPages = this.writesWhole = kind === "fifo";
     this.syncs = kind === "file" || kind === "directory";
     if (kind !== "directory") this.read = this.write = queue!;
     if (this.syncs) this.sync = queue!;
     // A file that never blocks is always ready. Of a stream node:fs cannot tell.
-    if (kind !== "stream") this.poll = () => READY;
+    if (kind !== "stream" && kind !== "fifo") this.poll = () => READY;
   }
 
   /** Found out for the first write only: it takes long, and most files are only read. */
@@ -179,7 +184,8 @@ function allows(flags: number, mode: typeof FMODE_READ | typeof FMODE_WRITE): bo
 function kindOf(fd: number, stats: Stats): Kind {
   if (stats.isFile()) return "file";
   if (stats.isDirectory()) return "directory";
-  if (stats.isFIFO() || stats.isSocket() || isatty(fd)) return "stream";
+  if (stats.isFIFO()) return "fifo";
+  if (stats.isSocket() || isatty(fd)) return "stream";
   return stats.isCharacterDevice() ? "device" : "file";
 }
 

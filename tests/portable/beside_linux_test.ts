@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { fstatSync, readFileSync, readSync, statSync, writeSync } from "node:fs";
 import process from "node:process";
 import { after, test } from "node:test";
+import { setImmediate as turn } from "node:timers/promises";
 import { loadNative } from "../../ffi/native.ts";
 import { EAGAIN, EBADF } from "../../src/abi/errno.ts";
 import type { Iocb } from "../../src/abi/iocb.ts";
@@ -20,10 +21,11 @@ import { RWF_APPEND } from "../../src/abi/rw_flags.ts";
 import type { Kernel } from "../../src/kernel.ts";
 import { PortableKernel } from "../../src/portable/mod.ts";
 import { linux } from "../../src/syscalls.ts";
+import { Fifo } from "../support/fifo.ts";
 import { ContextOf } from "../support/portable_context.ts";
 import { O_DIRECT, TempFile } from "../support/temp.ts";
 import { Side } from "../support/twin_sides.ts";
-import { HANG_MILLISECONDS } from "../support/within.ts";
+import { HANG_MILLISECONDS, within } from "../support/within.ts";
 
 const onLinux = { skip: process.platform === "linux" ? false : "is about files of Linux" };
 const withLinux = { skip: linux === undefined ? "No Linux AIO here" : false };
@@ -202,6 +204,32 @@ test(
         run({ opcode: IOCB_CMD_POLL, buf: POLLIN }),
       ];
     });
+  },
+);
+
+/** Submits an iocb; its result, which may come through the event loop. */
+async function result(context: Calls, fields: Partial<Iocb>): Promise<number> {
+  context.iocb(0, fields);
+  assert.equal(context.submit(0), 1);
+  while (context.unread === 0) await within(turn());
+  return context.events(1)[0]!.res;
+}
+
+test(
+  "a write to a FIFO that is larger than its room puts in as many bytes as it says",
+  onLinux,
+  async () => {
+    for (const { kernel, name } of sides) {
+      using fifo = new Fifo();
+      const context = new ContextOf(kernel);
+      context.data.set(Uint8Array.from({ length: 100_000 }, (_, index) => index % 251));
+      const write = { opcode: IOCB_CMD_PWRITE, fildes: fifo.writeFd, buf: context.dataAddress };
+      assert.equal(await result(context, { ...write, nbytes: 100_000 }), 65536, name);
+      assert.equal(await result(context, { ...write, nbytes: 1 }), -EAGAIN, name);
+      const bytes = new Uint8Array(100_000);
+      assert.equal(readSync(fifo.fd, bytes), 65536, name);
+      assert.deepEqual(bytes.subarray(0, 65536), context.data.slice(0, 65536));
+    }
   },
 );
 
