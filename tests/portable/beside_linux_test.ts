@@ -5,7 +5,7 @@ import process from "node:process";
 import { after, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { loadNative } from "../../ffi/native.ts";
-import { EAGAIN, EBADF } from "../../src/abi/errno.ts";
+import { EAGAIN, EBADF, EINPROGRESS } from "../../src/abi/errno.ts";
 import type { Iocb } from "../../src/abi/iocb.ts";
 import { writeIovec } from "../../src/abi/iovec.ts";
 import {
@@ -16,7 +16,7 @@ import {
   IOCB_CMD_PWRITE,
   IOCB_FLAG_RESFD,
 } from "../../src/abi/opcodes.ts";
-import { POLLIN } from "../../src/abi/poll.ts";
+import { POLLIN, POLLOUT } from "../../src/abi/poll.ts";
 import { RWF_APPEND } from "../../src/abi/rw_flags.ts";
 import type { Kernel } from "../../src/kernel.ts";
 import { PortableKernel } from "../../src/portable/mod.ts";
@@ -203,6 +203,49 @@ test(
         run({ opcode: IOCB_CMD_FSYNC }),
         run({ opcode: IOCB_CMD_POLL, buf: POLLIN }),
       ];
+    });
+  },
+);
+
+/** Whether a descriptor is ready for `mask`, as a poll says that completes at once. */
+function isReady(context: Calls, fildes: number, mask: number): boolean {
+  context.iocb(1, { opcode: IOCB_CMD_POLL, fildes, buf: mask });
+  assert.equal(context.submit(1), 1);
+  if (context.getevents(0, 1, 0) === 1) return true;
+  const { kernel, id, eventsAddress } = context;
+  assert.equal(kernel.io_cancel(id, context.iocbAddress(1), eventsAddress), -EINPROGRESS);
+  assert.equal(context.events(1)[0]!.res, 0);
+  return false;
+}
+
+test(
+  "a pipe has 16 pages, and a write begins a new one unless its end fits the last",
+  onLinux,
+  () => {
+    const expected = {
+      2049: { writes: 16, last: -EAGAIN, ready: [false, false, true] },
+      1000: { writes: 64, last: -EAGAIN, ready: [false, false, false] },
+      4096: { writes: 16, last: -EAGAIN, ready: [false, false, false] },
+      5000: { writes: 10, last: 4096, ready: [false, false, false] },
+    };
+    onEach(expected, (context, { fds }) => {
+      const buf = context.dataAddress;
+      const write = { opcode: IOCB_CMD_PWRITE, fildes: fds.pipeW, buf };
+      const read = { fildes: fds.pipeR, buf };
+      return Object.fromEntries(
+        Object.keys(expected).map((key) => {
+          const nbytes = Number(key);
+          let writes = 0;
+          let last: number;
+          while ((last = context.run({ ...write, nbytes })) === nbytes) writes++;
+          const ready = [0, 2048, 1].map((count) => {
+            context.run({ ...read, nbytes: count });
+            return isReady(context, fds.pipeW, POLLOUT);
+          });
+          while (context.run({ ...read, nbytes: 65536 }) > 0) { /* empties it */ }
+          return [key, { writes, last, ready }];
+        }),
+      );
     });
   },
 );
