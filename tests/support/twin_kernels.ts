@@ -147,6 +147,8 @@ export class TwinKernels implements Disposable {
         return await this.#reap(step);
       case "fill":
         return await this.#fill(step);
+      case "flood":
+        return await this.#flood(step);
       case "reopen":
         // Closed only when nothing is in flight; see docs/portable.md
         await this.#settle();
@@ -608,6 +610,40 @@ export class TwinKernels implements Disposable {
         Atomics.store(twin.words, HEAD, Atomics.load(twin.words, TAIL));
       }
     }
+  }
+
+  /** Writes of one length until the pipe takes no more of them. */
+  async #flood({ which, length }: Step & { call: "flood" }): Promise<void> {
+    const pair = this.#pairs[which % this.#pairs.length]!;
+    if (!pair.alive) return;
+    await this.#drain(pair);
+    // A poll that is not over leaves no room for the write
+    if (this.#unread(pair) >= pair.entries) return;
+    const [expected, actual] = pair.twins.map((twin) => {
+      this.#layWrite(twin.side, length);
+      const results: string[] = [];
+      do {
+        const res = twin.side.kernel.io_submit(twin.id, 1, twin.side.base + POINTERS);
+        if (res !== 1) this.#differ(`${twin.side.name} flood`, 1, res);
+        const events = this.#inRing(twin);
+        results.push(...events.filter(([number]) => number === 0).map(([, text]) => text));
+        this.#took(twin, events.filter(([number]) => number !== 0));
+        Atomics.store(twin.words, HEAD, (twin.words[HEAD]! + events.length) % twin.nr);
+      } while (results.at(-1)!.includes(`res ${length} `));
+      return `${results.length} writes, the last: ${results.at(-1)}`;
+    });
+    this.#log.push(`flood(${which}, ${length}): ${expected}`);
+    if (expected !== actual) this.#differ(`flood(${length})`, expected, actual);
+  }
+
+  #layWrite({ bytes, view, base, fds }: Side, length: number): void {
+    const at = IOCBS + IOCB_SIZE * 3 * MOST_REQUESTS;
+    bytes.fill(0, at, at + IOCB_SIZE);
+    view.setUint16(at + IOCB_LIO_OPCODE, 1, true);
+    view.setInt32(at + IOCB_FILDES, fds.pipeW, true);
+    view.setBigUint64(at + IOCB_BUF, BigInt(base + DATA), true);
+    view.setUint32(at + IOCB_NBYTES, length, true);
+    view.setBigUint64(POINTERS, BigInt(base + at), true);
   }
 
   #layPolls({ bytes, view, base, fds }: Side): void {

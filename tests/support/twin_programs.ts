@@ -83,6 +83,7 @@ export type Step =
   | { readonly call: "reopen" }
   | { readonly call: "reap"; readonly which: number; readonly count: number }
   | { readonly call: "fill"; readonly which: number }
+  | { readonly call: "flood"; readonly which: number; readonly length: number }
   | { readonly call: "turn" };
 
 /** What is run on both kernels. */
@@ -413,6 +414,14 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ call: fc.constant("fill" as const), which: index }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      call: fc.constant("flood" as const),
+      which: index,
+      length: fc.constantFrom(1000, 1366, 2048, 2049, 4096, 5000, 40_000, 65_536),
+    }),
+  },
   { weight: 2, arbitrary: fc.constant({ call: "turn" as const }) },
   { weight: 1, arbitrary: fc.constant({ call: "reopen" as const }) },
 );
