@@ -24,6 +24,7 @@ import {
   IOCB_SIZE,
 } from "../../src/abi/iocb.ts";
 import { IOCB_FLAG_IOPRIO, IOCB_FLAG_RESFD } from "../../src/abi/opcodes.ts";
+import { POLLIN, POLLPRI } from "../../src/abi/poll.ts";
 import type { PortableKernel } from "../../src/portable/mod.ts";
 import { type Laid, layRequest, meets, reachesEnd } from "./twin_requests.ts";
 import {
@@ -35,7 +36,7 @@ import {
   TIMESPECS,
   type Which,
 } from "./twin_programs.ts";
-import { DATA, FILE_NAMES, Side, SIZE } from "./twin_sides.ts";
+import { DATA, FILE_NAMES, type FileName, Side, SIZE } from "./twin_sides.ts";
 import { HANG_MILLISECONDS } from "./within.ts";
 
 // Where things lie in the allocation
@@ -236,12 +237,18 @@ export class TwinKernels implements Disposable {
     return again ? undefined : { pair: undefined, ids };
   }
 
-  async #destroy({ which, settle }: Step & { call: "destroy" }): Promise<void> {
+  async #destroy({ which, settle, polls }: Step & { call: "destroy" }): Promise<void> {
     // Writes may go on behind it; see docs/portable.md
     const late = this.#active.some((request) => request.late);
     if (settle || this.#turned || late) await this.#settle();
     const named = this.#named(which);
     if (named === undefined) return;
+    if (named.pair !== undefined && this.#unread(named.pair) + polls <= named.pair.entries) {
+      this.#both(`${polls} polls`, ({ kernel, base }, index) => {
+        this.#layPolls(this.#sides[index], "pipeR", POLLPRI);
+        return kernel.io_submit(named.ids[index], polls, base + POINTERS);
+      });
+    }
     this.#both(`io_destroy(${which})`, ({ kernel }, index) => kernel.io_destroy(named.ids[index]));
     if (named.pair !== undefined) named.pair.alive = false;
   }
@@ -591,7 +598,7 @@ export class TwinKernels implements Disposable {
     const least = pair.entries - this.#unread(pair);
     const counts = pair.twins.map((twin) => {
       const { kernel } = twin.side;
-      this.#layPolls(twin.side);
+      this.#layPolls(twin.side, "rw", POLLIN);
       let count = 0;
       let res: number;
       while ((res = kernel.io_submit(twin.id, 64, twin.side.base + POINTERS)) > 0) count += res;
@@ -646,12 +653,15 @@ export class TwinKernels implements Disposable {
     view.setBigUint64(POINTERS, BigInt(base + at), true);
   }
 
-  #layPolls({ bytes, view, base, fds }: Side): void {
+  /** Many polls by one iocb, which have an eventfd if they may have to wait. */
+  #layPolls({ bytes, view, base, fds }: Side, file: FileName, mask: number): void {
     const at = IOCBS + IOCB_SIZE * 3 * MOST_REQUESTS;
     bytes.fill(0, at, at + IOCB_SIZE);
     view.setUint16(at + IOCB_LIO_OPCODE, 5, true);
-    view.setInt32(at + IOCB_FILDES, fds.rw, true);
-    view.setUint32(at + IOCB_BUF, 1, true);
+    view.setInt32(at + IOCB_FILDES, fds[file], true);
+    view.setUint32(at + IOCB_BUF, mask, true);
+    view.setUint32(at + IOCB_FLAGS, file === "rw" ? 0 : IOCB_FLAG_RESFD, true);
+    view.setInt32(at + IOCB_RESFD, fds.event, true);
     for (let index = 0; index < 64; index++) {
       view.setBigUint64(POINTERS + 8 * index, BigInt(base + at), true);
     }

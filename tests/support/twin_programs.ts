@@ -72,7 +72,13 @@ export type Step =
     readonly mask: Mask;
   }
   | { readonly call: "cancel"; readonly which: Which; readonly iocb: number | Place }
-  | { readonly call: "destroy"; readonly which: Which; readonly settle: boolean }
+  | {
+    readonly call: "destroy";
+    readonly which: Which;
+    readonly settle: boolean;
+    /** How many polls wait that have an eventfd. */
+    readonly polls: number;
+  }
   | {
     readonly call: "stray";
     readonly which: number;
@@ -386,6 +392,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
         } as never,
       ),
       settle: fc.boolean(),
+      polls: fc.nat({ max: 3 }),
     }),
   },
   {
