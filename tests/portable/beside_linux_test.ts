@@ -1,11 +1,19 @@
 /** What differed from the kernel of the machine: the same calls on both kernels. */
 import assert from "node:assert/strict";
-import { fstatSync, readFileSync, readSync, statSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  statSync,
+  writeSync,
+} from "node:fs";
 import process from "node:process";
 import { after, test } from "node:test";
 import { setImmediate as turn } from "node:timers/promises";
 import { loadNative } from "../../ffi/native.ts";
-import { EAGAIN, EBADF, EINPROGRESS } from "../../src/abi/errno.ts";
+import { EAGAIN, EBADF, EFBIG, EINPROGRESS, EINVAL, ENOSPC } from "../../src/abi/errno.ts";
 import type { Iocb } from "../../src/abi/iocb.ts";
 import { writeIovec } from "../../src/abi/iovec.ts";
 import {
@@ -23,7 +31,7 @@ import { PortableKernel } from "../../src/portable/mod.ts";
 import { linux } from "../../src/syscalls.ts";
 import { Fifo } from "../support/fifo.ts";
 import { ContextOf } from "../support/portable_context.ts";
-import { O_DIRECT, TempFile } from "../support/temp.ts";
+import { O_DIRECT, SHM, TempFile } from "../support/temp.ts";
 import { Side } from "../support/twin_sides.ts";
 import { HANG_MILLISECONDS, within } from "../support/within.ts";
 
@@ -253,7 +261,8 @@ test(
 /** Submits an iocb; its result, which may come through the event loop. */
 async function result(context: Calls, fields: Partial<Iocb>): Promise<number> {
   context.iocb(0, fields);
-  assert.equal(context.submit(0), 1);
+  const accepted = context.submit(0);
+  if (accepted < 0) return accepted;
   while (context.unread === 0) await within(turn());
   return context.events(1)[0]!.res;
 }
@@ -311,3 +320,27 @@ test(
     native.unmap(address, 4096);
   },
 );
+
+test("the kernels differ in files as docs/portable.md says", withLinux, async () => {
+  using shm = new TempFile(new Uint8Array(0), { parent: SHM });
+  const open = {
+    maps: openSync("/proc/self/maps", "r"),
+    full: openSync("/dev/full", "r+"),
+    shm: shm.fd,
+  };
+  const outcomes = async ({ kernel }: Side) => {
+    const context = new ContextOf(kernel);
+    const memory = { buf: context.dataAddress, nbytes: 1 };
+    const run = (fields: Partial<Iocb>) => result(context, fields);
+    const write = { opcode: IOCB_CMD_PWRITE, ...memory };
+    return {
+      maps: await run({ fildes: open.maps, opcode: IOCB_CMD_PREAD, ...memory }),
+      full: await run({ fildes: open.full, ...write }),
+      shm: await run({ fildes: open.shm, ...write, offset: Number.MAX_SAFE_INTEGER }),
+    };
+  };
+  const [portable, machine] = [await outcomes(sides[0]!), await outcomes(sides[1]!)];
+  for (const fd of [open.maps, open.full]) closeSync(fd);
+  assert.deepEqual(portable, { maps: 1, full: -ENOSPC, shm: -EFBIG });
+  assert.deepEqual(machine, { maps: -EINVAL, full: -EINVAL, shm: 1 });
+});
