@@ -230,8 +230,10 @@ function excluded(request: Request, laid: Unclaimed): boolean {
   const bytewise = file === "null" || file === "zero" || file === "full";
   // Memory that these do not touch, or only after they have looked at something else
   if (bad && (bytewise || file === "direct" || STREAMS[file] !== undefined)) return true;
-  // Behind the end of the file, O_DIRECT fills the memory up with zeros
-  if (file === "direct" && !writes && end(laid) > BigInt(LENGTHS.direct)) return true;
+  // Behind the end of the file, O_DIRECT fills the memory up with zeros; and what is refused there
+  // may have been written before it
+  const behind = file === "direct" && end(laid) > BigInt(LENGTHS.direct);
+  if (behind && (!writes || vector.length > 0 && request.aligned !== "each")) return true;
   // Its driver has no write_iter
   if (writes && file === "full") return true;
   // Where the file ends before the write begins, the file system may write zeros before it faults
