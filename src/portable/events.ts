@@ -6,13 +6,12 @@
 import { EDEADLK, EFAULT, EINTR, EINVAL } from "../abi/errno.ts";
 import { IO_EVENT_SIZE } from "../abi/io_event.ts";
 import { TIMESPEC_NSEC, TIMESPEC_SEC, TIMESPEC_SIZE } from "../abi/timespec.ts";
-import { readInt64 } from "../abi/words.ts";
 import type { Address } from "../kernel.ts";
 import type { Kioctx } from "./kioctx.ts";
 import type { Process } from "./process.ts";
 
-/** What 63 bits of nanoseconds hold. See KTIME_SEC_MAX. */
-const MOST_SECONDS = 9_223_372_036;
+/** What 63 bits of nanoseconds hold. */
+const KTIME_SEC_MAX = 9_223_372_036n;
 
 /** The waiting side of a process. */
 export class EventReader {
@@ -53,20 +52,21 @@ export class EventReader {
     }
   }
 
-  /**
-   * A timespec of the program in milliseconds; Infinity for none, or -EFAULT. The kernel does not
-   * check it: a negative one is a wait for ever, and so is one that is too long to count.
-   */
+  /** A timespec of the program in milliseconds; Infinity for none, or -EFAULT. */
   timespec(address: Address | 0, compat: boolean): number {
     if (address === 0) return Infinity;
-    const { space } = this.#process;
+    const { space, machine: { today } } = this.#process;
     if (!space.locate(address, compat ? 8 : TIMESPEC_SIZE)) return -EFAULT;
     const { view, offset } = space;
     const [seconds, nanoseconds] = compat
-      ? [view.getInt32(offset, true), view.getInt32(offset + 4, true)]
-      : [readInt64(view, offset + TIMESPEC_SEC), readInt64(view, offset + TIMESPEC_NSEC)];
-    if (seconds < 0 || nanoseconds < 0 || seconds >= MOST_SECONDS) return Infinity;
-    return seconds * 1000 + nanoseconds / 1e6;
+      ? [BigInt(view.getInt32(offset, true)), BigInt(view.getInt32(offset + 4, true))]
+      : [
+        view.getBigInt64(offset + TIMESPEC_SEC, true),
+        view.getBigInt64(offset + TIMESPEC_NSEC, true),
+      ];
+    // That kernel counts in ticks, and does not subtract the one from the other.
+    if (!today && (seconds < 0n || nanoseconds < 0n)) return Infinity;
+    return timespec64_to_ktime(seconds, nanoseconds);
   }
 
   // `init_timeout`, `set_timeout`, `timeout_func` and `clear_timeout` are one look at the clock.
@@ -135,6 +135,12 @@ export class EventReader {
       const taken = context.ring.aio_read_events_ring(space, address, nr - count);
       if (taken < 0) return count || taken;
       count += taken;
+      // The disk works on while a program only asks, or a loop that never waits would find nothing.
+      const asksInVain = count === 0 && min_nr === 0 && nr > 0 && !advanced;
+      if (asksInVain && this.#process.advance(disk.now())) {
+        advanced = true;
+        continue;
+      }
       if (count >= min_nr) return count;
       if (context.dead) return count || -EINVAL;
       end ??= this.#begin(span);
@@ -158,4 +164,15 @@ export class EventReader {
     this.#interrupted = false;
     return pending;
   }
+}
+
+/**
+ * Adds up whatever signs the two have, in 64 bits that wrap, as the kernel does not check them.
+ *
+ * @returns Milliseconds; Infinity for a sum below 0 and for one that is too long to count
+ */
+function timespec64_to_ktime(seconds: bigint, nanoseconds: bigint): number {
+  if (seconds >= KTIME_SEC_MAX) return Infinity;
+  const sum = BigInt.asIntN(64, seconds * 1_000_000_000n + nanoseconds);
+  return sum < 0n ? Infinity : Number(sum) / 1e6;
 }

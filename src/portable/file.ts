@@ -41,6 +41,8 @@ export interface PortableFile {
   readonly resumesReads?: boolean;
   /** Whether a short write is continued, whatever the release: of a blocking pipe. */
   readonly writesWhole?: boolean;
+  /** Whether a write is made page by page: of a FIFO. */
+  readonly writesPages?: boolean;
   /** Whether fsync means anything. */
   readonly syncs?: boolean;
   /** Starts or does a read: bytes, `-errno`, -EIOCBQUEUED or -EIOCBRETRY; none: EINVAL. */

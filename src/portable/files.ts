@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { constants, fstatSync, readFileSync, readvSync, type Stats, writevSync } from "node:fs";
+import { fstatSync, readFileSync, readvSync, type Stats, writevSync } from "node:fs";
 import { isatty } from "node:tty";
 import { POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from "../abi/poll.ts";
 import { type FileIdentity, isSameFile } from "../threads/file_identity.ts";
@@ -11,16 +11,18 @@ import type { Disk } from "./disk.ts";
 import { EIOCBQUEUED, type PortableFile, WaitQueue } from "./file.ts";
 import type { Kiocb } from "./kiocb.ts";
 
-const { O_RDONLY } = constants;
-
 /** No descriptor of an operating system is as high. */
 const FIRST_OWN = 0x40000000;
 const NOTHING: readonly Uint8Array[] = [new Uint8Array(0)];
-const O_ACCMODE = 3;
+const O_RDWR = 2;
+const O_PATH = 0o10000000;
+/** How a file was opened: the bits of f_mode that `open_flag + 1` gives. */
+const FMODE_READ = 1;
+const FMODE_WRITE = 2;
 /** What a file without a wait queue is ready for; see DEFAULT_POLLMASK. */
 const READY = POLLIN | POLLOUT | POLLRDNORM | POLLWRNORM;
 
-type Kind = "file" | "device" | "stream" | "directory";
+type Kind = "file" | "device" | "fifo" | "stream" | "directory";
 
 /** A file of `node:fs`, whose work the disk does. */
 class SystemFile implements PortableFile {
@@ -28,6 +30,8 @@ class SystemFile implements PortableFile {
   readonly readable: boolean;
   readonly positional: boolean;
   readonly resumesReads: boolean;
+  readonly writesPages: boolean;
+  readonly writesWhole: boolean;
   readonly syncs: boolean;
   readonly read?: (request: Kiocb) => number;
   readonly write?: (request: Kiocb) => number;
@@ -49,11 +53,14 @@ class SystemFile implements PortableFile {
     this.readable = readable;
     this.#isWritable = writable;
     this.positional = this.resumesReads = kind === "file" || kind === "device";
+    // A runtime may go on until all is written, and then not say how much was if an error ends that.
+    // Of no more than a page a FIFO takes all or nothing.
+    this.writesPages = this.writesWhole = kind === "fifo";
     this.syncs = kind === "file" || kind === "directory";
     if (kind !== "directory") this.read = this.write = queue!;
     if (this.syncs) this.sync = queue!;
     // A file that never blocks is always ready. Of a stream node:fs cannot tell.
-    if (kind !== "stream") this.poll = () => READY;
+    if (kind !== "stream" && kind !== "fifo") this.poll = () => READY;
   }
 
   /** Found out for the first write only: it takes long, and most files are only read. */
@@ -151,13 +158,43 @@ export class Files {
     }
     const known = this.#inUse.get(fd);
     if (known !== undefined && isSameFile(known.identity!, stats)) return known;
-    const readable = attempt(() => readvSync(fd, NOTHING)) !== "EBADF";
+    // To others an empty transfer may be a message.
+    const asks = stats.isFile() || stats.isDirectory() || stats.isFIFO() || stats.isBlockDevice();
+    const flags = asks ? undefined : this.#flags(fd) ?? O_RDWR;
+    const readable = flags === undefined ? isReadable(fd) : allows(flags, FMODE_READ);
     // A directory never is writable, and the runtimes differ in the error of a write to it.
-    const writable = () => !stats.isDirectory() && isWritable(fd, this.#fdinfo);
-    // Opened with O_PATH: a place in the tree, and no file.
-    if (!readable && !writable()) return undefined;
+    const writable = () =>
+      !stats.isDirectory() &&
+      (flags === undefined ? this.#isWritable(fd) : allows(flags, FMODE_WRITE));
+    // Opened with O_PATH: a place in the tree, and no file. Others can be synced and polled.
+    if (!readable && !writable() && ((this.#flags(fd) ?? O_PATH) & O_PATH) !== 0) return undefined;
     return new SystemFile(stats, kindOf(fd, stats), readable, writable, this.#queue);
   }
+
+  #isWritable(fd: number): boolean {
+    if (attempt(() => writevSync(fd, NOTHING)) === "EBADF") {
+      passesEmptyWrites = true;
+      return false;
+    }
+    // Where it cannot be found out, the write itself fails in the result of its request.
+    return passesEmptyWrites || allows(this.#flags(fd) ?? O_RDWR, FMODE_WRITE);
+  }
+
+  /** The flags that a descriptor was opened with; `undefined` where they cannot be found out. */
+  #flags(fd: number): number | undefined {
+    if (!this.#fdinfo) return undefined;
+    try {
+      const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"));
+      return flags === null ? undefined : parseInt(flags[1]!, 8);
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** Whether a descriptor with these flags may be used so. */
+function allows(flags: number, mode: typeof FMODE_READ | typeof FMODE_WRITE): boolean {
+  return (flags & O_PATH) === 0 && ((flags + 1) & mode) !== 0;
 }
 
 /** Counterpart of `fput`. */
@@ -169,7 +206,8 @@ function fput(file: PortableFile): void {
 function kindOf(fd: number, stats: Stats): Kind {
   if (stats.isFile()) return "file";
   if (stats.isDirectory()) return "directory";
-  if (stats.isFIFO() || stats.isSocket() || isatty(fd)) return "stream";
+  if (stats.isFIFO()) return "fifo";
+  if (stats.isSocket() || isatty(fd)) return "stream";
   return stats.isCharacterDevice() ? "device" : "file";
 }
 
@@ -179,19 +217,8 @@ function kindOf(fd: number, stats: Stats): Kind {
  */
 let passesEmptyWrites = false;
 
-function isWritable(fd: number, fdinfo: boolean): boolean {
-  if (attempt(() => writevSync(fd, NOTHING)) === "EBADF") {
-    passesEmptyWrites = true;
-    return false;
-  }
-  if (passesEmptyWrites || !fdinfo) return true;
-  try {
-    const flags = /^flags:\s*0?([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"));
-    return flags === null || (parseInt(flags[1]!, 8) & O_ACCMODE) !== O_RDONLY;
-  } catch {
-    // The write itself will fail then, in the result of its request.
-    return true;
-  }
+function isReadable(fd: number): boolean {
+  return attempt(() => readvSync(fd, NOTHING)) !== "EBADF";
 }
 
 function attempt(action: () => void): string {

@@ -14,7 +14,7 @@ import * as rwFlags from "../abi/rw_flags.ts";
 import { readInt64, readUint64 } from "../abi/words.ts";
 import type { Address } from "../kernel.ts";
 import type { OperationKind } from "../threads/file_operation.ts";
-import { access_ok, type Span } from "./address_space.ts";
+import { access_ok, PAGE_SIZE, type Span } from "./address_space.ts";
 import { Eventfd } from "./eventfd.ts";
 import type { PortableFile } from "./file.ts";
 import { type Kiocb, NO_MEMORY } from "./kiocb.ts";
@@ -289,7 +289,7 @@ export class IocbReader {
       reached = span?.length === wanted;
     }
     request.vector = vector;
-    request.address = iovecs[0]?.[0] ?? 0;
+    request.address = alignmentOf(iovecs);
     request.total = total;
   }
 
@@ -326,6 +326,27 @@ export class IocbReader {
 
 function isVectored({ opcode }: Kiocb): boolean {
   return opcode === opcodes.IOCB_CMD_PREADV || opcode === opcodes.IOCB_CMD_PWRITEV;
+}
+
+/**
+ * The pieces of a vector are moved as one. O_DIRECT is to take or refuse that one as it would the
+ * pieces, of which it looks at each that does not follow the last.
+ *
+ * @returns Where the one must begin, as far as alignment is concerned
+ */
+function alignmentOf(iovecs: readonly (readonly [Address, number])[]): Address {
+  const pieces = iovecs.filter(([, length]) => length > 0);
+  const first = pieces[0]?.[0] ?? 0;
+  let end = first;
+  let edges: number | undefined;
+  for (const [base, length] of pieces) {
+    if (base !== end) edges = (edges ?? first) | end | base;
+    end = base + length;
+  }
+  if (edges === undefined) return first;
+  const unaligned = (edges | end) & (PAGE_SIZE - 1);
+  // Across the end of a page, as the kernel takes whatever lies within one.
+  return unaligned === 0 ? 0 : PAGE_SIZE - (unaligned & -unaligned);
 }
 
 /** See ioprio_check_cap of block/ioprio.c, and IOPRIO_PRIO_LEVEL. */

@@ -7,7 +7,7 @@ import { RWF_DSYNC, RWF_SYNC } from "../abi/rw_flags.ts";
 import type { Address } from "../kernel.ts";
 import type { FileIdentity } from "../threads/file_identity.ts";
 import type { OperationKind } from "../threads/file_operation.ts";
-import { lengthOf, type Span } from "./address_space.ts";
+import { lengthOf, PAGE_SIZE, type Span } from "./address_space.ts";
 import type { DiskOperation } from "./disk.ts";
 import type { Eventfd } from "./eventfd.ts";
 import type { PortableFile } from "./file.ts";
@@ -104,9 +104,10 @@ export class Kiocb implements DiskOperation {
     return this.file.identity!;
   }
 
-  /** Bytes that the run is to move. */
+  /** Bytes that the run is to move, or the next part of them. */
   get length(): number {
-    return this.end - this.moved;
+    const left = this.end - this.moved;
+    return this.writes && this.file.writesPages ? Math.min(left, PAGE_SIZE) : left;
   }
 
   /** See {@link DiskOperation.position}. */

@@ -5,13 +5,12 @@
  */
 import { EAGAIN, EPIPE } from "../abi/errno.ts";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from "../abi/poll.ts";
+import { PAGE_SIZE } from "./address_space.ts";
 import { type OwnFileOptions, type PortableFile, WaitQueue } from "./file.ts";
 import type { Files } from "./files.ts";
 
-/** How much a pipe holds. See pipe(7). */
-const CAPACITY = 65536;
-/** A write of no more is all or nothing. */
-const PIPE_BUF = 4096;
+/** How many pages a pipe has. See PIPE_DEF_BUFFERS. */
+const PAGES = 16;
 
 /** The two ends of a pipe of the portable kernel; see pipe(2). */
 export interface PortablePipe extends Disposable {
@@ -27,6 +26,13 @@ export interface PortablePipe extends Disposable {
   close(end: "read" | "write"): void;
 }
 
+/** A page, whose bytes from `start` to `end` were written and not read yet: struct pipe_buffer. */
+interface PipeBuffer {
+  readonly page: Uint8Array;
+  start: number;
+  end: number;
+}
+
 /** The bytes between the two ends. */
 export class Pipe implements PortablePipe {
   readonly readFd: number;
@@ -37,7 +43,8 @@ export class Pipe implements PortablePipe {
   readonly writersWaiting: WaitQueue = new WaitQueue();
   readonly blocking: boolean;
   readonly #files: Files;
-  #bytes = new Uint8Array(0);
+  /** Oldest first. */
+  readonly #buffers: PipeBuffer[] = [];
   /** Whether the end to read from is open. */
   readers = true;
   /** Whether the end to write to is open. */
@@ -51,27 +58,60 @@ export class Pipe implements PortablePipe {
   }
 
   get length(): number {
-    return this.#bytes.length;
+    return this.#buffers.reduce((sum, { start, end }) => sum + end - start, 0);
   }
 
-  get room(): number {
-    return CAPACITY - this.#bytes.length;
+  /** Whether no page is free: counterpart of `pipe_full`. */
+  get full(): boolean {
+    return this.#buffers.length === PAGES;
+  }
+
+  /** How many bytes of a write of `count` there is room for. */
+  roomFor(count: number): number {
+    const free = PAGE_SIZE * (PAGES - this.#buffers.length);
+    return Math.min(count, this.#merged(count) + free);
+  }
+
+  /** How many bytes of a write fit behind the last ones: all that does not fill pages, or none. */
+  #merged(count: number): number {
+    const last = this.#buffers.at(-1);
+    const rest = count % PAGE_SIZE;
+    return last !== undefined && last.end + rest <= PAGE_SIZE ? rest : 0;
   }
 
   write(bytes: Uint8Array): number {
-    const count = Math.min(bytes.length, this.room);
-    const joined = new Uint8Array(this.#bytes.length + count);
-    joined.set(this.#bytes);
-    joined.set(bytes.subarray(0, count), this.#bytes.length);
-    this.#bytes = joined;
+    const count = this.roomFor(bytes.length);
+    let at = this.#merged(bytes.length);
+    if (at > 0) {
+      const last = this.#buffers.at(-1)!;
+      last.page.set(bytes.subarray(0, at), last.end);
+      last.end += at;
+    }
+    while (at < count) {
+      const part = bytes.subarray(at, Math.min(count, at + PAGE_SIZE));
+      const page = new Uint8Array(PAGE_SIZE);
+      page.set(part);
+      this.#buffers.push({ page, start: 0, end: part.length });
+      at += part.length;
+    }
     if (count > 0) this.readersWaiting.wake(POLLIN | POLLRDNORM);
     return count;
   }
 
   read(count: number): Uint8Array {
-    const taken = this.#bytes.slice(0, count);
-    this.#bytes = this.#bytes.slice(taken.length);
-    if (taken.length > 0) this.writersWaiting.wake(POLLOUT | POLLWRNORM);
+    const wasFull = this.full;
+    const taken = new Uint8Array(Math.min(count, this.length));
+    let at = 0;
+    while (at < taken.length) {
+      const first = this.#buffers[0]!;
+      const end = Math.min(first.end, first.start + taken.length - at);
+      taken.set(first.page.subarray(first.start, end), at);
+      at += end - first.start;
+      first.start = end;
+      if (first.start === first.end) this.#buffers.shift();
+    }
+    // Room in a page that is not free yet is of no use to a writer.
+    if (wasFull && !this.full) this.writersWaiting.wake(POLLOUT | POLLWRNORM);
     return taken;
   }
 
@@ -125,14 +165,14 @@ function writeEnd(pipe: Pipe): PortableFile {
     write(request) {
       if (request.length === 0) return 0;
       if (!pipe.readers) return -EPIPE;
-      const least = request.total <= PIPE_BUF ? request.length : 1;
-      if (pipe.room < least) {
+      const room = pipe.roomFor(request.length);
+      if (room === 0) {
         return pipe.blocking ? pipe.writersWaiting.retryAfter(request) : -EAGAIN;
       }
-      const bytes = new Uint8Array(Math.min(pipe.room, request.length));
+      const bytes = new Uint8Array(room);
       request.gather(bytes);
       return pipe.write(bytes);
     },
-    poll: () => (pipe.room >= PIPE_BUF ? POLLOUT | POLLWRNORM : 0) | (pipe.readers ? 0 : POLLERR),
+    poll: () => (pipe.full ? 0 : POLLOUT | POLLWRNORM) | (pipe.readers ? 0 : POLLERR),
   };
 }

@@ -20,7 +20,10 @@ export interface FileOperation {
   readonly position: number | null;
   /** Bytes to move; 0 for a sync. */
   readonly length: number;
-  /** Where the first byte lies: the memory that a thread works on is aligned in the same way. */
+  /**
+   * Where the first byte lies, or for several pieces an address that is aligned as they are: the
+   * memory that a thread works on is aligned in the same way.
+   */
   readonly address: Address;
   /** Whether a write goes to the end of the file, wherever that is by then. */
   readonly append: boolean;

@@ -44,7 +44,8 @@ test("an error after a part was written is hidden behind the part", () => {
   context.iocb(0, { ...write, buf: context.dataAddress, nbytes: 10_000 });
   assert.equal(context.submit(0), 1);
   pipe.close("read");
-  assert.equal(context.events(1)[0]!.res, 6000);
+  // The pipe had one page left, and room for the end of the write behind its last bytes.
+  assert.equal(context.events(1)[0]!.res, 4096 + 10_000 % 4096);
   assert.equal(context.run({ ...write, buf: context.dataAddress, nbytes: 1 }), -EPIPE);
 });
 

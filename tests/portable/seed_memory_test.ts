@@ -81,7 +81,6 @@ test("io_submit checks the whole array first in the seed, after the context toda
     const pointers = new BigUint64Array(context.data.buffer, context.data.byteOffset, 1);
     pointers[0] = BigInt(context.iocbAddress(0));
     assert.equal(kernel.io_submit(id, 2 ** 52, dataAddress), old ? -EFAULT : 1);
-    assert.equal(context.getevents(0, 1, 0), 0);
     assert.equal(context.getevents(1, 1, 0), old ? 0 : 1);
   }
 });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { IO_EVENT_SIZE, IoEvent } from "../../src/abi/io_event.ts";
 import { Iocb, IOCB_SIZE } from "../../src/abi/iocb.ts";
 import { writeTimespec } from "../../src/abi/timespec.ts";
-import type { Address } from "../../src/kernel.ts";
+import type { Address, Kernel } from "../../src/kernel.ts";
 import { PortableKernel, type PortableKernelOptions } from "../../src/portable/mod.ts";
 
 // Where things lie in the memory of a context
@@ -18,9 +18,9 @@ export interface PortableEvent {
   readonly res: number;
 }
 
-/** A context of a portable kernel, and memory for what it is asked. */
-export class PortableContext {
-  readonly kernel: PortableKernel;
+/** A context of a kernel, and memory for what it is asked. */
+export class ContextOf<K extends Kernel> {
+  readonly kernel: K;
   readonly id: number;
   /** The ring, from its header on. */
   readonly ring: Int32Array<ArrayBuffer>;
@@ -32,11 +32,11 @@ export class PortableContext {
   readonly #buffer: ArrayBuffer;
 
   /**
-   * @param kernel Whose, or how to make one
+   * @param kernel Whose
    * @param entries What io_setup is asked for
    */
-  constructor(kernel: PortableKernel | PortableKernelOptions = {}, entries = 8) {
-    this.kernel = kernel instanceof PortableKernel ? kernel : new PortableKernel(kernel);
+  constructor(kernel: K, entries = 8) {
+    this.kernel = kernel;
     const id = new BigUint64Array(1);
     assert.equal(this.kernel.io_setup(entries, id), 0);
     this.id = Number(id[0]);
@@ -129,5 +129,16 @@ export class PortableContext {
   /** Text of {@link PortableContext.data}. */
   text(length: number, at = 0): string {
     return new TextDecoder().decode(this.data.slice(at, at + length));
+  }
+}
+
+/** A context of a portable kernel. */
+export class PortableContext extends ContextOf<PortableKernel> {
+  /**
+   * @param kernel Whose, or how to make one
+   * @param entries What io_setup is asked for
+   */
+  constructor(kernel: PortableKernel | PortableKernelOptions = {}, entries?: number) {
+    super(kernel instanceof PortableKernel ? kernel : new PortableKernel(kernel), entries);
   }
 }

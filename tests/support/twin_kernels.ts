@@ -24,10 +24,19 @@ import {
   IOCB_SIZE,
 } from "../../src/abi/iocb.ts";
 import { IOCB_FLAG_IOPRIO, IOCB_FLAG_RESFD } from "../../src/abi/opcodes.ts";
+import { POLLIN, POLLPRI } from "../../src/abi/poll.ts";
 import type { PortableKernel } from "../../src/portable/mod.ts";
 import { type Laid, layRequest, meets, reachesEnd } from "./twin_requests.ts";
-import { MOST_REQUESTS, type Place, type Program, type Step, type Which } from "./twin_programs.ts";
-import { DATA, Side, SIZE } from "./twin_sides.ts";
+import {
+  MOST_REQUESTS,
+  type Place,
+  type Program,
+  type Step,
+  type Timeout,
+  TIMESPECS,
+  type Which,
+} from "./twin_programs.ts";
+import { DATA, FILE_NAMES, type FileName, Side, SIZE } from "./twin_sides.ts";
 import { HANG_MILLISECONDS } from "./within.ts";
 
 // Where things lie in the allocation
@@ -45,6 +54,16 @@ const UNREAD_WORDS = { nr: 1, magic: 4, features: 6 } as const;
 
 /** Contexts that every program finds, by what they were made for. */
 const ENTRIES = [1, 8, 63, 130];
+
+/** Timeouts that end. */
+const ENDING: readonly Timeout[] = [
+  "zero",
+  "short",
+  "shortened",
+  "lengthened",
+  "cancelled",
+  "wrapped",
+];
 
 /** What went on differently. */
 export class Difference extends Error {}
@@ -129,6 +148,14 @@ export class TwinKernels implements Disposable {
         return await this.#reap(step);
       case "fill":
         return await this.#fill(step);
+      case "flood":
+        return await this.#flood(step);
+      case "reopen":
+        // Closed only when nothing is in flight; see docs/portable.md
+        await this.#settle();
+        this.#sides.forEach((side) => side.reopen());
+        this.#log.push("reopen");
+        return;
       case "turn":
         this.#turned = true;
         await turn();
@@ -210,12 +237,18 @@ export class TwinKernels implements Disposable {
     return again ? undefined : { pair: undefined, ids };
   }
 
-  async #destroy({ which, settle }: Step & { call: "destroy" }): Promise<void> {
+  async #destroy({ which, settle, polls }: Step & { call: "destroy" }): Promise<void> {
     // Writes may go on behind it; see docs/portable.md
-    const writes = this.#active.some((request) => request.writes);
-    if (settle || this.#turned || writes) await this.#settle();
+    const late = this.#active.some((request) => request.late);
+    if (settle || this.#turned || late) await this.#settle();
     const named = this.#named(which);
     if (named === undefined) return;
+    if (named.pair !== undefined && this.#unread(named.pair) + polls <= named.pair.entries) {
+      this.#both(`${polls} polls`, ({ kernel, base }, index) => {
+        this.#layPolls(this.#sides[index], "pipeR", POLLPRI);
+        return kernel.io_submit(named.ids[index], polls, base + POINTERS);
+      });
+    }
     this.#both(`io_destroy(${which})`, ({ kernel }, index) => kernel.io_destroy(named.ids[index]));
     if (named.pair !== undefined) named.pair.alive = false;
   }
@@ -251,9 +284,9 @@ export class TwinKernels implements Disposable {
     });
     if (atEnd) this.#sides.forEach(({ bytes }) => bytes.fill(0x11, SIZE - LAST_BYTES));
     this.#check(IOCBS, TIMES, "iocbs");
-    for (const { number, poll, writes, signals, claims } of laid.slice(0, Math.max(0, res))) {
+    for (const { number, poll, late, signals, claims } of laid.slice(0, Math.max(0, res))) {
       pair!.twins.forEach(({ sure, polls }) => (poll ? polls : sure).add(number));
-      this.#active.push({ number, poll, writes, signals, claims } as Laid);
+      this.#active.push({ number, poll, late, signals, claims } as Laid);
     }
   }
 
@@ -383,21 +416,15 @@ export class TwinKernels implements Disposable {
     const certain = pair === undefined
       ? Infinity
       : Math.min(...pair.twins.map((twin) => twin.sure.size + this.#pollsIn(twin)));
-    const endless = step.timeout !== "zero" && step.timeout !== "nowhere";
+    const endless = step.timeout !== "nowhere" && !ENDING.includes(step.timeout);
     const timeout = endless && min > certain ? "short" : step.timeout;
     const once = ({ kernel, base, view }: Side, index: 0 | 1): number => {
       const side = this.#sides[index];
       const events = this.#address(side, step.events);
-      const seconds = {
-        none: 0n,
-        zero: 0n,
-        short: 0n,
-        nowhere: 0n,
-        negative: -1n,
-        long: 2n ** 62n,
-      };
-      view.setBigInt64(TIMES, seconds[timeout], true);
-      view.setBigInt64(TIMES + 8, timeout === "short" ? 200_000n : 0n, true);
+      const unused = timeout === "none" || timeout === "nowhere";
+      const [seconds, nanoseconds] = TIMESPECS[unused ? "zero" : timeout];
+      view.setBigInt64(TIMES, seconds, true);
+      view.setBigInt64(TIMES + 8, nanoseconds, true);
       const time = timeout === "none" ? 0 : timeout === "nowhere" ? 8 : base + TIMES;
       if (mask === "no") return kernel.io_getevents(ids[index], min, nr, events, time);
       const pointer = mask === "null" || mask === "size" && nr % 2 === 0
@@ -431,9 +458,9 @@ export class TwinKernels implements Disposable {
     const results = this.#sides.map((side, index) => call(side, index as 0 | 1));
     this.#log.push(`${name}: ${results}`);
     const [expected, actual] = results.map((res) => Math.min(res, Math.max(0, min)));
-    const guess = (timeout === "zero" || timeout === "short") && expected! >= 0 && actual! >= 0;
+    const guess = ENDING.includes(timeout) && expected! >= 0 && actual! >= 0;
     const short = actual === -EDEADLK || (actual! >= 0 && actual! < expected!);
-    const shut = short && this.#active.some(({ writes }) => writes);
+    const shut = short && this.#active.some(({ late }) => late);
     if (shut && !guess) this.deadlocks++;
     else if (expected !== actual && !guess) this.#differ(name, results[0], results[1]);
     this.#read(pair, step.events, results.map((count) => Math.max(0, count)));
@@ -571,7 +598,7 @@ export class TwinKernels implements Disposable {
     const least = pair.entries - this.#unread(pair);
     const counts = pair.twins.map((twin) => {
       const { kernel } = twin.side;
-      this.#layPolls(twin.side);
+      this.#layPolls(twin.side, "rw", POLLIN);
       let count = 0;
       let res: number;
       while ((res = kernel.io_submit(twin.id, 64, twin.side.base + POINTERS)) > 0) count += res;
@@ -592,12 +619,49 @@ export class TwinKernels implements Disposable {
     }
   }
 
-  #layPolls({ bytes, view, base, fds }: Side): void {
+  /** Writes of one length until the pipe takes no more of them. */
+  async #flood({ which, length }: Step & { call: "flood" }): Promise<void> {
+    const pair = this.#pairs[which % this.#pairs.length]!;
+    if (!pair.alive) return;
+    await this.#drain(pair);
+    // A poll that is not over leaves no room for the write
+    if (this.#unread(pair) >= pair.entries) return;
+    const [expected, actual] = pair.twins.map((twin) => {
+      this.#layWrite(twin.side, length);
+      const results: string[] = [];
+      do {
+        const res = twin.side.kernel.io_submit(twin.id, 1, twin.side.base + POINTERS);
+        if (res !== 1) this.#differ(`${twin.side.name} flood`, 1, res);
+        const events = this.#inRing(twin);
+        results.push(...events.filter(([number]) => number === 0).map(([, text]) => text));
+        this.#took(twin, events.filter(([number]) => number !== 0));
+        Atomics.store(twin.words, HEAD, (twin.words[HEAD]! + events.length) % twin.nr);
+      } while (results.at(-1)!.includes(`res ${length} `));
+      return `${results.length} writes, the last: ${results.at(-1)}`;
+    });
+    this.#log.push(`flood(${which}, ${length}): ${expected}`);
+    if (expected !== actual) this.#differ(`flood(${length})`, expected, actual);
+  }
+
+  #layWrite({ bytes, view, base, fds }: Side, length: number): void {
+    const at = IOCBS + IOCB_SIZE * 3 * MOST_REQUESTS;
+    bytes.fill(0, at, at + IOCB_SIZE);
+    view.setUint16(at + IOCB_LIO_OPCODE, 1, true);
+    view.setInt32(at + IOCB_FILDES, fds.pipeW, true);
+    view.setBigUint64(at + IOCB_BUF, BigInt(base + DATA), true);
+    view.setUint32(at + IOCB_NBYTES, length, true);
+    view.setBigUint64(POINTERS, BigInt(base + at), true);
+  }
+
+  /** Many polls by one iocb, which have an eventfd if they may have to wait. */
+  #layPolls({ bytes, view, base, fds }: Side, file: FileName, mask: number): void {
     const at = IOCBS + IOCB_SIZE * 3 * MOST_REQUESTS;
     bytes.fill(0, at, at + IOCB_SIZE);
     view.setUint16(at + IOCB_LIO_OPCODE, 5, true);
-    view.setInt32(at + IOCB_FILDES, fds.rw, true);
-    view.setUint32(at + IOCB_BUF, 1, true);
+    view.setInt32(at + IOCB_FILDES, fds[file], true);
+    view.setUint32(at + IOCB_BUF, mask, true);
+    view.setUint32(at + IOCB_FLAGS, file === "rw" ? 0 : IOCB_FLAG_RESFD, true);
+    view.setInt32(at + IOCB_RESFD, fds.event, true);
     for (let index = 0; index < 64; index++) {
       view.setBigUint64(POINTERS + 8 * index, BigInt(base + at), true);
     }
@@ -630,7 +694,7 @@ export class TwinKernels implements Disposable {
     const [real, portable] = this.#sides;
     const expected = real.contents();
     for (const [index, bytes] of portable.contents().entries()) {
-      this.#same(expected[index]!, bytes, index === 0 ? "the large file" : "the small file");
+      this.#same(expected[index]!, bytes, `the ${FILE_NAMES[index]} file`);
     }
   }
 
@@ -657,7 +721,7 @@ export class TwinKernels implements Disposable {
   async #emptyStreams(): Promise<void> {
     const pair = this.#standing.find(({ alive, entries }) => alive && entries > 1);
     if (pair === undefined) return;
-    for (const file of ["pipeR", "event"] as const) {
+    for (const file of ["fifoR", "pipeR", "event"] as const) {
       for (const side of this.#sides) {
         const { bytes, view, base, fds } = side;
         bytes.fill(0, IOCBS, IOCBS + IOCB_SIZE);

@@ -33,13 +33,15 @@ export interface Request {
   readonly at: number;
   readonly length: number;
   readonly skip: number;
+  /** What is aligned of a transfer with O_DIRECT: each piece, or only the whole. */
+  readonly aligned: "each" | "whole" | "nothing";
   readonly mask: number;
   readonly pieces: readonly Piece[];
   readonly twists: readonly Twist[];
 }
 
 /** How the timeout of a wait is given. */
-export type Timeout = "none" | "zero" | "short" | "nowhere" | "negative" | "long";
+export type Timeout = "none" | "nowhere" | keyof typeof TIMESPECS;
 /** How io_pgetevents is given its mask; "no" is io_getevents. */
 export type Mask = "no" | "none" | "null" | "good" | "size" | "nowhere" | "set";
 /** Which context a call names: one that was made, or an address that is none. */
@@ -70,7 +72,13 @@ export type Step =
     readonly mask: Mask;
   }
   | { readonly call: "cancel"; readonly which: Which; readonly iocb: number | Place }
-  | { readonly call: "destroy"; readonly which: Which; readonly settle: boolean }
+  | {
+    readonly call: "destroy";
+    readonly which: Which;
+    readonly settle: boolean;
+    /** How many polls wait that have an eventfd. */
+    readonly polls: number;
+  }
   | {
     readonly call: "stray";
     readonly which: number;
@@ -78,12 +86,29 @@ export type Step =
     readonly value: number;
     readonly nr: number;
   }
+  | { readonly call: "reopen" }
   | { readonly call: "reap"; readonly which: number; readonly count: number }
   | { readonly call: "fill"; readonly which: number }
+  | { readonly call: "flood"; readonly which: number; readonly length: number }
   | { readonly call: "turn" };
 
 /** What is run on both kernels. */
 export type Program = readonly Step[];
+
+/** Seconds and nanoseconds. What is negative is a wait for ever, in the sum or in one half alone. */
+export const TIMESPECS = {
+  zero: [0n, 0n],
+  short: [0n, 200_000n],
+  shortened: [1n, -999_800_000n],
+  lengthened: [-1n, 1_000_200_000n],
+  cancelled: [-1n, 1_000_000_000n],
+  wrapped: [-(2n ** 62n), 200_000n],
+  negative: [-1n, 0n],
+  below: [0n, -1n],
+  lowered: [1n, -1_000_000_001n],
+  long: [2n ** 62n, 0n],
+  most: [9_223_372_035n, 2n ** 63n - 1n],
+} as const;
 
 /** The requests that a submission has at most. */
 export const MOST_REQUESTS = 8;
@@ -176,10 +201,13 @@ const twist: fc.Arbitrary<Twist> = fc.oneof(
     ),
   }),
   fc.record({ field: fc.constant("opcode" as const), value: fc.constantFrom(4, 6, 9, 10, 0xffff) }),
-  fc.record({
-    field: fc.constant("resfd" as const),
-    file: fc.constantFrom<FileName>("event", "event", "rw", "closed", "minus", "pipeW"),
-  }),
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      field: fc.constant("resfd" as const),
+      file: fc.constantFrom<FileName>("event", "event", "event", "rw", "closed", "minus", "pipeW"),
+    }),
+  },
 );
 
 const request: fc.Arbitrary<Request> = fc.record({
@@ -199,6 +227,7 @@ const request: fc.Arbitrary<Request> = fc.record({
   file: fc.oneof(
     { weight: 4, arbitrary: fc.constant<FileName>("rw") },
     { weight: 2, arbitrary: fc.constantFrom<FileName>("pipeR", "pipeW", "event") },
+    { weight: 2, arbitrary: fc.constant<FileName>("direct") },
     { weight: 4, arbitrary: fc.constantFrom<FileName>(...FILES) },
   ),
   at: fc.oneof(
@@ -206,7 +235,8 @@ const request: fc.Arbitrary<Request> = fc.record({
     fc.nat({ max: 9000 }),
   ),
   length: fc.oneof(fc.constantFrom(0, 1, 7, 8, 9, 100, 512, 1024, 2048), fc.nat({ max: 2048 })),
-  skip: fc.oneof(fc.constant(0), fc.nat({ max: 63 })),
+  skip: fc.oneof(fc.constantFrom(0, 4000, 4095), fc.nat({ max: 63 }), fc.nat({ max: 4095 })),
+  aligned: fc.constantFrom("each" as const, "whole" as const, "nothing" as const),
   mask: fc.constantFrom(1, 4, 5, 2, 0, 0x40, 0x100, 0x145, 0xffff, 0x8000, 0x10000),
   pieces: fc.array(piece, { maxLength: 5 }),
   twists: fc.oneof(
@@ -216,7 +246,8 @@ const request: fc.Arbitrary<Request> = fc.record({
   ),
 });
 
-const index = fc.nat({ max: 3 });
+/** Of the contexts that every program finds, and of those that it makes. */
+const index = fc.nat({ max: 5 });
 const which: fc.Arbitrary<Which> = fc.oneof(
   { weight: 14, arbitrary: index },
   {
@@ -251,7 +282,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
             -1,
           ),
         },
-        { weight: 1, arbitrary: fc.integer({ min: 1, max: 300 }) },
+        { weight: 2, arbitrary: fc.integer({ min: 1, max: 300 }) },
       ),
       word: fc.oneof(
         { weight: 8, arbitrary: fc.constant(0n) },
@@ -316,11 +347,9 @@ const step: fc.Arbitrary<Step> = fc.oneof(
         { weight: 3, arbitrary: fc.constantFrom("none" as const, "zero" as const) },
         {
           weight: 1,
-          arbitrary: fc.constantFrom(
-            "short" as const,
-            "nowhere" as const,
-            "negative" as const,
-            "long" as const,
+          arbitrary: fc.constantFrom<Timeout>(
+            "nowhere",
+            ...Object.keys(TIMESPECS) as (keyof typeof TIMESPECS)[],
           ),
         },
       ),
@@ -352,17 +381,18 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   {
-    weight: 1,
+    weight: 2,
     arbitrary: fc.record({
       call: fc.constant("destroy" as const),
       which: fc.oneof<fc.Arbitrary<Which>[]>(
-        { weight: 1, arbitrary: index } as never,
+        { weight: 2, arbitrary: index } as never,
         {
-          weight: 6,
+          weight: 3,
           arbitrary: fc.constantFrom<Which>("zero", "minus", "memory", "shifted"),
         } as never,
       ),
       settle: fc.boolean(),
+      polls: fc.nat({ max: 3 }),
     }),
   },
   {
@@ -391,7 +421,16 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ call: fc.constant("fill" as const), which: index }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({
+      call: fc.constant("flood" as const),
+      which: index,
+      length: fc.constantFrom(1000, 1366, 2048, 2049, 4096, 5000, 40_000, 65_536),
+    }),
+  },
   { weight: 2, arbitrary: fc.constant({ call: "turn" as const }) },
+  { weight: 1, arbitrary: fc.constant({ call: "reopen" as const }) },
 );
 
 /** Random programs. */

@@ -4,7 +4,7 @@
  * @module
  */
 import { IOCB_FLAG_IOPRIO, IOCB_FLAG_RESFD } from "../../src/abi/opcodes.ts";
-import type { Place, Request } from "./twin_programs.ts";
+import type { Piece, Place, Request } from "./twin_programs.ts";
 import { DATA, type FileName, LENGTHS, SIZE } from "./twin_sides.ts";
 
 /** Bytes that a request reads or writes: of a file, or of the memory. */
@@ -19,8 +19,8 @@ interface Claim {
 export interface Laid {
   readonly number: number;
   readonly poll: boolean;
-  /** Whether it is a write. */
-  readonly writes: boolean;
+  /** Whether the portable kernel may have to wait for the event loop to get its result. */
+  readonly late: boolean;
   readonly claims: readonly Claim[];
   readonly signals: boolean;
   readonly key: number;
@@ -40,14 +40,33 @@ export interface Laid {
 
 const OPCODES = { read: 0, write: 1, fsync: 2, fdsync: 3, poll: 5, readv: 7, writev: 8 } as const;
 /** Of each request in a submission. */
-const SLOT = 4096;
+const SLOT = 8192;
 const VECTORS = 0x8000;
 const VECTOR = 384;
 /** Where arrays of 1025 iovecs lie, all empty. */
 const NO_VECTORS = 0xa000;
 
-const ON_LARGE: readonly FileName[] = ["rw", "r", "w", "a", "path"];
-const STREAMS: Partial<Record<FileName, string>> = { pipeR: "pipe", pipeW: "pipe", event: "event" };
+/** The smallest block that O_DIRECT moves. */
+const BLOCK = 512;
+
+/** What is a file on the disk. */
+const ON_DISK: Partial<Record<FileName, keyof typeof LENGTHS>> = {
+  rw: "large",
+  r: "large",
+  w: "large",
+  a: "large",
+  neither: "large",
+  path: "large",
+  small: "small",
+  direct: "direct",
+};
+const STREAMS: Partial<Record<FileName, string>> = {
+  pipeR: "pipe",
+  pipeW: "pipe",
+  fifoR: "fifo",
+  fifoW: "fifo",
+  event: "event",
+};
 
 /** Whether one must be over before the other begins. */
 export function meets(one: Laid, other: Laid): boolean {
@@ -76,12 +95,14 @@ export function layRequest(request: Request, index: number, number: number): Lai
   const { op, file, twists } = request;
   const transfer = op === "read" || op === "write" || op === "readv" || op === "writev";
   const vectored = op === "readv" || op === "writev";
-  const start = DATA + SLOT * index + request.skip;
+  const aligned = file === "direct" ? request.aligned : "nothing";
+  const down = (count: number) => aligned === "nothing" ? count : count - count % BLOCK;
+  const start = DATA + SLOT * index + down(request.skip);
   const vectorAt = VECTORS + VECTOR * index;
   let buf: Place | bigint = { from: "memory", offset: start };
-  let nbytes = BigInt(request.length);
-  let offset = BigInt(request.at);
-  const vector = vectored ? pieces(request, start) : [];
+  let nbytes = BigInt(down(request.length));
+  let offset = BigInt(down(request.at));
+  const vector = vectored ? pieces(request.pieces, start, aligned) : [];
   if (vectored) [buf, nbytes] = [{ from: "memory", offset: vectorAt }, BigInt(vector.length)];
   if (op === "poll") [buf, nbytes, offset] = [BigInt(request.mask), 0n, 0n];
   if (op === "fsync" || op === "fdsync") [buf, nbytes, offset] = [0n, 0n, 0n];
@@ -129,7 +150,7 @@ export function layRequest(request: Request, index: number, number: number): Lai
   const laid = {
     number,
     poll: op === "poll" && opcode === OPCODES.poll,
-    writes: op === "write" || op === "writev",
+    late: op === "write" || op === "writev" || file === "fifoR",
     signals: resfd !== undefined,
     key,
     opcode,
@@ -145,7 +166,7 @@ export function layRequest(request: Request, index: number, number: number): Lai
     vectorAt,
     vector,
   };
-  if (transfer && excluded(request, laid)) return undefined;
+  if (transfer ? excluded(request, laid) : op === "poll" && isFifo(file)) return undefined;
   const claims = transfer ? transferClaims(request, laid, start) : [];
   const stream = STREAMS[file];
   if (!transfer && stream !== undefined) claims.push(all(stream, op !== "poll"));
@@ -153,11 +174,28 @@ export function layRequest(request: Request, index: number, number: number): Lai
   return { ...laid, claims };
 }
 
-function pieces({ pieces }: Request, start: number): (readonly [Place, bigint])[] {
+/** Files of `node:fs` of which it cannot tell whether they are ready. */
+function isFifo(file: FileName): boolean {
+  return file === "fifoR" || file === "fifoW";
+}
+
+/** The rest of a block behind so many bytes. */
+function rest(count: number): number {
+  return (BLOCK - count % BLOCK) % BLOCK;
+}
+
+function pieces(
+  drawn: readonly Piece[],
+  start: number,
+  aligned: Request["aligned"],
+): (readonly [Place, bigint])[] {
   let at = start;
-  return pieces.map(({ kind, length }) => {
+  const sum = drawn.reduce((sum, { length }) => sum + length, 0);
+  const whole = aligned === "whole" ? [{ kind: "good", length: rest(sum) } as const] : [];
+  return [...drawn, ...whole].map(({ kind, length: wanted }) => {
+    const length = aligned === "each" ? wanted + rest(wanted) : wanted;
     const place: Place = { from: "memory", offset: at };
-    at += length + 3;
+    at += length + (aligned === "each" || sum % 2 === 0 ? 0 : 3);
     switch (kind) {
       case "good":
         return [place, BigInt(length)];
@@ -175,6 +213,12 @@ function pieces({ pieces }: Request, start: number): (readonly [Place, bigint])[
   });
 }
 
+/** Where a transfer would end. */
+function end({ offset, vector, nbytes }: Unclaimed): bigint {
+  const length = vector.length === 0 ? nbytes : vector.reduce((sum, [, piece]) => sum + piece, 0n);
+  return offset + length;
+}
+
 type Unclaimed = Omit<Laid, "claims">;
 
 function excluded(request: Request, laid: Unclaimed): boolean {
@@ -182,15 +226,20 @@ function excluded(request: Request, laid: Unclaimed): boolean {
   const bad = typeof buf !== "bigint" && buf.from !== "memory" ||
     vector.some(([place]) => place.from !== "memory") ||
     request.pieces.some(({ kind }) => kind === "huge") || nbytes > BigInt(SIZE);
-  // Memory that these do not touch, or only after they have looked at something else
-  if (bad && (file === "null" || file === "zero" || STREAMS[file] !== undefined)) return true;
-  // Where the file ends before the write begins, the file system may write zeros before it faults
   const writes = request.op === "write" || request.op === "writev";
-  if (bad && writes && offset > BigInt(file === "small" ? LENGTHS.small : LENGTHS.large)) {
-    return true;
-  }
+  const bytewise = file === "null" || file === "zero" || file === "full";
+  // Memory that these do not touch, or only after they have looked at something else
+  if (bad && (bytewise || file === "direct" || STREAMS[file] !== undefined)) return true;
+  // Behind the end of the file, O_DIRECT fills the memory up with zeros; and what is refused there
+  // may have been written before it
+  const behind = file === "direct" && end(laid) > BigInt(LENGTHS.direct);
+  if (behind && (!writes || vector.length > 0 && request.aligned !== "each")) return true;
+  // Its driver has no write_iter
+  if (writes && file === "full") return true;
+  // Where the file ends before the write begins, the file system may write zeros before it faults
+  if (bad && writes && offset > BigInt(LENGTHS[ON_DISK[file] ?? "large"])) return true;
   // Devices of bytes have no end, and numbers have
-  if (offset > 2n ** 53n - 2n ** 32n && (file === "null" || file === "zero")) return true;
+  if (offset > 2n ** 53n - 2n ** 32n && bytewise) return true;
   // A position that does not count must be a number that there is even so
   if (offset > 2n ** 52n && file === "a") return true;
   // What is open for appending cannot be made to write elsewhere
@@ -217,10 +266,9 @@ function transferClaims(request: Request, laid: Unclaimed, start: number): Claim
   memory(start, start + 1);
   const stream = STREAMS[file];
   if (stream !== undefined) claims.push(all(stream, true));
-  const large = ON_LARGE.includes(file);
-  if (!large && file !== "small") return claims;
-  const size = large ? LENGTHS.large : LENGTHS.small;
-  const of = large ? "large" : "small";
+  const of = ON_DISK[file];
+  if (of === undefined) return claims;
+  const size = LENGTHS[of];
   const from = Number(offset);
   const grows = file === "a" || (rwFlags & 0x10) !== 0 || from + total > size;
   if (writes && grows) claims.push(all(of, true));

@@ -3,15 +3,17 @@
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { execFileSync } from "node:child_process";
-import { closeSync, constants, ftruncateSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, constants, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { loadNative } from "../../ffi/native.ts";
 import type { Kernel } from "../../src/kernel.ts";
 import { PortableKernel } from "../../src/portable/mod.ts";
 import { pattern } from "./bytes.ts";
 import { loadLinux } from "../../src/linux/load.ts";
-import { TempFolder } from "./temp.ts";
+import { Fifo } from "./fifo.ts";
+import { O_DIRECT, TempFolder } from "./temp.ts";
 
 /** Bytes of the one allocation that programs work in. */
 export const SIZE = 1 << 17;
@@ -27,7 +29,10 @@ export const FILES = [
   "w",
   "a",
   "small",
+  "direct",
+  "neither",
   "null",
+  "full",
   "zero",
   "directory",
   "path",
@@ -36,16 +41,27 @@ export const FILES = [
   "high",
   "pipeR",
   "pipeW",
+  "fifoR",
+  "fifoW",
   "event",
 ] as const;
 /** See {@link FILES}. */
 export type FileName = (typeof FILES)[number];
 
-/** The length of the file that is open four times, and of the small one. */
-export const LENGTHS = { large: 8292, small: 100 } as const;
+/** The lengths of the files: of the large one, which is open several times, and of the others. */
+export const LENGTHS = { large: 8292, small: 100, direct: 8192 } as const;
+/** Their names. */
+export const FILE_NAMES = ["large", "small", "direct"] as const;
 
-const CONTENTS = { large: pattern(LENGTHS.large), small: pattern(LENGTHS.small, 7) };
+const CONTENTS = {
+  large: pattern(LENGTHS.large),
+  small: pattern(LENGTHS.small, 7),
+  direct: pattern(LENGTHS.direct, 19),
+};
 const MEMORY = pattern(SIZE - DATA, 0x33);
+/** Neither for reading nor for writing. */
+const O_ACCMODE = 3;
+const O_PATH = 0o10000000;
 /** No process has a descriptor so high. */
 const CLOSED = 987_654;
 
@@ -58,6 +74,9 @@ export class Side implements Disposable {
   readonly view: DataView<ArrayBuffer>;
   readonly fds: Record<FileName, number>;
   readonly #folder = new TempFolder();
+  readonly #fifo = new Fifo();
+  /** Those that can be opened again and again. */
+  #opened: readonly (readonly [FileName, path: string, flags: number])[];
   readonly #end: () => void;
 
   constructor(name: "linux" | "portable") {
@@ -68,51 +87,76 @@ export class Side implements Disposable {
     this.bytes = new Uint8Array(buffer);
     this.view = new DataView(buffer);
     this.#end = end;
+    this.#write();
     const large = this.#folder.join("large");
-    const small = this.#folder.join("small");
-    const open = (path: string, flags: number) => openSync(path, flags, 0o600);
-    const { O_RDWR, O_RDONLY, O_WRONLY, O_APPEND, O_CREAT } = constants;
+    const { O_RDWR, O_RDONLY, O_WRONLY, O_APPEND } = constants;
+    this.#opened = [
+      ["rw", large, O_RDWR],
+      ["r", large, O_RDONLY],
+      ["w", large, O_WRONLY],
+      ["a", large, O_RDWR | O_APPEND],
+      ["small", this.#folder.join("small"), O_RDWR],
+      ["direct", this.#folder.join("direct"), O_RDWR | O_DIRECT],
+      ["neither", large, O_ACCMODE],
+      ["null", "/dev/null", O_RDWR],
+      ["full", "/dev/full", O_RDWR],
+      ["zero", "/dev/zero", O_RDWR],
+      ["directory", this.#folder.path, O_RDONLY],
+      ["path", large, O_RDONLY | O_PATH],
+    ];
     this.fds = {
-      rw: open(large, O_RDWR | O_CREAT),
-      r: open(large, O_RDONLY),
-      w: open(large, O_WRONLY),
-      a: open(large, O_RDWR | O_APPEND),
-      small: open(small, O_RDWR | O_CREAT),
-      null: open("/dev/null", O_RDWR),
-      zero: open("/dev/zero", O_RDWR),
-      directory: open(this.#folder.path, O_RDONLY),
-      path: open(large, O_RDONLY | 0o10000000),
+      ...this.#open(),
       closed: CLOSED,
       minus: -1,
       high: 0x7fffffff,
-      pipeR: pipe(this.#folder.join("fifo"), "read"),
-      pipeW: pipe(this.#folder.join("fifo"), "write"),
+      pipeR: pipe(this.#folder.join("pipe"), "read"),
+      pipeW: pipe(this.#folder.join("pipe"), "write"),
+      fifoR: this.#fifo.fd,
+      fifoW: this.#fifo.writeFd,
       event,
     };
+  }
+
+  #open(): Record<FileName, number> {
+    const fds = this.#opened.map(([name, path, flags]) => [name, openSync(path, flags)]);
+    return Object.fromEntries(fds) as Record<FileName, number>;
+  }
+
+  #close(): void {
+    for (const [name] of this.#opened) closeSync(this.fds[name]);
+  }
+
+  /** Closes files and opens them again, so that most numbers are those of other files. */
+  reopen(): void {
+    this.#close();
+    this.#opened = this.#opened.toReversed();
+    Object.assign(this.fds, this.#open());
   }
 
   /** Makes memory and files what they are at the beginning of every program. */
   reset(): void {
     this.bytes.fill(0, 0, DATA);
     this.bytes.set(MEMORY, DATA);
-    const { rw, small } = this.fds;
-    writeSync(rw, CONTENTS.large, 0, LENGTHS.large, 0);
-    ftruncateSync(rw, LENGTHS.large);
-    writeSync(small, CONTENTS.small, 0, LENGTHS.small, 0);
-    ftruncateSync(small, LENGTHS.small);
+    this.#write();
   }
 
-  /** What the two files hold. */
-  contents(): [large: Uint8Array, small: Uint8Array] {
-    return [
-      readFileSync(this.#folder.join("large")),
-      readFileSync(this.#folder.join("small")),
-    ];
+  /** What is as it was is not written, as that would cost a flush before the next direct read. */
+  #write(): void {
+    for (const name of FILE_NAMES) {
+      const path = this.#folder.join(name);
+      const is = existsSync(path) && Buffer.compare(readFileSync(path), CONTENTS[name]) === 0;
+      if (!is) writeFileSync(path, CONTENTS[name]);
+    }
+  }
+
+  /** What the files hold, in the order of {@link FILE_NAMES}. */
+  contents(): Uint8Array[] {
+    return FILE_NAMES.map((name) => readFileSync(this.#folder.join(name)));
   }
 
   [Symbol.dispose](): void {
-    const { rw, r, w, a, small, null: nothing, zero, directory, path } = this.fds;
-    for (const fd of [rw, r, w, a, small, nothing, zero, directory, path]) closeSync(fd);
+    this.#close();
+    this.#fifo[Symbol.dispose]();
     this.#end();
     this.#folder[Symbol.dispose]();
   }
