@@ -83,6 +83,9 @@ export interface RequestOptions<T> {
   data?: T;
 }
 
+const TRANSFER_OPTIONS: readonly (keyof TransferOptions<unknown>)[] = ["position", "data", "flags"];
+const REQUEST_OPTIONS: readonly (keyof RequestOptions<unknown>)[] = ["data"];
+
 /** Options of {@link AioContext.wait}. */
 export interface WaitOptions {
   /**
@@ -381,7 +384,7 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
    * @throws {Error} If the context is closed
    */
   fsync(fd: number, options?: RequestOptions<T>): Ticket {
-    return this.#plain(IOCB_CMD_FSYNC, fd, 0, options?.data);
+    return this.#plain(IOCB_CMD_FSYNC, fd, 0, options);
   }
 
   /**
@@ -406,7 +409,7 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
    * @throws {Error} If the context is closed
    */
   fdatasync(fd: number, options?: RequestOptions<T>): Ticket {
-    return this.#plain(IOCB_CMD_FDSYNC, fd, 0, options?.data);
+    return this.#plain(IOCB_CMD_FDSYNC, fd, 0, options);
   }
 
   /**
@@ -438,7 +441,7 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
    */
   poll(fd: number, events: number, options?: RequestOptions<T>): Ticket {
     checkInteger("queue poll", "events", events, 0xffff);
-    return this.#plain(IOCB_CMD_POLL, fd, events, options?.data);
+    return this.#plain(IOCB_CMD_POLL, fd, events, options);
   }
 
   #transfer(
@@ -448,6 +451,7 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
     options: TransferOptions<T> | undefined,
   ): Ticket {
     // The caller's code may run here, and may detach the buffer: so its length is asked for after.
+    checkOptionNames("queue request", options, TRANSFER_OPTIONS);
     const { position = 0, data, flags = 0 } = options ?? {};
     const length = checkedLength(buffer);
     return this.#queue(opcode, fd, buffer, undefined, length, position, flags, data);
@@ -465,13 +469,21 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
     const count = buffers.length;
     checkInteger("queue request", "buffers.length", count, UIO_MAXIOV);
     const all = Array.from({ length: count }, (_, index) => buffers[index]!);
+    checkOptionNames("queue request", options, TRANSFER_OPTIONS);
     const { position = 0, data, flags = 0 } = options ?? {};
     const length = all.reduce((total, buffer) => total + checkedLength(buffer), 0);
     return this.#queue(opcode, fd, undefined, all, length, position, flags, data);
   }
 
   /** A request without memory. */
-  #plain(opcode: number, fd: number, length: number, data: T | undefined): Ticket {
+  #plain(
+    opcode: number,
+    fd: number,
+    length: number,
+    options: RequestOptions<T> | undefined,
+  ): Ticket {
+    checkOptionNames("queue request", options, REQUEST_OPTIONS);
+    const data = options?.data;
     return this.#queue(opcode, fd, undefined, undefined, length, 0, 0, data);
   }
 

@@ -181,6 +181,23 @@ test("what wait is asked for is looked at", () =>
     assert.throws(() => aio.wait(1, { timeout: wrong("5") }), TypeError);
   }));
 
+test("an option that is not known is a TypeError that names the nearest one", () =>
+  withContext((aio, fd) => {
+    const bytes = new Uint8Array(100);
+    const cases: [() => void, RegExp][] = [
+      [() => aio.read(fd, bytes, wrong({ postion: 50 })), /`postion`.*`position`/],
+      [() => aio.write(fd, bytes, wrong({ flag: 1 })), /`flag`.*`flags`/],
+      [() => aio.readv(fd, [bytes], wrong({ date: 1 })), /`date`.*`data`/],
+      [() => aio.writev(fd, [bytes], wrong({ Position: 50 })), /`Position`.*`position`/],
+      [() => aio.fsync(fd, wrong({ position: 50 })), /`position`.*`data`/],
+      [() => aio.fdatasync(fd, wrong({ dat: 1 })), /`dat`/],
+      [() => aio.poll(fd, 1, wrong({ flags: 1 })), /`flags`/],
+      [() => aio.wait(1, wrong({ timout: 1 })), /`timout`.*`timeout`/],
+      [() => new AioContext(wrong({ entry: 1 })), /`entry`.*`entries`/],
+    ];
+    for (const [call, message] of cases) assert.throws(call, { name: "TypeError", message });
+  }));
+
 test("the array of buffers may be changed after the call", async () => {
   using file = new TempFile(pattern(100));
   await using aio = new AioContext({ entries: 1 });
