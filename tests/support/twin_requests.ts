@@ -234,6 +234,8 @@ function excluded(request: Request, laid: Unclaimed): boolean {
   // may have been written before it
   const behind = file === "direct" && end(laid) > BigInt(LENGTHS.direct);
   if (behind && (!writes || vector.length > 0 && request.aligned !== "each")) return true;
+  // Taken or refused, as the memory lies in pages of one size or another
+  if (file === "direct" && request.aligned === "whole" && vector.length > 1) return true;
   // Its driver has no write_iter
   if (writes && file === "full") return true;
   // Where the file ends before the write begins, the file system may write zeros before it faults
