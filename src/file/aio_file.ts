@@ -837,7 +837,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
       return this.#rejected(
         asAbortError(error, signal),
         "read",
-        [options],
+        [],
         () => super.readFile(options as null) as Promise<Buffer<ArrayBuffer>>,
       );
     }
@@ -893,7 +893,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
       settings = parseFileOptions("write file", options);
       parts = partsOf(data);
     } catch (error) {
-      return this.#rejected(error, "write", [data, options], runtimes);
+      return this.#rejected(error, "write", [data], runtimes);
     }
     const { encoding, signal, flush } = settings;
     const file = this.#file;
@@ -965,10 +965,13 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   /** The same in bigints. */
   override stat(options: { bigint: true }): Promise<BigIntStats>;
   override async stat(options?: { bigint?: boolean | undefined }): Promise<Stats | BigIntStats> {
-    // Some runtimes read it where nothing catches what the caller's code throws.
-    const bigint = options?.bigint;
+    if (typeof options === "object" && options !== null) {
+      // Some runtimes read it where nothing catches what the caller's code throws.
+      const { bigint } = options;
+      if (bigint !== undefined) options = { bigint };
+    }
     this.#file.check("fstat");
-    return await this.#runtimes("fstat", () => super.stat({ bigint } as { bigint: true }));
+    return await this.#runtimes("fstat", () => super.stat(options as { bigint: true }));
   }
 
   /**

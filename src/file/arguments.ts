@@ -286,8 +286,6 @@ export function parseVector(
  * each time. A runtime that asks it could take other memory, or end the process.
  */
 export function canLie(argument: unknown): boolean {
-  // Some runtimes call a function, wherever it stands.
-  if (typeof argument === "function") return true;
   if (typeof argument !== "object" || argument === null) return false;
   if (ArrayBuffer.isView(argument)) return !isOrdinary(argument);
   if (types.isProxy(argument)) return true;

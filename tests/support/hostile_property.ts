@@ -300,6 +300,11 @@ export class HostileProperty implements Disposable {
 
   async #runAnything(random: Random, steps: number): Promise<void> {
     const value = () => hostileValue(random) as never;
+    // Some runtimes take a function for the callback of node:fs, and end the process for null
+    const object = () => {
+      const options: unknown = value();
+      return (typeof options === "function" || options === null ? undefined : options) as never;
+    };
     // Of the descriptors that others have, none is to be used
     const descriptor = () => {
       const number = value();
@@ -340,8 +345,8 @@ export class HostileProperty implements Disposable {
       () => file.readv(value(), value()),
       () => file.readAt(value(), value(), value()),
       () => file.readAt(0, 5, value()),
-      () => file.readFile(value()),
-      () => file.stat(value()),
+      () => file.readFile(object()),
+      () => file.stat(object()),
       () => stepThrough(() => file.readMany(value(), value())),
       () => stepThrough(() => file.readMany([value(), value()])),
       () => stepThrough(() => file.scan(value())),
