@@ -69,8 +69,9 @@ bothWays("wait for none sends what is queued and takes what is there", async (wa
   aio.poll(fifo.fd, POLLIN);
   queueReads(aio, file.fd, 3);
   // What is in memory has come when the submit returns, unless this thread has to do it
-  assert.equal(aio.wait(0).length, kernelName === "portable" ? 0 : 3);
-  if (kernelName === "portable") assert.equal(aio.wait(3).length, 3);
+  let taken = aio.wait(0).length;
+  if (kernelName === "portable" && taken < 3) taken += aio.wait(3 - taken).length;
+  assert.equal(taken, 3);
   assert.equal(aio.wait(0).length, 0);
   assert.equal(aio.inFlight, 1);
 });

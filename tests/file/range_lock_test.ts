@@ -67,8 +67,8 @@ test("operations that lock the length and then a range never wait for each other
     fc.infiniteStream(fc.nat(1000)),
     (operations, choices) => {
       const lock = new RangeLock();
-      const begin = (wishes: Wish[]) => {
-        const [first, ...left] = wishes as [Wish, ...Wish[]];
+      const begin = (wishes: readonly Wish[]) => {
+        const [first, ...left] = wishes as readonly [Wish, ...Wish[]];
         const { start, end, exclusive, length } = first;
         const held = [lock.take(start, end, exclusive, length)];
         return { wishes, left, held };

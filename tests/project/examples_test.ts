@@ -81,6 +81,13 @@ function failureOf(args: string[], cwd: string): Promise<string> {
   });
 }
 
+/** The members of both, before one of them overrides a member of the runtime that has no name. */
+const MEMBERS = [AioContext, AioFile].map(({ name, prototype }) => {
+  const keys = Reflect.ownKeys(prototype);
+  const members = keys.map((key) => typeof key === "symbol" ? `[${key.description}]` : key);
+  return { name, members };
+});
+
 const folder = await mkdtemp(join(tmpdir(), "kaio-examples-"));
 const withoutLinux = loadLinux() instanceof Error;
 const examples = (await findExamples()).map((example, index) => ({
@@ -138,12 +145,9 @@ test("every class and function of kaio has an example", () => {
   assert.deepEqual(without.map(({ name }) => name), []);
 });
 
-for (const { name, prototype } of [AioContext, AioFile]) {
+for (const { name, members } of MEMBERS) {
   test(`every public member of ${name} has an example`, () => {
     const comments = commentsIn(bodyOf(exported.find((it) => it.name === name)!), "  ");
-    const members = Reflect.ownKeys(prototype).map((key) =>
-      typeof key === "symbol" ? `[${key.description}]` : String(key)
-    );
     assert.ok(members.includes("read"));
     const without = members.filter((member) =>
       !hasExample(comments, member) && !comments.get(member)?.includes("@internal")
