@@ -718,10 +718,12 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     options?: WriteAtOptions,
   ): Promise<void> {
     checkOptionNames("write", options, WRITE_AT_OPTIONS);
-    const range = placedRange(position, bytes, flagsOf(options));
-    this.#file.check("write");
+    const rwFlags = flagsOf(options);
     const signal = options?.signal;
     signal?.throwIfAborted();
+    // Last, as what comes before may run code of the caller's, which may close the file.
+    const range = placedRange(position, bytes, rwFlags);
+    this.#file.check("write");
     await this.#file.during(() => this.#writeAll(range, signal));
   }
 

@@ -279,6 +279,10 @@ export class HostileProperty implements Disposable {
       () => file.write(view, options({ position, durable: true })),
       () => file.writev([view], position),
       () => file.writev([view], position, options({ durable: true })),
+      () => file.writeAt(position, view, options({ durable: true })),
+      () => file.writeAt(position, view, options({ signal: hostileSignal(random) })),
+      () => file.writeMany([options({ position, bytes: view })], options({ durable: true })),
+      () => file.writeMany([{ position, bytes: view }], { signal: hostileSignal(random) }),
       () => file.sync(),
     ])();
   }
@@ -345,6 +349,10 @@ export class HostileProperty implements Disposable {
       () => file.readv(value(), value()),
       () => file.readAt(value(), value(), value()),
       () => file.readAt(0, 5, value()),
+      () => file.writeAt(value(), value(), value()),
+      () => file.writeAt(0, new Uint8Array(5), value()),
+      () => file.writeMany(value(), value()),
+      () => file.writeMany([value(), { position: 0, bytes: value() }]),
       () => file.readFile(object()),
       () => file.stat(object()),
       () => stepThrough(() => file.readMany(value(), value())),
