@@ -451,7 +451,7 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
     options: TransferOptions<T> | undefined,
   ): Ticket {
     // The caller's code may run here, and may detach the buffer: so its length is asked for after.
-    checkOptionNames("queue request", options, TRANSFER_OPTIONS);
+    checkTransferOptions(options);
     const { position = 0, data, flags = 0 } = options ?? {};
     const length = checkedLength(buffer);
     return this.#queue(opcode, fd, buffer, undefined, length, position, flags, data);
@@ -469,7 +469,7 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
     const count = buffers.length;
     checkInteger("queue request", "buffers.length", count, UIO_MAXIOV);
     const all = Array.from({ length: count }, (_, index) => buffers[index]!);
-    checkOptionNames("queue request", options, TRANSFER_OPTIONS);
+    checkTransferOptions(options);
     const { position = 0, data, flags = 0 } = options ?? {};
     const length = all.reduce((total, buffer) => total + checkedLength(buffer), 0);
     return this.#queue(opcode, fd, undefined, all, length, position, flags, data);
@@ -721,6 +721,14 @@ function closerOf(core: Core): () => void {
     // No code is left to handle a failure.
     new EventLoop(core, 0).close().catch(() => {});
   };
+}
+
+/** As {@link checkOptionNames}, which it calls only for what is wrong: each request is checked. */
+function checkTransferOptions(options: object | undefined): void {
+  for (const name in options) {
+    if (name === "position" || name === "data" || name === "flags") continue;
+    checkOptionNames("queue request", options, TRANSFER_OPTIONS);
+  }
 }
 
 /** How many bytes a buffer has, if it is one. */
