@@ -18,7 +18,10 @@ onPlaces("anywhere", "/dev/zero", async () => {
     assert.equal((await file.write("gone", 77)).bytesWritten, 4);
     // It has no end: only a signal ends the reading of it
     const signal = AbortSignal.timeout(50);
-    await assert.rejects(file.readFile({ signal }), (reason) => reason === signal.reason);
+    await assert.rejects(
+      file.readFile({ signal }),
+      (error: Error) => error.name === "AbortError" && error.cause === signal.reason,
+    );
   }
 });
 
