@@ -26,7 +26,7 @@ import { unwatch, watch } from "../forgotten.ts";
 import type { Kernel } from "../kernel.ts";
 import { isDetached } from "../memory/detached.ts";
 import { checkOptionNames } from "../option_names.ts";
-import { bufferOf, byteLengthOf, bytesOf } from "../memory/intrinsics.ts";
+import { bufferOf, countOfBytes } from "../memory/intrinsics.ts";
 
 /** Options of {@link AioContext}. */
 export interface AioContextOptions {
@@ -733,11 +733,8 @@ function checkTransferOptions(options: object | undefined): void {
 
 /** How many bytes a buffer has, if it is one. */
 function checkedLength(buffer: Uint8Array): number {
-  // A view of any realm passes; what is no Uint8Array would be a new view, which nobody has.
-  if (!ArrayBuffer.isView(buffer) || bytesOf(buffer) !== buffer) {
-    throw typeError("queue request", "buffer", "a Uint8Array");
-  }
-  const length = byteLengthOf(buffer);
+  const length = countOfBytes(buffer);
+  if (length < 0) throw typeError("queue request", "buffer", "a Uint8Array");
   // Only an empty view can be of a detached buffer, so the look at the buffer is rare.
   if (length === 0 && isDetached(bufferOf(buffer))) {
     throw typeError("queue request", "buffer", "memory that is not detached");

@@ -10,6 +10,7 @@ import { Buffer } from "node:buffer";
 
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as Uint8Array;
 const byteLength = getter<number>(typedArray, "byteLength");
+const length = getter<number>(typedArray, "length");
 const byteOffset = getter<number>(typedArray, "byteOffset");
 const buffer = getter<ArrayBufferLike>(typedArray, "buffer");
 /** The name of the kind that a view was made as; `undefined` of a DataView. */
@@ -71,6 +72,21 @@ export function bytesOf(view: ArrayBufferView): Uint8Array {
 /** How many bytes a view has: 0 once its memory is detached, or has shrunk to before its end. */
 export function byteLengthOf(bytes: Uint8Array | BigUint64Array): number {
   return byteLength.call(bytes);
+}
+
+/**
+ * How many bytes a typed array of any realm has whose elements are bytes; -1 of anything else. As
+ * each request asks this, it asks for two numbers, and not for the kind: Bun makes a string for that,
+ * which cost 3 percent of a cached read in a batch.
+ */
+export function countOfBytes(view: unknown): number {
+  try {
+    const count = byteLength.call(view);
+    return length.call(view) === count ? count : -1;
+  } catch {
+    // It is no typed array.
+    return -1;
+  }
 }
 
 /** Where in its buffer a view begins. */
