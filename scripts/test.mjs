@@ -150,7 +150,7 @@ async function staticChecks() {
   ) => check(`deno ${words}`, runtimes.deno, [...words.split(" "), ...more], accept);
   await deno("fmt --check");
   await deno("lint");
-  const folders = ["src", "ffi", "tests", "bench", "scripts"];
+  const folders = ["src", "ffi", "tests", "bench", "scripts", "examples"];
   await deno("check", ["mod.ts", "cli.ts", ...folders.flatMap(sources)]);
   const jsr = await jsrAnswers();
   for (const file of APART) {
