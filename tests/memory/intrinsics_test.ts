@@ -11,6 +11,7 @@ import {
   copyBytes,
   partOf,
 } from "../../src/memory/intrinsics.ts";
+import { Liar } from "../support/hostile.ts";
 
 /** A view of 6 bytes at 2 of a buffer of 16, which throws or lies wherever it can be asked. */
 const HOSTILE: Record<string, (buffer: ArrayBuffer) => Uint8Array> = {
@@ -36,33 +37,6 @@ const HOSTILE: Record<string, (buffer: ArrayBuffer) => Uint8Array> = {
 };
 
 const NAMES = ["byteLength", "byteOffset", "length", "buffer", "set", "subarray", "slice"];
-
-class Liar extends Uint8Array<ArrayBuffer> {
-  static get [Symbol.species](): never {
-    return assert.fail("The species was asked");
-  }
-  override get byteLength(): number {
-    return 1_000_000;
-  }
-  override get length(): number {
-    return 1_000_000;
-  }
-  override get byteOffset(): number {
-    return 0;
-  }
-  override get buffer(): ArrayBuffer {
-    return new ArrayBuffer(1_000_000);
-  }
-  override get [Symbol.toStringTag](): "Uint8Array" {
-    return "Float64Array" as "Uint8Array";
-  }
-  override set(): void {
-    assert.fail("Its `set` was called");
-  }
-  override subarray(): never {
-    return assert.fail("Its `subarray` was called");
-  }
-}
 
 for (const [name, make] of Object.entries(HOSTILE)) {
   test(`a view with ${name} is as long as its memory`, () => {

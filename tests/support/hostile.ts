@@ -28,7 +28,8 @@ export interface HostileMemory {
 
 type Kind = (bytes: Uint8Array<ArrayBuffer>) => unknown;
 
-class Liar extends Uint8Array<ArrayBuffer> {
+/** A view that lies about its memory, and throws where its methods are called. */
+export class Liar extends Uint8Array<ArrayBuffer> {
   static get [Symbol.species](): never {
     throw new Error("The species was asked");
   }
@@ -43,6 +44,9 @@ class Liar extends Uint8Array<ArrayBuffer> {
   }
   override get buffer(): ArrayBuffer {
     return new ArrayBuffer(1_000_000);
+  }
+  override get [Symbol.toStringTag](): "Uint8Array" {
+    return "Float64Array" as "Uint8Array";
   }
   override set(): never {
     throw new Error("Its `set` was called");
