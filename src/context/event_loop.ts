@@ -126,14 +126,21 @@ export class EventLoop {
     this.#turn.ask();
   }
 
-  /** Waits until nothing is queued or in flight, and gives the kernel context back. */
+  /**
+   * Waits until nothing is queued or in flight, and gives the kernel context back.
+   *
+   * @throws {AioError} If the kernel refuses a call without which it cannot be waited for
+   */
   async close(): Promise<void> {
     const core = this.#core;
-    core.submission.closing = true;
-    core.submission.cancelPolls();
+    const { submission } = core;
+    submission.closing = true;
+    submission.cancelPolls();
+    let refused = 0;
     while (!core.idle) {
       try {
-        await this.#drained();
+        if (!submission.isStuck) await this.#drained();
+        else if (core.reaper.reap() === 0) refused = this.#destroy();
       } catch (error) {
         if (!this.#avoidGetevents()) throw error;
       }
@@ -142,7 +149,14 @@ export class EventLoop {
     this.#over = true;
     // No turn follows in which a loop that waits would take the last completions.
     this.#notify(true);
-    giveKernelContext(core.context);
+    if (!submission.destroyed) giveKernelContext(core.context);
+    else if (refused < 0) {
+      throw new AioError(refused, "io_destroy", {
+        message: "polls are left to the kernel, which lets nothing cancel them",
+        hint:
+          "a seccomp filter or sandbox refuses io_cancel and io_destroy since the context was made",
+      });
+    }
   }
 
   /** Resolves when something completed, or an operation of a file is over. */
@@ -153,6 +167,19 @@ export class EventLoop {
       if (inKernel) this.waitFor({ resolve, reject });
       else core.operationOver = resolve;
     });
+  }
+
+  /**
+   * Ends the kernel context itself, which io_cancel was refused for: io_destroy cancels polls, too.
+   *
+   * @returns What it answered
+   */
+  #destroy(): number {
+    this.#disarm();
+    this.#over = true;
+    const errno = this.#core.context.destroy();
+    this.#core.submission.abandonAll();
+    return errno;
   }
 
   readonly #flushNow = (): void => {

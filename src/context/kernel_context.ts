@@ -98,12 +98,19 @@ export class KernelContext {
     }
   }
 
-  /** Ends the context; nothing may be in flight. Blocks the thread for tens of milliseconds. */
-  destroy(): void {
+  /**
+   * Ends the context, for which only polls may be in flight. Blocks the thread for tens of
+   * milliseconds.
+   *
+   * @returns What io_destroy answered; if that is an error, the memory stays
+   */
+  destroy(): number {
     this.wakeup?.close();
     this.ring.detach();
-    this.kernel.io_destroy(this.contextId);
-    this.#memory.free();
+    const errno = this.kernel.io_destroy(this.contextId);
+    // Where it is refused, the iocbs may still be the kernel's.
+    if (errno === 0) this.#memory.free();
+    return errno;
   }
 }
 

@@ -24,6 +24,7 @@
  * | an abort (files) | as `cancel` | as `cancel` | the promise rejects, memory and slot stay taken until the event | the promise rejects at once; the memory is given back when a thread that has it returns, or when it is its turn to be tried again |
  * | closing the context | is sent and waited for; a poll is cancelled | the same | is waited for; a poll is cancelled | is dropped, unless a loop is under way, which takes it |
  * | refused by io_submit | – | completes with that error; the operations behind it go on | – | – |
+ * | closing, and io_cancel is refused | completes as -ECANCELED, once nothing but polls is in flight | the same | a poll completes as -ECANCELED when io_destroy has ended it | – |
  * | EAGAIN of io_submit | – | stays queued, and is sent again after the next event | – | – |
  *
  * @module

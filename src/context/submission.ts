@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { EAGAIN, ECANCELED, EINPROGRESS, EINTR, ENOMEM } from "../abi/errno.ts";
+import { EAGAIN, ECANCELED, EINPROGRESS, EINTR, EINVAL, ENOMEM } from "../abi/errno.ts";
 import {
   IOCB_BUF,
   IOCB_FILDES,
@@ -29,6 +29,10 @@ export class Submission {
   inFlight = 0;
   /** Set when closing begins: a poll is then cancelled at once, as nothing would ever end it. */
   closing = false;
+  /** Whether io_cancel answered what only a seccomp filter or a sandbox can answer. */
+  #cancelRefused = false;
+  /** Set when the kernel context is destroyed: nothing is queued, all completes as cancelled. */
+  destroyed = false;
 
   /** Operations that wait for a slot. */
   readonly backlog: Backlog = new Backlog();
@@ -60,7 +64,8 @@ export class Submission {
    * @throws {RangeError} If there is no memory for a bounce buffer; nothing is queued then
    */
   queue(operation: Operation): void {
-    if (this.closing && operation.opcode === IOCB_CMD_POLL) return operation.complete(-ECANCELED);
+    const never = this.destroyed || (this.closing && operation.opcode === IOCB_CMD_POLL);
+    if (never) return operation.complete(-ECANCELED);
     if (this.#freeCount === 0 || this.backlog.length > 0) {
       operation.ticket = this.#nextTicket++;
       operation.state = WAITING;
@@ -212,15 +217,42 @@ export class Submission {
     const { kernel, contextId, iocbsAddress, eventsAddress } = this.#context;
     // The event goes to the ring on today's kernels, so the place for a result is never written.
     const iocb = iocbsAddress + operation.slot * IOCB_SIZE;
-    if (kernel.io_cancel(contextId, iocb, eventsAddress) !== -EINPROGRESS) return false;
-    operation.state = CANCELLED;
-    return true;
+    const errno = kernel.io_cancel(contextId, iocb, eventsAddress);
+    if (errno === -EINPROGRESS) {
+      operation.state = CANCELLED;
+      return true;
+    }
+    // EINVAL is the kernel's own answer, of what is over or cannot be cancelled.
+    if (errno !== -EINVAL) this.#cancelRefused = true;
+    return false;
   }
 
   /** Cancels every poll, wherever it is: nothing else would ever end it. */
   cancelPolls(): void {
     for (const operation of [...this.backlog.all(), ...this.#operations]) {
       if (operation?.opcode === IOCB_CMD_POLL) this.cancel(operation);
+    }
+  }
+
+  /**
+   * Whether all that is in flight are polls that io_cancel was refused for, and nothing else can be
+   * sent: no event may ever come.
+   */
+  get isStuck(): boolean {
+    if (!this.#cancelRefused || this.inFlight === 0 || this.#first < this.#last) return false;
+    if (this.#freeCount > 0 && this.backlog.length > 0) return false;
+    return this.#operations.every((operation) =>
+      operation === undefined ||
+      (operation.opcode === IOCB_CMD_POLL && operation.state === SUBMITTED)
+    );
+  }
+
+  /** The kernel context is gone, and no event comes: completes all as cancelled. */
+  abandonAll(): void {
+    this.destroyed = true;
+    this.abandonQueued();
+    for (const [slot, operation] of this.#operations.entries()) {
+      if (operation !== undefined) this.complete(slot, -ECANCELED);
     }
   }
 

@@ -7,7 +7,9 @@
  */
 import { readFileSync } from "node:fs";
 import process from "node:process";
+import { POLLIN } from "../../src/abi/poll.ts";
 import { AioContext, AioError, type AioFile, open, probe } from "../../mod.ts";
+import { Fifo } from "./fifo.ts";
 import { type Refusal, refuse, type Refused } from "./seccomp.ts";
 
 const LENGTH = 100_000;
@@ -54,6 +56,8 @@ async function useContext(aio: AioContext, fd: number): Promise<void> {
 }
 
 if (when === "first") refuse(call, refusal);
+const polling = new AioContext({ entries: 8 });
+using fifo = new Fifo();
 const before = {
   contexts: [new AioContext({ entries: 64 }), new AioContext({ entries: 64, reap: "syscall" })],
   files: [await open(path, "r+"), await open(path, "r+", { direct: "try" })],
@@ -88,4 +92,9 @@ const results: Record<string, unknown> = {
 };
 for (const file of before.files) await file.close();
 results.close = await outcome(() => ring[Symbol.asyncDispose]());
+results["close under a poll"] = await outcome(() => {
+  polling.poll(fifo.fd, POLLIN);
+  polling.submit();
+  return polling.close();
+});
 console.log(JSON.stringify(results));
