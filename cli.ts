@@ -10,12 +10,18 @@
  */
 
 import process from "node:process";
-import { main } from "./src/cli/main.ts";
+import { explain, FAILED, main } from "./src/cli/main.ts";
 
 // Node warns that its FFI is experimental: that is for those who write programs.
 process.removeAllListeners("warning");
-// Whoever reads the output may have seen enough of it.
+let failed = false;
 process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
+  // Whoever reads the output may have seen enough of it; but a full disk has lost some.
+  if (error.code === "EPIPE") return;
+  failed = true;
+  process.exitCode = FAILED;
+  process.stderr.write(`kaio: ${explain(error)}\n`);
 });
-process.exitCode = await main(process.argv.slice(2));
+const code = await main(process.argv.slice(2));
+// The error may come before and after this.
+process.exitCode = failed ? FAILED : code;

@@ -17,12 +17,16 @@ export function checkOptionNames(
 ): void {
   for (const name in options) {
     if (known.includes(name)) continue;
-    const nearest = known.reduce((a, b) => distance(name, b) < distance(name, a) ? b : a);
     const error = new TypeError(
-      `Cannot ${action}: unknown option \`${name}\`: did you mean \`${nearest}\`?`,
+      `Cannot ${action}: unknown option \`${name}\`: did you mean \`${nearest(name, known)}\`?`,
     );
     throw Object.assign(error, { code: "ERR_INVALID_ARG_VALUE" });
   }
+}
+
+/** The known name that is most like another. */
+export function nearest(name: string, known: readonly string[]): string {
+  return known.reduce((a, b) => distance(name, b) < distance(name, a) ? b : a);
 }
 
 /** How many letters have to be added, removed or replaced to make one name of the other. */

@@ -1,4 +1,5 @@
 import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
+import { nearest } from "../option_names.ts";
 
 /** What `kaio scan` is asked for; `block` is `undefined` if it is left to kaio. */
 export type ScanOptions = ReturnType<typeof parseScanOptions>;
@@ -45,17 +46,45 @@ function parse<const Options extends ParseArgsOptionsConfig>(
   args: readonly string[],
   options: Options,
 ) {
-  const { values, positionals } = parseArgs({
+  const config = {
     args: [...args],
-    allowPositionals: true,
+    allowPositionals: true as const,
     options: { ...options, json: { type: "boolean", default: false } as const },
-  });
+  };
+  checkOptions(command, config.args, config.options);
+  const { values, positionals } = parseArgs(config);
   const [file, ...more] = positionals;
   if (file === "") throw new Error(`Cannot ${command}: the name of the file is empty`);
   if (more.length > 0) {
     throw new Error(`Cannot ${command} more than one file: ${JSON.stringify(more[0])}`);
   }
   return { file, values };
+}
+
+/**
+ * Finds what is wrong with options, in words for users of the command: those of `parseArgs` are for
+ * who calls it.
+ */
+function checkOptions(
+  command: string,
+  args: string[],
+  options: ParseArgsOptionsConfig,
+): void {
+  const { tokens } = parseArgs({ args, options, strict: false, tokens: true });
+  for (const token of tokens) {
+    if (token.kind !== "option") continue;
+    const option = Object.hasOwn(options, token.name) && options[token.name];
+    const problem = !option
+      ? `unknown option ${token.rawName}: did you mean --${
+        nearest(token.name, [...Object.keys(options), "help"])
+      }?`
+      : option.type === "boolean" && token.value !== undefined
+      ? `${token.rawName} takes no value`
+      : option.type === "string" && (token.value ?? "-").startsWith("-") && !token.inlineValue
+      ? `${token.rawName} needs a value`
+      : undefined;
+    if (problem) throw new Error(`Cannot ${command}: ${problem}`);
+  }
 }
 
 function parseNumber(name: string, text: string, maximum: number): number {

@@ -2,29 +2,32 @@
 export const HELP = `Usage: kaio <command> [options]
 
 Commands:
-  scan FILE      read every block of a file; count the pages of a SQLite database by type
+  scan FILE      read every block of a file; count the pages of a SQLite
+                 database by type
   probe [PATH]   say what works here and what does not, and why
 
 Options:
   --help         show this text, or that of a command
   --version      show the version
 
-Exit code: 0 done, 1 the scan found problems or the probe nothing usable, 2 wrong usage or an error,
-130 interrupted
+Exit code: 0 done, 1 the scan found problems or the probe nothing usable,
+2 wrong usage or an error, 130 interrupted
 `;
 
 /** What `kaio scan --help` prints. */
 export const SCAN_HELP = `Usage: kaio scan FILE [options]
 
-Reads every block of FILE, a regular file, in the order in which the disk delivers them, and says
-how fast that was. If FILE is a SQLite database, it also counts the pages of each kind: it follows
-the tables and indexes from the schema, their overflow pages and the freelist, and reports what is
-not right; the exit code is then 1. Nothing is written.
+Reads every block of FILE, a regular file, in the order in which the disk
+delivers them, and says how fast that was. If FILE is a SQLite database, it
+also counts the pages of each kind: it follows the tables and indexes from the
+schema, their overflow pages and the freelist, and reports what is not right;
+the exit code is then 1. Nothing is written.
 
 Options:
-  --block BYTES    bytes of a read, 1 to 16777216 (default: the page size of a SQLite database,
-                   else 4096); a database is read in whole pages, so a block that is not a multiple
-                   of its page size is rounded up
+  --block BYTES    bytes of a read, 1 to 16777216 (default: the page size of a
+                   SQLite database, else 4096); a database is read in whole
+                   pages, so a block that is not a multiple of its page size is
+                   rounded up
   --depth N        maximum number of reads in flight, 1 to 4096 (default: 64)
   --no-direct      read through the page cache, without O_DIRECT
   --json           print one JSON object
@@ -36,9 +39,9 @@ CPU per read is that of the whole process, including the page count.
 /** What `kaio probe --help` prints. */
 export const PROBE_HELP = `Usage: kaio probe [PATH] [options]
 
-Says which kernel kaio uses here, and why; what that can do; and with PATH, a file or a block
-device, how it can be read. Everything is tried on a small temporary file; PATH is only read. If no
-kernel can be used, the exit code is 1.
+Says which kernel kaio uses here, and why; what that can do; and with PATH, a
+file or a block device, how it can be read. Everything is tried on a small
+temporary file; PATH is only read. If no kernel can be used, the exit code is 1.
 
 Options:
   --json           print one JSON object

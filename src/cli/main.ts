@@ -9,7 +9,8 @@ import { scan } from "./scan.ts";
 /** The exit codes. */
 const DONE = 0;
 const PROBLEMS = 1;
-const FAILED = 2;
+/** The exit code of a wrong usage, and of an error. */
+export const FAILED = 2;
 /** The exit code of a program that was ended by SIGINT. */
 const INTERRUPTED = 130;
 
@@ -82,7 +83,7 @@ function asksForHelp(args: readonly string[]): boolean {
 }
 
 /** One line that says what went wrong, with the error code in front. */
-function explain(error: unknown): string {
+export function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   const { code } = error as NodeJS.ErrnoException;
   const message = error.message.split("\n", 1)[0]!;

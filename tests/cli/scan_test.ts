@@ -1,6 +1,14 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -230,9 +238,16 @@ test("a call that makes no sense is said in one line, with exit code 2", async (
     [["frobnicate"], /Unknown command.*: "frobnicate"/],
     [["scan"], /FILE is missing/],
     [["scan", path, path], /Cannot scan more than one file/],
-    [["scan", path, "--frobnicate"], /--frobnicate/],
-    [["scan", path, "--block"], /--block/],
-    [["scan", path, "--json=yes"], /--json/],
+    [
+      ["scan", path, "--blocksize"],
+      /Cannot scan: unknown option --blocksize: did you mean --block\?\n$/,
+    ],
+    [["scan", path, "-h"], /Cannot scan: unknown option -h: did you mean --/],
+    [["scan", path, "--toString"], /Cannot scan: unknown option --toString/],
+    [["probe", "--jsn"], /Cannot probe: unknown option --jsn: did you mean --json\?\n$/],
+    [["scan", path, "--block"], /Cannot scan: --block needs a value\n$/],
+    [["scan", "--block", "--json", path], /Cannot scan: --block needs a value\n$/],
+    [["scan", path, "--json=yes"], /Cannot scan: --json takes no value\n$/],
     [["scan", path, "--block", "0"], /--block must be from 1 to 16777216: current value is "0"/],
     [["scan", path, "--block", "16777217"], /--block must be/],
     [["scan", path, "--block", "4k"], /--block must be .* "4k"/],
@@ -242,6 +257,14 @@ test("a call that makes no sense is said in one line, with exit code 2", async (
   ];
   for (const [args, line] of cases) await assertFails(args, line);
   await assertFails([], /Command is missing/, runCli);
+});
+
+test("output that finds no room is said in one line, with exit code 2", async (context) => {
+  if (!existsSync("/dev/full")) return context.skip("/dev/full is missing");
+  const quoted = CLI.map((part) => `'${part}'`).join(" ");
+  const { code, stderr } = await runProgram(["sh", "-c", `${quoted} --help > /dev/full`]);
+  assert.match(stderr, /^kaio: ENOSPC: [^\n]*\n$/);
+  assert.equal(code, 2);
 });
 
 test("--version is that of the packages", async () => {
@@ -263,8 +286,8 @@ test("--help shows the commands, and the options of a command", async () => {
   for (const option of ["--block", "--depth", "--no-direct", "--json"]) {
     assert.ok(scan.stdout.includes(`\n  ${option} `), option);
   }
-  for (const { stdout } of [all, scan]) {
-    for (const line of stdout.split("\n")) assert.ok(line.length <= 100, line);
+  for (const { stdout } of [all, scan, await runMain(["probe", "--help"])]) {
+    for (const line of stdout.split("\n")) assert.ok(line.length <= 80, line);
   }
 });
 
