@@ -54,6 +54,8 @@ export interface FileHost {
    * FileHandle, as Node does under `--permission`.
    */
   readonly handleSyncs?: boolean;
+  /** `true` where threads may not sync: a durable write is then followed by a request that syncs. */
+  readonly threadsRefuseSyncs?: boolean;
   /**
    * Writes on another thread, the iovecs at the address `iov`; see pwritev(2). The position -1 is
    * the descriptor's own, which is moved. Only available where the asynchronous writes of

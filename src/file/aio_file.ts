@@ -1349,7 +1349,9 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     const file = this.#file;
     const { data, length, position } = range;
     if (length === 0) return Promise.resolve({ bytesWritten: 0, buffer: data });
-    if (range.rwFlags !== 0 && this.#handleSyncs) return this.#writeAndSync(range, signal);
+    if (range.rwFlags !== 0 && file.core.files.threadsRefuseSyncs) {
+      return this.#writeAndSync(range, signal);
+    }
     if (position !== CURRENT_POSITION || file.isStream || isOneWrite(file, range)) {
       return write(file, range, signal);
     }

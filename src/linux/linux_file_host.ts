@@ -10,6 +10,7 @@ import { checkWord } from "../check.ts";
 import type { Blocking, DirectAlignment, FileHost } from "../file_host.ts";
 import type { Allocation } from "../kernel.ts";
 import { bufferOf, byteLengthOf, byteOffsetOf } from "../memory/intrinsics.ts";
+import { threadsRefuseSyncs } from "../threads/fs_threads.ts";
 
 /** Asks for the seals of a file: only files in memory can have any. See fcntl(2). */
 const F_GET_SEALS = 1034;
@@ -36,6 +37,8 @@ export class LinuxFileHost implements FileHost {
   /** Gives the memory for the result of statx, at the first use. */
   readonly #allocate: () => Allocation;
   #result: Allocation | undefined;
+  /** See {@link FileHost.threadsRefuseSyncs}. */
+  readonly threadsRefuseSyncs: boolean = threadsRefuseSyncs();
   /** See {@link FileHost.seek}. */
   readonly seek: NonNullable<FileHost["seek"]>;
   /** See {@link FileHost.pwritev}. */

@@ -45,6 +45,7 @@ export class ProcessKernel implements Kernel {
     this.files = {
       blocksFor: () => "nothing",
       handleSyncs: disk.handleSyncs ?? false,
+      threadsRefuseSyncs: disk.handleSyncs ?? false,
       ...disk.newPosition && { newPosition: () => disk.newPosition!() },
     };
     this.#process = new Process(machine);

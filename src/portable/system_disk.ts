@@ -23,6 +23,7 @@ import { Once } from "../once.ts";
 import { now, queueMicrotask } from "../timers.ts";
 import { type FileIdentity, isOpen } from "../threads/file_identity.ts";
 import type { FileOperation } from "../threads/file_operation.ts";
+import { threadsRefuseSyncs } from "../threads/fs_threads.ts";
 import { workers } from "../threads/worker_pool.ts";
 import { Alarms } from "./alarms.ts";
 import { Aligned, trivialResult } from "./aligned.ts";
@@ -35,13 +36,10 @@ const { wait } = Atomics;
 /** So many reads go to the threads of `node:fs` before workers are started for more. */
 const FEW = 64;
 
-/** No descriptor is as high. */
-const NO_FILE = 2 ** 31 - 1;
-
 /** See {@link Disk}. */
 export class SystemDisk implements Disk {
   /** See {@link Disk.handleSyncs}. */
-  readonly handleSyncs: boolean = refusesSyncs();
+  readonly handleSyncs: boolean = threadsRefuseSyncs();
   readonly #pool = new ThreadPool();
   readonly #alarms = new Alarms();
   /** Not handed to other threads yet. */
@@ -145,16 +143,6 @@ export class SystemDisk implements Disk {
 
   at(time: number, action: () => void): void {
     this.#alarms.add(time, action);
-  }
-}
-
-/** Whether the runtime refuses to sync any descriptor: what it permits does not depend on the file. */
-function refusesSyncs(): boolean {
-  try {
-    fsyncSync(NO_FILE);
-    return false;
-  } catch (error) {
-    return (error as { code?: unknown }).code === "ERR_ACCESS_DENIED";
   }
 }
 

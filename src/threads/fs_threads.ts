@@ -4,9 +4,12 @@
  *
  * @module
  */
-import { fdatasync, fstat, fsync, read, readv, write, writev } from "node:fs";
+import { fdatasync, fstat, fsync, fsyncSync, read, readv, write, writev } from "node:fs";
 import { resultOf } from "../errors/errno_of.ts";
 import { queueMicrotask } from "../timers.ts";
+
+/** No descriptor is as high. */
+const NO_FILE = 2 ** 31 - 1;
 
 /**
  * Receives a result: bytes or `-errno`; 0 for a sync. Never called before the function that it was
@@ -58,6 +61,19 @@ export const writevOnThread: VectorOnThread = (fd, memories, position, settle) =
 export function syncOnThread(kind: "fsync" | "fdatasync", fd: number, settle: Settle): void {
   const sync = kind === "fsync" ? fsync : fdatasync;
   begin(settle, (callback) => sync(fd, callback));
+}
+
+/**
+ * Whether the runtime refuses to sync any descriptor, as Node does under `--permission`: what it
+ * permits does not depend on the file.
+ */
+export function threadsRefuseSyncs(): boolean {
+  try {
+    fsyncSync(NO_FILE);
+    return false;
+  } catch (error) {
+    return (error as { code?: unknown }).code === "ERR_ACCESS_DENIED";
+  }
 }
 
 /** Asks how long a regular file is. */

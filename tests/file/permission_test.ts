@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { runFileScript, RUNTIME } from "../support/file_script.ts";
+import { linuxOnly } from "../support/real_kernel.ts";
 import { TempFile } from "../support/temp.ts";
 
 /** Does the same by kaio and by the runtime's own FileHandle. */
@@ -75,4 +76,23 @@ test("under --permission syncs and durable writes do what the runtime's FileHand
     assert.ok(content.subarray(100, 5100).every((byte) => byte === 7));
     assert.ok(content.subarray(6000, 16_000).every((byte) => byte === 7));
   }
+});
+
+test("under --permission with --allow-ffi durable writes are synced by the Linux kernel", {
+  skip: RUNTIME === "node"
+    ? linuxOnly("it syncs by the runtime's FileHandle").skip
+    : "a flag of Node",
+}, async () => {
+  using file = new TempFile(new Uint8Array(20_000));
+  const { code, stdout, stderr } = await runFileScript(SYNCS, {
+    argument: file.path,
+    flags: ["--permission", "--allow-ffi", "--allow-fs-read=*", "--allow-fs-write=*"],
+    env: { KAIO_KERNEL: "linux" },
+  });
+  assert.equal(code, 0, stderr);
+  const [buffered, direct] = JSON.parse(stdout);
+  for (const results of [buffered, direct]) {
+    for (const [use, result] of Object.entries(results)) assert.equal(result, "works", use);
+  }
+  assert.ok(readFileSync(file.path).subarray(6000, 16_000).every((byte) => byte === 7));
 });
