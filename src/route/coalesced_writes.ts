@@ -14,6 +14,7 @@ import { RWF_DSYNC } from "../abi/rw_flags.ts";
 import type { PooledBuffer } from "../memory/buffer_pool.ts";
 import { syncOnThread, writeOnThread, writevOnThread } from "../threads/fs_threads.ts";
 import { threadQuota, type ThreadTask } from "../threads/quota.ts";
+import { queueMicrotask } from "../timers.ts";
 import { ENOUGH_BYTES_PER_CALL, WRITES_PER_CALL } from "../tuning.ts";
 import type { Router } from "./router.ts";
 import { CURRENT_POSITION, type Transfer } from "./transfer.ts";
@@ -48,7 +49,7 @@ export class CoalescedWrites {
       first.rwFlags = write.rwFlags;
       first.push(write, end);
       this.#runs.set(end, first);
-      threadQuota.begin(first);
+      first.beginSoon();
     }
   }
 
@@ -86,6 +87,13 @@ class Run implements ThreadTask {
     this.#waiting.push(write);
     this.end = end;
   }
+
+  /** Begins when the current JavaScript has finished, with all that it has to write here. */
+  beginSoon(): void {
+    queueMicrotask(this.#beginNow);
+  }
+
+  readonly #beginNow = (): void => threadQuota.begin(this);
 
   /** See {@link ThreadTask}. */
   begin(): void {
