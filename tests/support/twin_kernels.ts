@@ -151,11 +151,7 @@ export class TwinKernels implements Disposable {
       case "flood":
         return await this.#flood(step);
       case "reopen":
-        // Closed only when nothing is in flight; see docs/portable.md
-        await this.#settle();
-        this.#sides.forEach((side) => side.reopen());
-        this.#log.push("reopen");
-        return;
+        return await this.#reopen(step);
       case "turn":
         this.#turned = true;
         await turn();
@@ -284,9 +280,10 @@ export class TwinKernels implements Disposable {
     });
     if (atEnd) this.#sides.forEach(({ bytes }) => bytes.fill(0x11, SIZE - LAST_BYTES));
     this.#check(IOCBS, TIMES, "iocbs");
-    for (const { number, poll, late, signals, claims } of laid.slice(0, Math.max(0, res))) {
+    for (const request of laid.slice(0, Math.max(0, res))) {
+      const { number, poll } = request;
       pair!.twins.forEach(({ sure, polls }) => (poll ? polls : sure).add(number));
-      this.#active.push({ number, poll, late, signals, claims } as Laid);
+      this.#active.push(request);
     }
   }
 
@@ -532,6 +529,18 @@ export class TwinKernels implements Disposable {
         : this.#address(side, iocb);
       return side.kernel.io_cancel(named.ids[index], address, this.#address(side, result));
     });
+  }
+
+  async #reopen({ what }: Step & { call: "reopen" }): Promise<void> {
+    if (what === "streams") {
+      this.#sides.forEach((side) => side.remakeStreams());
+    } else {
+      // Behind a request that may still have to be done, the two differ. See docs/portable.md
+      const held = this.#active.some(({ poll, file }) => !poll && this.#sides[0].reopens(file));
+      if (held) await this.#settle();
+      this.#sides.forEach((side) => side.reopen());
+    }
+    this.#log.push(`reopen ${what}`);
   }
 
   // What a program should not do

@@ -86,7 +86,7 @@ export type Step =
     readonly value: number;
     readonly nr: number;
   }
-  | { readonly call: "reopen" }
+  | { readonly call: "reopen"; readonly what: "files" | "streams" }
   | { readonly call: "reap"; readonly which: number; readonly count: number }
   | { readonly call: "fill"; readonly which: number }
   | { readonly call: "flood"; readonly which: number; readonly length: number }
@@ -430,7 +430,13 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     }),
   },
   { weight: 2, arbitrary: fc.constant({ call: "turn" as const }) },
-  { weight: 1, arbitrary: fc.constant({ call: "reopen" as const }) },
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      call: fc.constant("reopen" as const),
+      what: fc.constantFrom("files" as const, "streams" as const),
+    }),
+  },
 );
 
 /** Random programs. */

@@ -4,7 +4,6 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { execFileSync } from "node:child_process";
 import { closeSync, constants, existsSync, openSync, readFileSync, writeFileSync } from "node:fs";
 import process from "node:process";
 import { loadNative } from "../../ffi/native.ts";
@@ -77,16 +76,18 @@ export class Side implements Disposable {
   readonly #fifo = new Fifo();
   /** Those that can be opened again and again. */
   #opened: readonly (readonly [FileName, path: string, flags: number])[];
-  readonly #end: () => void;
+  readonly #makeStreams: () => Streams;
+  #streams: Streams;
 
   constructor(name: "linux" | "portable") {
     this.name = name;
-    const { kernel, address, buffer, pipe, event, end } = name === "linux" ? real() : portable();
+    const { kernel, address, buffer, streams } = name === "linux" ? real() : portable();
     this.kernel = kernel;
     this.base = address;
     this.bytes = new Uint8Array(buffer);
     this.view = new DataView(buffer);
-    this.#end = end;
+    this.#makeStreams = streams;
+    this.#streams = streams();
     this.#write();
     const large = this.#folder.join("large");
     const { O_RDWR, O_RDONLY, O_WRONLY, O_APPEND } = constants;
@@ -109,11 +110,9 @@ export class Side implements Disposable {
       closed: CLOSED,
       minus: -1,
       high: 0x7fffffff,
-      pipeR: pipe(this.#folder.join("pipe"), "read"),
-      pipeW: pipe(this.#folder.join("pipe"), "write"),
       fifoR: this.#fifo.fd,
       fifoW: this.#fifo.writeFd,
-      event,
+      ...this.#streams.fds,
     };
   }
 
@@ -124,6 +123,18 @@ export class Side implements Disposable {
 
   #close(): void {
     for (const [name] of this.#opened) closeSync(this.fds[name]);
+  }
+
+  /** Whether {@link Side.reopen} closes it. */
+  reopens(file: FileName): boolean {
+    return this.#opened.some(([name]) => name === file);
+  }
+
+  /** Closes the pipe and the eventfd, which requests may still hold, and makes others. */
+  remakeStreams(): void {
+    this.#streams.close();
+    this.#streams = this.#makeStreams();
+    Object.assign(this.fds, this.#streams.fds);
   }
 
   /** Closes files and opens them again, so that most numbers are those of other files. */
@@ -157,59 +168,62 @@ export class Side implements Disposable {
   [Symbol.dispose](): void {
     this.#close();
     this.#fifo[Symbol.dispose]();
-    this.#end();
+    this.#streams.close();
     this.#folder[Symbol.dispose]();
   }
+}
+
+/** A pipe and an eventfd that never block. */
+interface Streams {
+  readonly fds: Record<"pipeR" | "pipeW" | "event", number>;
+  readonly close: () => void;
 }
 
 interface Parts {
   readonly kernel: Kernel;
   readonly address: number;
   readonly buffer: ArrayBuffer;
-  readonly pipe: (path: string, end: "read" | "write") => number;
-  readonly event: number;
-  readonly end: () => void;
+  readonly streams: () => Streams;
 }
 
 const ARM_OR_RISCV = process.arch !== "x64";
 const SYS_mprotect = ARM_OR_RISCV ? 226 : 10;
 const SYS_eventfd2 = ARM_OR_RISCV ? 19 : 290;
-const EFD_NONBLOCK = 0o4000;
+const SYS_pipe2 = ARM_OR_RISCV ? 59 : 293;
+const SYS_close = ARM_OR_RISCV ? 57 : 3;
+const { O_NONBLOCK } = constants;
+const EFD_NONBLOCK = O_NONBLOCK;
 
 function real(): Parts {
   const kernel = loadLinux();
   if (kernel instanceof Error) throw kernel;
   const native = loadNative();
+  // The memory is not given back, as a process makes little of it.
   const address = native.map(SIZE + GUARD);
   const errno = native.syscall(SYS_mprotect, 3)(address + SIZE, GUARD, 0);
   if (address < 0 || errno !== 0) throw new Error(`Cannot map guarded memory: ${errno}`);
   const buffer = native.view(address, SIZE);
-  const event = native.syscall(SYS_eventfd2, 2)(0, EFD_NONBLOCK);
-  let made = false;
-  const ends: number[] = [event];
-  const pipe = (path: string, end: "read" | "write") => {
-    if (!made) execFileSync("mkfifo", [path]);
-    made = true;
-    const { O_RDONLY, O_WRONLY, O_NONBLOCK } = constants;
-    const fd = openSync(path, (end === "read" ? O_RDONLY : O_WRONLY) | O_NONBLOCK);
-    ends.push(fd);
-    return fd;
+  const ends = native.map(8);
+  const words = new Int32Array(native.view(ends, 8));
+  const close = native.syscall(SYS_close, 1);
+  const streams = (): Streams => {
+    const errno = native.syscall(SYS_pipe2, 2)(ends, O_NONBLOCK);
+    const event = native.syscall(SYS_eventfd2, 2)(0, EFD_NONBLOCK);
+    if (errno < 0 || event < 0) throw new Error(`No pipe or no eventfd: ${errno}, ${event}`);
+    const fds = { pipeR: words[0]!, pipeW: words[1]!, event };
+    return { fds, close: () => Object.values(fds).forEach((fd) => close(fd)) };
   };
-  // Neither the memory nor the eventfd is given back: a process makes few of them
-  const end = () => ends.slice(1).forEach((fd) => closeSync(fd));
-  return { kernel, address, buffer, pipe, event, end };
+  return { kernel, address, buffer, streams };
 }
 
 function portable(): Parts {
   const kernel = new PortableKernel();
   const { address, buffer } = kernel.allocate(SIZE);
-  const pipe = kernel.pipe();
-  return {
-    kernel,
-    address,
-    buffer,
-    pipe: (_, end) => end === "read" ? pipe.readFd : pipe.writeFd,
-    event: kernel.eventfd().fd,
-    end: () => pipe[Symbol.dispose](),
+  const streams = (): Streams => {
+    const pipe = kernel.pipe();
+    const event = kernel.eventfd();
+    const close = () => [pipe, event].forEach((stream) => stream[Symbol.dispose]());
+    return { fds: { pipeR: pipe.readFd, pipeW: pipe.writeFd, event: event.fd }, close };
   };
+  return { kernel, address, buffer, streams };
 }
