@@ -39,9 +39,9 @@ class Elsewhere implements Disposable {
         const call = { position, count: iovcnt, bytes: bytesOf(iov, iovcnt) };
         this.calls.push(call);
         this.most = Math.max(this.most, ++this.#underWay);
-        do await new Promise((resolve) => setTimeout(resolve, 2)); while (
-          this.most < this.together
-        );
+        do {
+          await new Promise((resolve) => setTimeout(resolve, 2));
+        } while (this.most < this.together);
         this.#underWay--;
         let left = this.outcome(call);
         if (left < 0) return -1;
