@@ -721,6 +721,9 @@ export class TwinKernels implements Disposable {
           view.setUint32(at + IOCB_KEY, 0, true);
           return kernel.io_cancel(pair.twins[index].id, base + at, base + EVENTS);
         });
+        // A poll may have been the last to hold an end of a pipe, and Linux closes that later, which
+        // wakes the polls of the other end.
+        if (res === -EINPROGRESS) await this.#settle();
       } while (res === -EINPROGRESS);
     }
     await this.#settle();
