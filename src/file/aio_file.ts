@@ -75,7 +75,7 @@ const ftruncateAsync = promisify(ftruncate);
 /** Options of {@link AioFile.readAt}. */
 export interface ReadAtOptions {
   /** When aborted, rejects the promise at once with `signal.reason`. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** Options of {@link AioFile.readMany}. */
@@ -93,13 +93,13 @@ export interface ReadManyOptions {
    */
   order?: RangeOrder;
   /** Ends the iteration with `signal.reason`. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** Options of {@link AioFile.writeAt}. */
 export interface WriteAtOptions extends DurableOptions {
   /** Ends the write between two parts, of a MiB each, with `signal.reason`. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** Options of {@link AioFile.writeMany}. */
@@ -111,7 +111,7 @@ export interface WriteManyOptions extends DurableOptions {
    */
   depth?: number;
   /** Ends the writing with `signal.reason`. */
-  signal?: AbortSignal;
+  signal?: AbortSignal | undefined;
 }
 
 /** Options of {@link AioFile.scan}. */
