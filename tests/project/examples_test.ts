@@ -11,16 +11,26 @@ import process from "node:process";
 import { after, before, describe, test } from "node:test";
 import { AioContext, AioFile } from "../../mod.ts";
 import { loadLinux } from "../../src/linux/load.ts";
+import { makeArrow } from "../support/arrow_file.ts";
 import { bodyOf, commentsIn, findExports } from "../support/doc_comments.ts";
 import { findExamples, root } from "../support/examples.ts";
+import { makeParquet } from "../support/parquet_file.ts";
+import { makePmtiles } from "../support/pmtiles_file.ts";
 import { openSqlite, withoutSqlite } from "../support/sqlite.ts";
+import { makeTiff } from "../support/tiled_tiff.ts";
 import { HANG_MILLISECONDS } from "../support/within.ts";
 
+const npm: { devDependencies: object } = JSON.parse(
+  await readFile(join(root, "package.json"), "utf8"),
+);
 const config: { exports: Record<string, string>; compilerOptions: object } = JSON.parse(
   await readFile(join(root, "deno.json"), "utf8"),
 );
 
-/** A folder where `kaio` and `@kaio/kaio` are this repository, for each of the three runtimes. */
+/**
+ * A folder where `kaio` and `@kaio/kaio` are this repository, for each of the three runtimes, with
+ * the libraries whose readers the guides feed.
+ */
 async function prepare(folder: string): Promise<void> {
   const imports = Object.entries(config.exports).flatMap(([name, path]) =>
     ["kaio", "@kaio/kaio"].map((scope) => [scope + name.slice(1), `file://${join(root, path)}`])
@@ -28,13 +38,18 @@ async function prepare(folder: string): Promise<void> {
   await mkdir(join(folder, "node_modules/@kaio"), { recursive: true });
   await symlink(root, join(folder, "node_modules/kaio"));
   await symlink(root, join(folder, "node_modules/@kaio/kaio"));
+  for (const name of Object.keys(npm.devDependencies)) {
+    const path = join("node_modules", name);
+    await mkdir(join(folder, dirname(path)), { recursive: true });
+    await symlink(join(root, path), join(folder, path));
+  }
   await writeFile(join(folder, "package.json"), '{ "type": "module" }\n');
   await writeFile(
     join(folder, "deno.json"),
     JSON.stringify({
       imports: Object.fromEntries(imports),
       compilerOptions: config.compilerOptions,
-      nodeModulesDir: "none",
+      nodeModulesDir: "manual",
     }),
   );
   // Deno goes by the deno.json beside the program that it is given.
@@ -45,6 +60,11 @@ async function prepare(folder: string): Promise<void> {
     Uint8Array.from({ length: 1 << 20 }, (_, index) => index % 251),
   );
   makeDatabase(join(folder, "fixtures/app.db"));
+  const table = { rows: 100, rowGroupSize: 40, numbers: 2 };
+  makeParquet(join(folder, "fixtures/sales.parquet"), table);
+  makePmtiles(join(folder, "fixtures/map.pmtiles"), 2, 100);
+  makeTiff(join(folder, "fixtures/image.tiff"), { tiles: 4, pixels: 16 });
+  makeArrow(join(folder, "fixtures/table.arrow"), 3, 10);
 }
 
 function makeDatabase(path: string): void {

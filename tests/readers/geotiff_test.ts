@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { fromFile, GeoTIFF, writeArrayBuffer } from "geotiff";
-import { AioFileSource } from "../../examples/readers/geotiff.ts";
+import { geotiffSource } from "../../examples/readers/geotiff.ts";
 import { pattern } from "../support/bytes.ts";
 import { onGrounds, Scene } from "../support/file_grounds.ts";
 import { makeTiff } from "../support/tiled_tiff.ts";
@@ -22,7 +22,7 @@ onGrounds("geotiff reads tiles as from its own source", async (ground) => {
   await using scene = new Scene(ground);
   const path = scene.file();
   makeTiff(path, { tiles: 16, pixels: 32 });
-  const asked = await askedOf(await GeoTIFF.fromSource(new AioFileSource(await scene.open(path))));
+  const asked = await askedOf(await GeoTIFF.fromSource(geotiffSource(await scene.open(path))));
   assert.deepEqual(asked.slice(0, 3), [5, 512, 512]);
   const own = await fromFile(path);
   assert.deepEqual(asked, await askedOf(own));
@@ -36,7 +36,7 @@ onGrounds("geotiff reads what its own writer wrote, and leaves the file open", a
   const file = await scene.holding(
     new Uint8Array(writeArrayBuffer(pixels, { width, height })),
   );
-  const tiff = await GeoTIFF.fromSource(new AioFileSource(file));
+  const tiff = await GeoTIFF.fromSource(geotiffSource(file));
   const rasters = await (await tiff.getImage()).readRasters();
   assert.deepEqual(rasters[0], pixels);
   await tiff.close();
@@ -48,7 +48,7 @@ onGrounds("geotiff rejects with the error of kaio", async (ground) => {
   const path = scene.file();
   makeTiff(path, { tiles: 2, pixels: 16 });
   const file = await scene.open(path);
-  const image = await (await GeoTIFF.fromSource(new AioFileSource(file))).getImage();
+  const image = await (await GeoTIFF.fromSource(geotiffSource(file))).getImage();
   await file.close();
   await assert.rejects(async () => await image.readRasters(), { code: "EBADF" });
 });
