@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { closeSync, fsyncSync, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, writeSync } from "node:fs";
 import { allocate } from "../mod.ts";
 
 /** The bytes of a block. */
@@ -35,14 +35,6 @@ export function makeBlocks(path: string, size: number): void {
 /** The number that a block begins with. */
 export function stampOf(block: Uint8Array): number {
   return new DataView(block.buffer, block.byteOffset).getUint32(0, true);
-}
-
-/** Brings a file to the page cache. */
-export function warmCache(path: string, size: number): void {
-  const chunk = new Uint8Array(CHUNK);
-  const fd = openSync(path, "r");
-  for (let at = 0; at < size; at += CHUNK) readSync(fd, chunk, 0, CHUNK, at);
-  closeSync(fd);
 }
 
 /** One buffer a slot, page-aligned, as O_DIRECT wants it: the same memory for everybody. */

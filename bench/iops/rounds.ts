@@ -3,8 +3,9 @@
  *
  * @module
  */
-import { BLOCK, warmCache } from "../blocks.ts";
+import { BLOCK } from "../blocks.ts";
 import { showProgress } from "../output.ts";
+import { warmCache } from "../page_cache.ts";
 import { runApart, type RuntimeName } from "../runtimes.ts";
 import type { TestFile } from "./file.ts";
 import { measureFio } from "./fio.ts";

@@ -3,11 +3,11 @@
  *
  * @module
  */
-import { execFileSync } from "node:child_process";
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
-import { makeBlocks, warmCache } from "../blocks.ts";
+import { makeBlocks } from "../blocks.ts";
+import { evict, warmCache } from "../page_cache.ts";
 import { type Load, LOADS, runLoad, SIZE } from "./loads.ts";
 import { Meter, type Stalls } from "./meter.ts";
 import { Pace } from "./pace.ts";
@@ -70,12 +70,4 @@ function prepare({ needs }: Load, folder: string): string {
   if (needs === "cold") evict(path);
   if (needs === "hot") warmCache(path, SIZE);
   return path;
-}
-
-/**
- * Empties the page cache of this file. Of nothing else: a runtime whose own code has to be read
- * again stands still for tens of milliseconds. See POSIX_FADV_DONTNEED in posix_fadvise(2).
- */
-function evict(path: string): void {
-  execFileSync("dd", [`if=${path}`, "iflag=nocache", "count=0", "status=none"]);
 }
