@@ -17,11 +17,12 @@ Exit code: 0 done, 1 the scan found problems or the probe nothing usable,
 /** What `kaio scan --help` prints. */
 export const SCAN_HELP = `Usage: kaio scan FILE [options]
 
-Reads every block of FILE, a regular file, in the order in which the disk
-delivers them, and says how fast that was. If FILE is a SQLite database, it
-also counts the pages of each kind: it follows the tables and indexes from the
-schema, their overflow pages and the freelist, and reports what is not right;
-the exit code is then 1. Nothing is written.
+Reads every block of FILE, a regular file or a block device, in the order in
+which the disk delivers them, and says how fast that was. If FILE is a SQLite
+database, it also counts the pages of each kind: it follows the tables and
+indexes from the schema, their overflow pages and the freelist, and reports
+what is not right; the exit code is then 1, as it is for a database that is
+damaged or encrypted so that it cannot be read. Nothing is written.
 
 Options:
   --block BYTES    bytes of a read, 1 to 16777216 (default: the page size of a

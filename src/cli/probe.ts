@@ -1,4 +1,3 @@
-import { open as openHandle, stat } from "node:fs/promises";
 import { release, type } from "node:os";
 import process from "node:process";
 import { runtimeName } from "../../ffi/runtime_name.ts";
@@ -7,6 +6,7 @@ import type { AioContext } from "../context/aio_context.ts";
 import type { DirectAlignment } from "../file_host.ts";
 import type { Kernel, Limits } from "../kernel.ts";
 import { open } from "../file/open.ts";
+import { checkHasSize } from "./check_has_size.ts";
 import { type CallFindings, find, type Finding } from "./probe_calls.ts";
 import { probeCalls, probeNowait, withContext } from "./probe_calls.ts";
 
@@ -72,10 +72,7 @@ export async function probe(path?: string): Promise<ProbeResult> {
 }
 
 async function probeFile(kernel: Kernel, path: string): Promise<FileResult> {
-  const found = await stat(path);
-  if (!found.isFile() && !found.isBlockDevice()) {
-    throw new Error(`Not a regular file or block device: ${JSON.stringify(path)}`);
-  }
+  await checkHasSize(path);
   let alignment: DirectAlignment | undefined;
   const tryDirect = async (context: AioContext): Promise<void> => {
     const file = await open(path, "r", { direct: true, context });
@@ -86,12 +83,12 @@ async function probeFile(kernel: Kernel, path: string): Promise<FileResult> {
       await file.close();
     }
   };
-  const handle = await openHandle(path);
+  const cached = await open(path);
   try {
-    const nowait = await probeNowait(kernel, handle.fd, path);
+    const nowait = await probeNowait(kernel, cached.fd, path);
     const direct = await find(() => withContext(kernel, tryDirect));
-    return { path, size: found.size, nowait, direct, ...alignment && { alignment } };
+    return { path, size: await cached.size(), nowait, direct, ...alignment && { alignment } };
   } finally {
-    await handle.close();
+    await cached.close();
   }
 }

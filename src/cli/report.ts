@@ -81,7 +81,9 @@ function verdict({ works, note }: Finding): string {
   return [works ? "yes" : "no", ...note === undefined ? [] : [note]].join(": ");
 }
 
-function censusTable({ pageSize, pageCount, pages }: SqliteResult): string[] {
+function censusTable(result: SqliteResult): string[] {
+  if (result.pages === undefined) return [];
+  const { pageSize, pageCount, pages } = result;
   const row = (label: string, count: number): string[] => [
     label,
     grouped(count),

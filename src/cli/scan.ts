@@ -1,4 +1,4 @@
-import { stat } from "node:fs/promises";
+import { realpath, stat } from "node:fs/promises";
 import process from "node:process";
 import { runtimeName } from "../../ffi/runtime_name.ts";
 import { choose, type KernelName } from "../choose_kernel.ts";
@@ -6,9 +6,11 @@ import { AioContext } from "../context/aio_context.ts";
 import type { AioFile } from "../file/aio_file.ts";
 import { open } from "../file/open.ts";
 import type { ScanOptions } from "./arguments.ts";
+import { checkHasSize } from "./check_has_size.ts";
 import { ProgressBar } from "./progress_bar.ts";
+import { grouped } from "./report.ts";
 import type { Census } from "./sqlite/census.ts";
-import { beginCensus, finishCensus, type SqliteResult } from "./sqlite/take_census.ts";
+import { beginCensus, finishCensus, readHeader, type SqliteResult } from "./sqlite/take_census.ts";
 
 /** The bytes of a read where neither the user nor a database says otherwise. */
 const DEFAULT_BLOCK = 4096;
@@ -44,7 +46,7 @@ export interface ScanResult {
   readonly runtime: string;
   /** What the reader of the figures should know. */
   readonly notes: readonly string[];
-  /** The census, if the file is a SQLite database. */
+  /** The census, if the file is a SQLite database, or seems to be one that cannot be read. */
   readonly sqlite?: SqliteResult;
 }
 
@@ -55,13 +57,12 @@ export interface ScanResult {
  * @param options What is asked for.
  * @param signal Ends the scan.
  * @returns The figures.
- * @throws {Error} If the file cannot be opened or read, or is not a regular file; `signal.reason` if
- * the signal is aborted.
+ * @throws {Error} If the file cannot be opened or read, or is neither a regular file nor a block
+ * device; `signal.reason` if the signal is aborted.
  */
 export async function scan(options: ScanOptions, signal: AbortSignal): Promise<ScanResult> {
   const { file: path, depth } = options;
-  // Opening a FIFO would wait for a writer, and a device does not say how long it is.
-  if (!(await stat(path)).isFile()) throw new Error(`Not a regular file: ${JSON.stringify(path)}`);
+  await checkHasSize(path);
   const { name: kernel, reason, asked } = choose();
   const notes = reason === undefined || asked ? [] : [`Linux AIO was not used: ${reason}`];
   // The context that files share may have fewer entries than the depth.
@@ -86,8 +87,15 @@ async function scanFile(
   notes: string[],
   signal: AbortSignal,
 ) {
-  const { size } = await file.stat();
-  const census = await beginCensus(file, size, notes, signal);
+  const size = await file.size();
+  const header = await readHeader(file, path, signal);
+  if (header === undefined) {
+    notes.push(size === 0 ? "The file is empty" : "Not a SQLite database: no pages were counted");
+  }
+  const unreadable = header && "problems" in header ? header : undefined;
+  const census = header && "pageSize" in header
+    ? await beginCensus(header, file, size, signal)
+    : undefined;
   const pageSize = census?.header.pageSize;
   const wanted = asked ?? pageSize ?? DEFAULT_BLOCK;
   const block = Math.ceil(wanted / (pageSize ?? 1)) * (pageSize ?? 1);
@@ -95,11 +103,28 @@ async function scanFile(
     notes.push(`The block of ${wanted} bytes became ${block}: the census needs whole pages`);
   }
   const range = { blockSize: block, depth, start: 0, end: size, signal };
-  const figures = await readAll(file.scan({ ...range, order: "completion" }), size, census);
+  const blocks = file.scan({ ...range, order: "completion" });
+  const figures = await readAll(blocks, size, census);
   // A file that is truncated during the scan fails a read instead.
   if (figures.bytes < size) throw new Error("The file became shorter before the scan");
-  if (census === undefined) return { ...figures, block };
-  return { ...figures, block, sqlite: await finishCensus(census, file, path, notes, signal) };
+  const sqlite = census ? await finishCensus(census, file, notes, signal) : unreadable;
+  const log = sqlite && await findLog(path);
+  if (log) {
+    const bytes = `${grouped(log.size)} bytes`;
+    notes.push(`There is a write-ahead log, ${log.path} (${bytes}): only the main file was read`);
+  }
+  return { ...figures, block, ...sqlite && { sqlite } };
+}
+
+/** SQLite looks for the log beside the file that a link points to. */
+async function findLog(database: string): Promise<{ path: string; size: number } | undefined> {
+  try {
+    const path = `${await realpath(database)}-wal`;
+    const { size } = await stat(path);
+    return size > 0 ? { path, size } : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Reads all blocks, and says how fast that was. */

@@ -23,7 +23,7 @@ function header(
   bytes.set(new TextEncoder().encode("SQLite format 3\0"));
   const view = new DataView(bytes.buffer);
   view.setUint16(16, pageSize === 65536 ? 1 : pageSize);
-  bytes[20] = reserved;
+  bytes.set([1, 1, reserved, 64, 32, 32], 18);
   view.setUint32(24, 7);
   view.setUint32(28, 99);
   view.setUint32(52, autoVacuum ? 1 : 0);
@@ -71,9 +71,12 @@ test("the header gives page size, usable size and the page count its last writer
 
 test("a header is of a database only if it is whole and begins with the header string", () => {
   assert.equal(parse(header({})).pageSize, 4096);
-  assert.equal(parseHeader(header({}).subarray(0, 99)), undefined);
+  assert.throws(() => parseHeader(header({}).subarray(0, 99)), RangeError);
+  assert.equal(parseHeader(new Uint8Array(HEADER_LENGTH)), undefined);
   const other = header({});
   other[15] = 32;
+  assert.throws(() => parseHeader(other), RangeError);
+  other[21] = 63;
   assert.equal(parseHeader(other), undefined);
 });
 

@@ -5,7 +5,9 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  realpathSync,
   rmSync,
+  statSync,
   truncateSync,
   writeFileSync,
 } from "node:fs";
@@ -25,6 +27,7 @@ import { makeDatabase } from "../support/sqlite_fixture.ts";
 const { reason, asked } = choose();
 /** What is noted of every scan. */
 const NOTES = reason === undefined || asked ? [] : [`Linux AIO was not used: ${reason}`];
+const NOT_SQLITE = "Not a SQLite database: no pages were counted";
 const folder = mkdtempSync(join(tmpdir(), "kaio-cli-"));
 after(() => rmSync(folder, { recursive: true }));
 
@@ -66,7 +69,7 @@ test("--json prints one object with the figures of the scan", async () => {
   assert.equal(result.depth, 16);
   assert.equal(typeof result.direct, "boolean");
   assert.match(result.runtime, /^(Bun|Deno|Node\.js) \d+\.\d+\.\d+/);
-  assert.deepEqual(result.notes, NOTES);
+  assert.deepEqual(result.notes, [...NOTES, NOT_SQLITE]);
   assert.equal(result.sqlite, undefined);
   for (const figure of ["seconds", "cpuMicrosecondsPerRead"] as const) {
     assert.ok(result[figure] > 0, figure);
@@ -101,7 +104,7 @@ test("the summary is aligned text, and a pipe gets no progress bar", async () =>
   assert.match(stdout, /^Depth {7}64 reads in flight at most$/m);
   assert.match(stdout, /^Direct I\/O {2}(yes|no)$/m);
   assert.match(stdout, /^CPU {9}\d+\.\d\d µs per read$/m);
-  assert.doesNotMatch(stdout, /SQLite/);
+  assert.match(stdout, /^Note: Not a SQLite database: no pages were counted$/m);
 });
 
 test("an empty file has figures that are all numbers", async () => {
@@ -115,6 +118,7 @@ test("an empty file has figures that are all numbers", async () => {
   assert.equal(typeof result.seconds, "number");
   const text = await runMain(["scan", path]);
   assert.match(text.stdout, /^Read {8}0 bytes in 0 reads of 4,096$/m);
+  assert.match(text.stdout, /^Note: The file is empty$/m);
   assert.doesNotMatch(text.stdout, /NaN|Infinity/);
 });
 
@@ -130,7 +134,7 @@ test(
     const { sqlite, block, bytes } = await scanJson(path);
     assert.equal(block, 1024);
     assert.equal(bytes, dbstat.pageCount * 1024);
-    const { pointerMap, freelistTrunk, freelistLeaf, ...others } = sqlite!.pages;
+    const { pointerMap, freelistTrunk, freelistLeaf, ...others } = sqlite!.pages!;
     assert.deepEqual(others, { ...expected, unreferenced: 0, damaged: 0, lockByte: 0 });
     assert.equal(freelistTrunk + freelistLeaf, dbstat.freelistCount);
     assert.equal(pointerMap, Math.ceil((dbstat.pageCount - 1) / 205));
@@ -171,40 +175,84 @@ test("what is wrong with a database is listed, with exit code 1", withoutSqlite,
   assert.ok((JSON.parse(json.stdout) as ScanResult).sqlite!.problemCount > 0);
 });
 
-test(
-  "a write-ahead log beside a database is mentioned",
-  withoutSqlite,
-  async () => {
-    const path = join(folder, "wal.db");
-    const database = openSqlite(path);
-    try {
-      database.all("PRAGMA journal_mode = wal");
-      database.exec("CREATE TABLE t (x); INSERT INTO t VALUES (1)");
-      database.all("PRAGMA wal_checkpoint");
-      const { notes } = await scanJson(path);
-      const wal = "There is a write-ahead log: the census is of the main file only";
-      assert.deepEqual(notes, [...NOTES, wal]);
-    } finally {
-      database.close();
-    }
-  },
-);
+test("a write-ahead log beside a database is named", withoutSqlite, async () => {
+  const path = join(folder, "wal.db");
+  const database = openSqlite(path);
+  try {
+    database.all("PRAGMA journal_mode = wal");
+    database.exec("CREATE TABLE t (x); INSERT INTO t VALUES (1)");
+    database.all("PRAGMA wal_checkpoint");
+    const log = realpathSync(`${path}-wal`);
+    const bytes = statSync(log).size.toLocaleString("en-US");
+    const { notes } = await scanJson(path);
+    const wal = `There is a write-ahead log, ${log} (${bytes} bytes): only the main file was read`;
+    assert.deepEqual(notes, [...NOTES, wal]);
+  } finally {
+    database.close();
+  }
+});
 
-test(
-  "a header that no database can have is mentioned, and the file read",
-  withoutSqlite,
-  async () => {
-    const path = join(folder, "header.db");
-    makeDatabase(path, { size: 1_000_000, pageSize: 1024 });
-    const bytes = readFileSync(path);
-    bytes[16] = 3;
-    writeFileSync(path, bytes);
-    const { notes, sqlite, block, reads } = await scanJson(path);
-    assert.match(notes.join(), /No census is taken: .* must be a power of two/);
-    assert.equal(sqlite, undefined);
-    assert.equal(reads, Math.ceil(bytes.length / block));
-  },
-);
+/** Scans what is no readable database: one problem, with exit code 1, and the file is read. */
+async function assertUnreadable(path: string, why: RegExp): Promise<void> {
+  const { code, stdout, stderr } = await runMain(["scan", path, "--json"]);
+  assert.deepEqual([code, stderr], [1, ""], path);
+  const { sqlite, notes, bytes } = JSON.parse(stdout) as ScanResult;
+  assert.equal(sqlite!.problemCount, 1);
+  assert.match(sqlite!.problems.join(), why);
+  assert.equal(sqlite!.pages, undefined);
+  assert.deepEqual(notes, NOTES);
+  assert.equal(bytes, statSync(path).size);
+  const text = await runMain(["scan", path]);
+  assert.equal(text.code, 1);
+  assert.match(text.stdout, /^1 problem found:\n {2}The database cannot be read: /m);
+}
+
+test("what makes a database unreadable is a problem", withoutSqlite, async () => {
+  const path = join(folder, "header.db");
+  makeDatabase(path, { size: 100_000, pageSize: 1024 });
+  const sound = readFileSync(path);
+  // Without the ending of a database the name does not give it away.
+  const damaged = join(folder, "damaged");
+  const damages: [offset: number, byte: number, why: RegExp][] = [
+    [16, 3, /Page size must be a power of two/],
+    [20, 255, /cannot be read: .*80 or more|Usable bytes/],
+    [0, 0, /Header must begin .*: it is damaged or encrypted/],
+    [19, 3, /Read version must be 2 or less: current value is 3/],
+    [22, 33, /Payload fractions must be 64, 32, 32: current values are 64, 33, 32/],
+  ];
+  for (const [offset, byte, why] of damages) {
+    const bytes = Uint8Array.from(sound);
+    bytes[offset] = byte;
+    if (offset === 20) bytes.set([2, 0], 16);
+    writeFileSync(damaged, bytes);
+    await assertUnreadable(damaged, why);
+  }
+  writeFileSync(damaged, sound.subarray(0, 50));
+  await assertUnreadable(damaged, /Header must have 100 bytes: the file has 50/);
+});
+
+test("what is only named like a database is a problem, an empty file is not", async () => {
+  for (const name of ["encrypted.db", "encrypted.SQLITE", "encrypted.sqlite3"]) {
+    await assertUnreadable(makeFile(name, 8192), /damaged, encrypted, or of another kind/);
+  }
+  const { sqlite, notes } = await scanJson(makeFile("empty.db", 0));
+  assert.equal(sqlite, undefined);
+  assert.deepEqual(notes, [...NOTES, "The file is empty"]);
+});
+
+test("a block device is read to its end", async (context) => {
+  const path = makeFile("disk", 1024 * 1024);
+  const { status, stdout } = spawnSync("losetup", ["--find", "--show", path], { encoding: "utf8" });
+  if (status !== 0) return context.skip("there are no loop devices here");
+  try {
+    const device = stdout.trim();
+    const { bytes, reads, notes } = await scanJson(device, "--block", "65536");
+    assert.deepEqual([bytes, reads], [1024 * 1024, 16]);
+    assert.deepEqual(notes, [...NOTES, NOT_SQLITE]);
+  } finally {
+    spawnSync("losetup", ["--detach", stdout.trim()]);
+  }
+});
 
 /** Fails with exit code 2, one line on standard error and nothing on standard output. */
 async function assertFails(args: string[], line: RegExp, run = runMain): Promise<void> {
@@ -221,14 +269,17 @@ test("what cannot be scanned is said in one line, with exit code 2", async () =>
   await assertFails(["scan", join(makeFile("file", 1), "x")], /^kaio: ENOTDIR: /);
   mkdirSync(join(folder, "folder"));
   const directory = join(folder, "folder");
-  await assertFails(["scan", directory], /^kaio: Not a regular file: ".*folder"$/m);
-  await assertFails(["scan", "/dev/null"], /^kaio: Not a regular file: "\/dev\/null"$/m);
+  await assertFails(["scan", directory], /^kaio: Not a regular file or block device: ".*folder"$/m);
+  await assertFails(
+    ["scan", "/dev/null"],
+    /^kaio: Not a regular file or block device: "\/dev\/null"$/m,
+  );
 });
 
 test("a FIFO is refused at once instead of waiting for a writer", async (context) => {
   const path = join(folder, "fifo");
   if (spawnSync("mkfifo", [path]).status !== 0) return context.skip("mkfifo is missing");
-  await assertFails(["scan", path], /^kaio: Not a regular file: /);
+  await assertFails(["scan", path], /^kaio: Not a regular file or block device: /);
 });
 
 test("a call that makes no sense is said in one line, with exit code 2", async () => {

@@ -1,6 +1,6 @@
 import { open } from "../../mod.ts";
 import type { Census } from "../../src/cli/sqlite/census.ts";
-import { beginCensus } from "../../src/cli/sqlite/take_census.ts";
+import { beginCensus, readHeader } from "../../src/cli/sqlite/take_census.ts";
 
 /**
  * Takes the census of a database as `kaio scan` does, and gives it page by page.
@@ -13,9 +13,9 @@ export async function takeCensus(path: string, pagesPerBlock = 1): Promise<Censu
   const file = await open(path, "r", { direct: "try" });
   try {
     const { signal } = new AbortController();
-    const { size } = await file.stat();
-    const census = await beginCensus(file, size, [], signal);
-    if (census === undefined) throw new Error("Not a SQLite database");
+    const header = await readHeader(file, path, signal);
+    if (header === undefined || "problems" in header) throw new Error("Not a SQLite database");
+    const census = await beginCensus(header, file, await file.size(), signal);
     const blocks = file.scan({
       blockSize: census.header.pageSize * pagesPerBlock,
       depth: 64,

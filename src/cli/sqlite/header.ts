@@ -4,6 +4,10 @@ import { uint16, uint32 } from "./numbers.ts";
 export const HEADER_LENGTH = 100;
 
 const HEADER_STRING = "SQLite format 3\0";
+/** The highest version of the file format that SQLite reads. */
+const READ_VERSION = 2;
+/** The payload fractions at offset 21: a choice that the format never made use of. */
+const FRACTIONS = [64, 32, 32];
 /** Where in the file SQLite takes its locks, in bytes. */
 const PENDING_BYTE = 0x40000000;
 
@@ -30,11 +34,31 @@ export interface DatabaseHeader {
  *
  * @param bytes The first 100 bytes of the file, or fewer if it is shorter.
  * @returns The fields that the census needs, or `undefined` if the file is not a SQLite database.
- * @throws {RangeError} If no database can have such a page size or so many reserved bytes.
+ * @throws {RangeError} If the header is damaged, so that SQLite would not read the database either.
  */
 export function parseHeader(bytes: Uint8Array): DatabaseHeader | undefined {
   const headerString = String.fromCharCode(...bytes.subarray(0, HEADER_STRING.length));
-  if (bytes.length < HEADER_LENGTH || headerString !== HEADER_STRING) return undefined;
+  const isWhole = bytes.length >= HEADER_LENGTH;
+  const hasFractions = FRACTIONS.every((fraction, index) => bytes[21 + index] === fraction);
+  if (headerString !== HEADER_STRING) {
+    // Some kinds of encryption leave this part of the header as it is.
+    if (!isWhole || !hasFractions) return undefined;
+    throw new RangeError('Header must begin with "SQLite format 3": it is damaged or encrypted');
+  }
+  if (!isWhole) {
+    throw new RangeError(`Header must have ${HEADER_LENGTH} bytes: the file has ${bytes.length}`);
+  }
+  if (!hasFractions) {
+    const found = bytes.subarray(21, 24).join(", ");
+    throw new RangeError(
+      `Payload fractions must be ${FRACTIONS.join(", ")}: current values are ${found}`,
+    );
+  }
+  if (bytes[19]! > READ_VERSION) {
+    throw new RangeError(
+      `Read version must be ${READ_VERSION} or less: current value is ${bytes[19]}`,
+    );
+  }
   const stored = uint16(bytes, 16);
   const pageSize = stored === 1 ? 65536 : stored;
   if (pageSize < 512 || (pageSize & (pageSize - 1)) !== 0) {
