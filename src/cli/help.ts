@@ -22,7 +22,8 @@ which the disk delivers them, and says how fast that was. If FILE is a SQLite
 database, it also counts the pages of each kind: it follows the tables and
 indexes from the schema, their overflow pages and the freelist, and reports
 what is not right; the exit code is then 1, as it is for a database that is
-damaged or encrypted so that it cannot be read. Nothing is written.
+damaged or encrypted so that it cannot be read. Nothing is written. Ctrl-C
+ends the scan and says how far it came.
 
 Options:
   --block BYTES    bytes of a read, 1 to 16777216 (default: the page size of a

@@ -29,7 +29,7 @@ interface Output {
  */
 export async function main(args: readonly string[], output: Output = process): Promise<number> {
   const controller = new AbortController();
-  const interrupt = (): void => controller.abort();
+  const interrupt = (): void => controller.abort(new Error("Interrupted"));
   // Only the first SIGINT is caught, so a second one ends the process at once.
   process.once("SIGINT", interrupt);
   try {
@@ -37,9 +37,8 @@ export async function main(args: readonly string[], output: Output = process): P
     output.stdout.write(text);
     return code;
   } catch (error) {
-    if (controller.signal.aborted) return INTERRUPTED;
     output.stderr.write(`kaio: ${explain(error)}\n`);
-    return FAILED;
+    return controller.signal.aborted ? INTERRUPTED : FAILED;
   } finally {
     process.off("SIGINT", interrupt);
   }

@@ -58,7 +58,7 @@ export interface ScanResult {
  * @param signal Ends the scan.
  * @returns The figures.
  * @throws {Error} If the file cannot be opened or read, or is neither a regular file nor a block
- * device; `signal.reason` if the signal is aborted.
+ * device; if the signal is aborted, with how far the scan came, or `signal.reason` before and after.
  */
 export async function scan(options: ScanOptions, signal: AbortSignal): Promise<ScanResult> {
   const { file: path, depth } = options;
@@ -104,7 +104,7 @@ async function scanFile(
   }
   const range = { blockSize: block, depth, start: 0, end: size, signal };
   const blocks = file.scan({ ...range, order: "completion" });
-  const figures = await readAll(blocks, size, census);
+  const figures = await readAll(blocks, size, signal, census);
   // A file that is truncated during the scan fails a read instead.
   if (figures.bytes < size) throw new Error("The file became shorter before the scan");
   const sqlite = census ? await finishCensus(census, file, notes, signal) : unreadable;
@@ -128,7 +128,12 @@ async function findLog(database: string): Promise<{ path: string; size: number }
 }
 
 /** Reads all blocks, and says how fast that was. */
-async function readAll(blocks: ReturnType<AioFile["scan"]>, size: number, census?: Census) {
+async function readAll(
+  blocks: ReturnType<AioFile["scan"]>,
+  size: number,
+  signal: AbortSignal,
+  census?: Census,
+) {
   const bar = new ProgressBar(size);
   const cpu = process.cpuUsage();
   const began = performance.now();
@@ -141,6 +146,9 @@ async function readAll(blocks: ReturnType<AioFile["scan"]>, size: number, census
       reads++;
       bar.advance(item.bytes.length);
     }
+  } catch (error) {
+    if (!signal.aborted || error !== signal.reason) throw error;
+    throw new Error(`Interrupted after ${grouped(bytes)} of ${grouped(size)} bytes`);
   } finally {
     bar.clear();
   }

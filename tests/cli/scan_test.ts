@@ -346,14 +346,28 @@ test("behind -- everything is the name of a file", async () => {
   await assertFails(["scan", "--", "--help"], /^kaio: ENOENT: .*--help/);
 });
 
-test("SIGINT ends a scan, with exit code 130", async () => {
+test("SIGINT ends a scan, which says how far it came, with exit code 130", async () => {
   const path = makeHole("endless", 2 ** 40);
   const { code, stdout, stderr } = await runCli(["scan", path], async (child) => {
     await opened(child.pid!, path);
     // The child.kill of Deno reports the signal, whatever exit code the child then gives.
     process.kill(child.pid!, "SIGINT");
   });
-  assert.deepEqual([code, stdout, stderr], [130, "", ""]);
+  assert.deepEqual([code, stdout], [130, ""]);
+  assert.match(stderr, /^kaio: Interrupted after [\d,]+ of 1,099,511,627,776 bytes\n$/);
+});
+
+test("Ctrl-C wipes the progress bar before it says how far the scan came", async (context) => {
+  if (spawnSync("script", ["--version"]).status !== 0) return context.skip("script is missing");
+  const path = makeHole("ctrl-c", 2 ** 40);
+  const command = CLI.map((part) => `'${part}'`).join(" ");
+  const line = `TERM=xterm ${command} scan '${path}'; echo code $?`;
+  const { stdout } = await runProgram(["script", "-qec", line, "/dev/null"], (child) => {
+    // The terminal makes SIGINT of it; a second one would end the process at once.
+    child.stdout!.once("data", () => child.stdin!.end("\x03"));
+  }, "pipe");
+  const [, last] = stdout.split("\r\x1b[Kkaio: ");
+  assert.match(last ?? stdout, /^Interrupted after [\d,]+ of [\d,]+ bytes\r\ncode 130\r\n$/);
 });
 
 test("a file that becomes shorter during the scan fails it", async () => {

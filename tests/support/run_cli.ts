@@ -56,23 +56,25 @@ export async function runMain(args: readonly string[]): Promise<CliResult> {
  *
  * @param command The program and its arguments.
  * @param started Gets the process as soon as it runs.
+ * @param stdin What it reads from: nothing, or what `started` writes.
  * @returns What it printed, and its exit code.
  */
 export function runProgram(
   command: readonly string[],
   started?: (child: ChildProcess) => void,
+  stdin: "ignore" | "pipe" = "ignore",
 ): Promise<CliResult> {
   return new Promise((resolve, reject) => {
     const [program, ...args] = command;
     const child = spawn(program!, args, {
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: [stdin, "pipe", "pipe"],
       timeout: HANG_MILLISECONDS,
       killSignal: "SIGKILL",
     });
     let stdout = "";
     let stderr = "";
-    child.stdout.setEncoding("utf8").on("data", (text: string) => stdout += text);
-    child.stderr.setEncoding("utf8").on("data", (text: string) => stderr += text);
+    child.stdout!.setEncoding("utf8").on("data", (text: string) => stdout += text);
+    child.stderr!.setEncoding("utf8").on("data", (text: string) => stderr += text);
     child.on("error", reject);
     child.on("close", (code) => resolve({ code, stdout, stderr }));
     started?.(child);
