@@ -3,12 +3,14 @@
  *
  * @module
  */
+import process from "node:process";
 
 /** What may need a permission. */
 export type Permission =
   | { name: "ffi" }
   | { name: "env"; variable: string }
-  | { name: "read"; path: string };
+  | { name: "read" | "write"; path: string }
+  | { name: "sys"; kind: "osRelease" };
 
 interface DenoPermissions {
   permissions: { querySync(permission: Permission): { state: string } };
@@ -22,4 +24,9 @@ export function isPermitted(permission: Permission): boolean {
   const { Deno } = globalThis as unknown as { Deno?: DenoPermissions };
   return Deno?.permissions === undefined ||
     Deno.permissions.querySync(permission).state === "granted";
+}
+
+/** A variable of the environment; one that may not be read counts as none. */
+export function environment(variable: string): string | undefined {
+  return isPermitted({ name: "env", variable }) ? process.env[variable] : undefined;
 }

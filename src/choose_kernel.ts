@@ -4,7 +4,7 @@
  * @module
  */
 import process from "node:process";
-import { isPermitted } from "../ffi/permission.ts";
+import { environment, isPermitted } from "../ffi/permission.ts";
 import { shown } from "./abi/shown.ts";
 import type { FileHost } from "./file_host.ts";
 import type { Kernel } from "./kernel.ts";
@@ -94,12 +94,7 @@ function portableChoice(reason: string, asked: boolean): Choice {
   return { name: "portable", kernel: portable, reason, asked };
 }
 
-/** An empty variable counts as none, and one that may not be read, too. */
+/** An empty variable counts as none. */
 function fromEnvironment(): KernelName | undefined {
-  try {
-    if (!isPermitted({ name: "env", variable: VARIABLE })) return undefined;
-    return (process.env[VARIABLE] || undefined) as KernelName | undefined;
-  } catch {
-    return undefined;
-  }
+  return (environment(VARIABLE) || undefined) as KernelName | undefined;
 }

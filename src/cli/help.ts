@@ -43,7 +43,8 @@ export const PROBE_HELP = `Usage: kaio probe [PATH] [options]
 
 Says which kernel kaio uses here, and why; what that can do; and with PATH, a
 file or a block device, how it can be read. Everything is tried on a small
-temporary file; PATH is only read. If no kernel can be used, the exit code is 1.
+temporary file; PATH is only read. For what is missing there is a line of
+advice.
 
 Options:
   --json           print one JSON object
@@ -51,4 +52,7 @@ Options:
 
 Environment:
   KAIO_KERNEL      linux or portable: use this one, or fail
+
+Exit code: 0 if files can be read by some kernel, 1 if not, 2 wrong usage or an
+error, as a PATH that cannot be opened
 `;

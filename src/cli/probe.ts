@@ -1,20 +1,23 @@
 import { release, type } from "node:os";
 import process from "node:process";
+import { isPermitted } from "../../ffi/permission.ts";
 import { runtimeName } from "../../ffi/runtime_name.ts";
 import { type Choice, choose, type KernelName } from "../choose_kernel.ts";
 import type { AioContext } from "../context/aio_context.ts";
 import type { DirectAlignment } from "../file_host.ts";
 import type { Kernel, Limits } from "../kernel.ts";
 import { open } from "../file/open.ts";
+import { loadMachine } from "../linux/load.ts";
+import { advise, type Lack } from "./advice.ts";
 import { checkHasSize } from "./check_has_size.ts";
 import { type CallFindings, find, type Finding } from "./probe_calls.ts";
-import { probeCalls, probeNowait, withContext } from "./probe_calls.ts";
+import { openTriedFile, probeCalls, probeNowait, withContext } from "./probe_calls.ts";
 
 /** What `kaio probe --json` prints. */
 export interface ProbeResult {
   /** The runtime and its version. */
   readonly runtime: string;
-  /** The operating system, its version and the kind of machine. */
+  /** The operating system, its version where that may be seen, and the kind of machine. */
   readonly system: string;
   /** The kernel that `open` and `AioContext` use here; absent if the requested kernel cannot be used. */
   readonly kernel?: KernelName;
@@ -24,8 +27,12 @@ export interface ProbeResult {
   readonly limits?: Limits;
   /** What that kernel can do. */
   readonly calls?: CallFindings;
+  /** What that was tried on: the folder of a temporary file, or else a file that is there. */
+  readonly triedOn?: string;
   /** What it can do with the file, if one was named. */
   readonly file?: FileResult;
+  /** What to do about what is missing: a sentence for each. */
+  readonly advice: readonly string[];
 }
 
 /** What is found out about a file. */
@@ -50,25 +57,40 @@ export interface FileResult {
  * @throws {Error} If the file cannot be opened, or is neither a regular file nor a block device.
  */
 export async function probe(path?: string): Promise<ProbeResult> {
-  const system = `${type()} ${release()} ${process.arch}`;
+  const version = isPermitted({ name: "sys", kind: "osRelease" }) ? [release()] : [];
+  const system = [type(), ...version, process.arch].join(" ");
   const machine = { runtime: runtimeName(), system };
   let choice: Choice;
   try {
     choice = choose();
   } catch (error) {
     if (error instanceof TypeError) throw error;
-    return { ...machine, reason: (error as Error).message };
+    const found = { ...machine, reason: (error as Error).message };
+    return { ...found, advice: advise(found, lackOf()) };
   }
-  const { name, kernel, reason } = choice;
+  const { name, kernel, reason, asked } = choice;
   const limits = kernel.limits?.();
-  return {
-    ...machine,
-    kernel: name,
-    ...reason !== undefined && { reason },
-    ...limits && { limits },
-    calls: await probeCalls(kernel),
-    ...path !== undefined && { file: await probeFile(kernel, path) },
-  };
+  const tried = openTriedFile();
+  try {
+    const found = {
+      ...machine,
+      kernel: name,
+      ...reason !== undefined && { reason },
+      ...limits && { limits },
+      calls: await probeCalls(kernel, tried),
+      ...tried && { triedOn: tried.path },
+      ...path !== undefined && { file: await probeFile(kernel, path) },
+    };
+    return { ...found, advice: advise(found, name === "linux" || asked ? undefined : lackOf()) };
+  } finally {
+    tried?.remove();
+  }
+}
+
+/** What is missing where the kernel of the machine cannot be used. */
+function lackOf(): Lack {
+  if (process.platform !== "linux") return "Linux";
+  return loadMachine() instanceof Error ? "FFI" : "calls";
 }
 
 async function probeFile(kernel: Kernel, path: string): Promise<FileResult> {

@@ -2,6 +2,7 @@ import { closeSync, mkdtempSync, openSync, rmSync, writeSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
+import { isPermitted } from "../../ffi/permission.ts";
 import { AioRing } from "../abi/aio_ring.ts";
 import { EAGAIN, EOPNOTSUPP } from "../abi/errno.ts";
 import { POLLOUT } from "../abi/poll.ts";
@@ -20,55 +21,81 @@ export interface Finding {
 /** What was found of each call. */
 export type CallFindings = Awaited<ReturnType<typeof probeCalls>>;
 
+const NO_FILE = "no file may be opened to try it";
+
 /** A file to try calls on. */
-interface TriedFile {
+export interface TriedFile {
   readonly fd: number;
-  /** Where it is, for notes. */
+  /** Where it is, for people. */
   readonly path: string;
   /** Closes it, and leaves nothing behind. */
   remove(): void;
 }
 
-/** A small file of our own; where none can be written, the program of the runtime. */
-function openTriedFile(): TriedFile {
+/** Where the temporary file is made. */
+export function temporaryFolder(): string {
+  const named = ["TMPDIR", "TMP", "TEMP"].every((variable) =>
+    isPermitted({ name: "env", variable })
+  );
+  return named ? tmpdir() : "/tmp";
+}
+
+/**
+ * A small file of our own; where none can be written, the program of the runtime; `undefined` where
+ * that may not be read either.
+ */
+export function openTriedFile(): TriedFile | undefined {
   let folder: string | undefined;
   let fd: number | undefined;
   const remove = () => {
     if (fd !== undefined) closeSync(fd);
     if (folder !== undefined) rmSync(folder, { recursive: true });
   };
+  const path = temporaryFolder();
   try {
-    folder = mkdtempSync(join(tmpdir(), "kaio-probe-"));
+    if (!isPermitted({ name: "write", path })) throw new Error("Not permitted");
+    folder = mkdtempSync(join(path, "kaio-probe-"));
     fd = openSync(join(folder, "file"), "w+");
     writeSync(fd, new Uint8Array(1));
-    return { fd, path: tmpdir(), remove };
+    return { fd, path, remove };
   } catch {
     remove();
-    const program = openSync(process.execPath, "r");
-    return { fd: program, path: process.execPath, remove: () => closeSync(program) };
+    return openProgram();
   }
 }
 
-/** Tries the calls of a kernel on a file. */
-export async function probeCalls(kernel: Kernel) {
-  const { fd, path, remove } = openTriedFile();
+function openProgram(): TriedFile | undefined {
+  const path = process.execPath;
   try {
-    return {
-      io_setup: await find(() => withRawContext(kernel, () => {})),
-      io_submit: await find(() => request(kernel, (aio) => aio.read(fd, new Uint8Array(1)))),
-      io_pgetevents: await find(() => withRawContext(kernel, (id) => callPgetevents(kernel, id))),
-      ring: await find(() => withRawContext(kernel, (id) => checkRing(kernel, id))),
-      eventfd: await find(() => withWakeup(kernel, () => {})),
-      FSYNC: await find(() => request(kernel, (aio) => aio.fsync(fd))),
-      FDSYNC: await find(() => request(kernel, (aio) => aio.fdatasync(fd))),
-      POLL: await find(() =>
-        withWakeup(kernel, (wakeup) => request(kernel, (aio) => aio.poll(wakeup, POLLOUT)))
-      ),
-      RWF_NOWAIT: await probeNowait(kernel, fd, path),
-    };
-  } finally {
-    remove();
+    if (!isPermitted({ name: "read", path })) return undefined;
+    const fd = openSync(path, "r");
+    return { fd, path, remove: () => closeSync(fd) };
+  } catch {
+    return undefined;
   }
+}
+
+/** Tries the calls of a kernel, on a file where they need one. */
+export async function probeCalls(kernel: Kernel, file: TriedFile | undefined) {
+  const onFile = (queue: (aio: AioContext, fd: number) => void) => () => {
+    if (file === undefined) throw new Error(NO_FILE);
+    return request(kernel, (aio) => queue(aio, file.fd));
+  };
+  return {
+    io_setup: await find(() => withRawContext(kernel, () => {})),
+    io_submit: await find(onFile((aio, fd) => aio.read(fd, new Uint8Array(1)))),
+    io_pgetevents: await find(() => withRawContext(kernel, (id) => callPgetevents(kernel, id))),
+    ring: await find(() => withRawContext(kernel, (id) => checkRing(kernel, id))),
+    eventfd: await find(() => withWakeup(kernel, () => {})),
+    FSYNC: await find(onFile((aio, fd) => aio.fsync(fd))),
+    FDSYNC: await find(onFile((aio, fd) => aio.fdatasync(fd))),
+    POLL: await find(() =>
+      withWakeup(kernel, (wakeup) => request(kernel, (aio) => aio.poll(wakeup, POLLOUT)))
+    ),
+    RWF_NOWAIT: file
+      ? await probeNowait(kernel, file.fd, file.path)
+      : { works: false, note: NO_FILE },
+  };
 }
 
 /**

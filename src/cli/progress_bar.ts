@@ -1,4 +1,5 @@
 import process from "node:process";
+import { environment } from "../../ffi/permission.ts";
 
 /** The bytes between two looks at the clock. */
 const STRIDE = 256 * 1024;
@@ -35,7 +36,7 @@ export class ProgressBar {
     this.#total = total;
     this.#terminal = terminal;
     this.#now = now;
-    this.#nextLook = terminal.isTTY && process.env.TERM !== "dumb" ? STRIDE : Infinity;
+    this.#nextLook = terminal.isTTY && environment("TERM") !== "dumb" ? STRIDE : Infinity;
     this.#began = now();
     this.#nextDrawing = this.#began + INTERVAL;
   }
@@ -68,8 +69,8 @@ export class ProgressBar {
 
 /** Whether the locale, by the order in which POSIX looks at its variables, is of UTF-8. */
 function showsBlocks(): boolean {
-  const { LC_ALL, LC_CTYPE, LANG } = process.env;
-  return /utf-?8/i.test(LC_ALL || LC_CTYPE || LANG || "");
+  const locale = environment("LC_ALL") || environment("LC_CTYPE") || environment("LANG");
+  return /utf-?8/i.test(locale ?? "");
 }
 
 /**

@@ -45,11 +45,11 @@ export function scanReport(result: ScanResult): string {
 
 /** What a probe found. */
 export function probeReport(result: ProbeResult): string {
-  const { kernel = "none", reason, limits, runtime, system, calls, file } = result;
+  const { kernel = "none", reason, limits, runtime, system, calls, file, advice } = result;
   const taken = limits === undefined
     ? "unknown: fs.aio-max-nr cannot be read"
     : `${grouped(limits.aioNr)} of ${grouped(limits.aioMaxNr)} taken`;
-  return paragraphs(labelled([
+  const rows = labelled([
     [
       ["Kernel", KERNELS[kernel]],
       ["Why", reason],
@@ -59,7 +59,8 @@ export function probeReport(result: ProbeResult): string {
     ],
     Object.entries(calls ?? {}).map(([call, finding]) => [LABELS[call] ?? call, verdict(finding)]),
     file === undefined ? [] : fileRows(file),
-  ]));
+  ]);
+  return paragraphs([...rows, advice.map((line) => `Advice: ${line}`)]);
 }
 
 function fileRows({ path, size, direct, alignment, nowait }: FileResult): Row[] {

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -88,10 +89,35 @@ test("where nothing can be written, the calls are tried all the same", async () 
   const command = ["env", `TMPDIR=${join(folder, "missing")}`, ...CLI, "probe", "--json"];
   const { code, stdout, stderr } = await runProgram(command);
   assert.equal(code, 0, stderr);
-  const { kernel, calls } = JSON.parse(stdout) as ProbeResult;
+  const { kernel, calls, triedOn, advice } = JSON.parse(stdout) as ProbeResult;
   assert.equal(kernel, kernelName);
+  assert.equal(triedOn, process.execPath);
+  assert.match(advice.join(), /Set TMPDIR to a folder that can be written/);
   for (const call of CALLS) {
     if (call !== "RWF_NOWAIT") assert.deepEqual(calls?.[call], { works: true }, call);
+  }
+});
+
+test("where the whole root is read-only, a file is probed all the same", async (context) => {
+  const readOnly = ["unshare", "-rm", "sh", "-c", 'mount -o remount,ro,bind / && exec "$@"', "sh"];
+  const path = makeFile("read-only", 5000);
+  const { code, stdout, stderr } = await runProgram([...readOnly, ...CLI, "probe", path]);
+  if (/^(unshare|mount):/m.test(stderr)) return context.skip("the root cannot be made read-only");
+  assert.deepEqual([code, stderr], [0, ""]);
+  assert.match(stdout, /^io_submit +yes$/m);
+  assert.match(stdout, /^Size +5,000 bytes$/m);
+});
+
+test("of a block device, its size is said", async (context) => {
+  const path = makeFile("disk", 1024 * 1024);
+  const { status, stdout } = spawnSync("losetup", ["--find", "--show", path], { encoding: "utf8" });
+  if (status !== 0) return context.skip("there are no loop devices here");
+  const device = stdout.trim();
+  try {
+    const { file } = await probeJson(device);
+    assert.deepEqual([file?.path, file?.size], [device, 1024 * 1024]);
+  } finally {
+    spawnSync("losetup", ["--detach", device]);
   }
 });
 
@@ -99,7 +125,7 @@ test("the table has a line for each thing, set under each other", async () => {
   const path = makeFile("table", 1_234_567);
   const { code, stdout, stderr } = await runCli(["probe", path]);
   assert.deepEqual([code, stderr], [0, ""]);
-  const rows = stdout.split("\n").filter((line) => line !== "");
+  const rows = stdout.split("\n").filter((line) => line !== "" && !line.startsWith("Advice: "));
   const column = /^Kernel +/.exec(rows[0]!)![0].length;
   for (const row of rows) {
     assert.ok(row[column - 1] === " " && row[column] !== " ", row);
@@ -122,6 +148,24 @@ const WITHOUT_FFI = {
   bun: undefined,
 }[RUNTIME];
 
+test("without permissions it says which are missing for what, with exit code 1", {
+  skip: RUNTIME === "deno" ? false : "a program has all permissions here",
+}, async () => {
+  // Deno passes all of its own permissions on to Deno if the command says nothing of any.
+  const command = CLI.toSpliced(1, 2, "run", "--no-prompt", "--deny-net");
+  const { code, stdout, stderr } = await runProgram([...command, "probe"]);
+  assert.deepEqual([code, stderr], [1, ""]);
+  assert.match(stdout, /^System +Linux \S+$/m);
+  assert.match(stdout, /^io_submit +no: no file may be opened to try it$/m);
+  const advice = [
+    "Advice: Add --allow-ffi to use Linux AIO",
+    "Advice: Add --allow-write=/tmp --allow-read=/tmp to try requests on a temporary file",
+    "Advice: Add --allow-env=KAIO_KERNEL to choose the kernel by this variable",
+    "Advice: Add --allow-sys=osRelease to see the version of the system",
+  ];
+  assert.ok(stdout.endsWith(`\n\n${advice.join("\n")}\n`), stdout);
+});
+
 test("a kernel that was asked for and cannot be used is said, with exit code 1", {
   skip: WITHOUT_FFI ? false : "no FFI that could be taken away",
 }, async () => {
@@ -132,7 +176,9 @@ test("a kernel that was asked for and cannot be used is said, with exit code 1",
   assert.doesNotMatch(text.stdout, /io_submit/);
   const json = await runProgram([...command, "--json"]);
   assert.equal(json.code, 1);
-  const { kernel, reason, calls } = JSON.parse(json.stdout) as ProbeResult;
+  const { kernel, reason, calls, advice } = JSON.parse(json.stdout) as ProbeResult;
+  assert.equal(advice.length, 1);
+  assert.match(advice[0]!, /Linux AIO/);
   assert.deepEqual([kernel, calls], [undefined, undefined]);
   assert.match(reason!, /FFI/);
 });
@@ -168,6 +214,7 @@ test("--help shows what it can do, and where it is found", async () => {
   assert.equal(help.code, 0);
   assert.match(help.stdout, /^Usage: kaio probe \[PATH\] \[options\]\n/);
   assert.match(help.stdout, /KAIO_KERNEL/);
+  assert.match(help.stdout, /^Exit code: 0 .* 1 .* 2 /m);
   const all = await runMain(["--help"]);
   assert.match(all.stdout, /^ {2}probe \[PATH\] /m);
 });

@@ -19,6 +19,7 @@ import type { ScanResult } from "../../src/cli/scan.ts";
 import { VERSION } from "../../src/version.ts";
 import { choose } from "../../src/choose_kernel.ts";
 import { readDbstat } from "../support/dbstat.ts";
+import { RUNTIME } from "../support/file_script.ts";
 import { opened } from "../support/opened.ts";
 import { CLI, runCli, runMain, runProgram } from "../support/run_cli.ts";
 import { openSqlite, withoutSqlite } from "../support/sqlite.ts";
@@ -105,6 +106,16 @@ test("the summary is aligned text, and a pipe gets no progress bar", async () =>
   assert.match(stdout, /^Direct I\/O {2}(yes|no)$/m);
   assert.match(stdout, /^CPU {9}\d+\.\d\d µs per read$/m);
   assert.match(stdout, /^Note: Not a SQLite database: no pages were counted$/m);
+});
+
+test("reading is the only permission that a scan needs", {
+  skip: RUNTIME === "deno" ? false : "a program has all permissions here",
+}, async () => {
+  const path = makeFile("permitted", 10_000);
+  const command = CLI.toSpliced(1, 2, "run", "--no-prompt", `--allow-read=${path}`);
+  const { code, stdout, stderr } = await runProgram([...command, "scan", path]);
+  assert.deepEqual([code, stderr], [0, ""]);
+  assert.match(stdout, /^Read {8}10,000 bytes in 3 reads of 4,096$/m);
 });
 
 test("an empty file has figures that are all numbers", async () => {

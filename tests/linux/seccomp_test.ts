@@ -76,10 +76,11 @@ for (const [call, refusals] of REFUSALS) {
     const launch = [...RUN, here("refusing_launcher.ts"), call, "EPERM", ...CLI, "probe"];
     const { code, stdout, stderr } = await run([...launch, "--json"]);
     assert.equal(code, 0, stderr);
-    const { kernel, reason, calls } = JSON.parse(stdout) as ProbeResult;
+    const { kernel, reason, calls, advice } = JSON.parse(stdout) as ProbeResult;
     assert.equal(kernel, "portable");
     assert.match(reason!, new RegExp(`^EPERM: .*, ${call}: .*seccomp`));
     assert.ok(calls!.io_submit.works);
+    assert.match(advice.join(), /^Allow .* in the seccomp profile/);
     const asked = await run(launch, "linux");
     assert.equal(asked.code, 1);
     assert.match(asked.stdout, new RegExp(`Why +Cannot use .*EPERM: .*, ${call}: .*seccomp`));

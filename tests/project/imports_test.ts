@@ -64,6 +64,13 @@ const RULES: [rule: string, broken: string[], exceptions?: string[]][] = [
     [
       // Asks for permission to read an environment variable.
       "src/choose_kernel.ts -> ffi/permission.ts",
+      // Says which flag of the runtime gives what is missing.
+      "src/cli/advice.ts -> ffi/advice.ts",
+      "src/cli/advice.ts -> ffi/permission.ts",
+      // Leave out what the program may not read.
+      "src/cli/probe.ts -> ffi/permission.ts",
+      "src/cli/probe_calls.ts -> ffi/permission.ts",
+      "src/cli/progress_bar.ts -> ffi/permission.ts",
       // Print which runtime they run in.
       "src/cli/probe.ts -> ffi/runtime_name.ts",
       "src/cli/scan.ts -> ffi/runtime_name.ts",

@@ -1,0 +1,49 @@
+/**
+ * How the runtime gives what kaio lacks.
+ *
+ * @module
+ */
+import process from "node:process";
+import { isPermitted, type Permission } from "./permission.ts";
+
+/** What Linux AIO needs where it is no permission that is missing. */
+export const FFI_NEEDED = "Bun, Deno, or Node 26.9 or later without --no-experimental-ffi";
+
+/** What the figures of /proc need. */
+export const PROC_NEEDED = "a /proc that may be read, in Deno with --allow-all";
+
+/** What Node has under `--permission`. */
+interface NodePermissions {
+  has(scope: string, path?: string): boolean;
+}
+
+/** The flag of the runtime that gives a permission; `undefined` if the program has it. */
+export function missingFlag(permission: Permission): string | undefined {
+  if (!isPermitted(permission)) return denoFlag(permission);
+  const { permission: permitted } = process as unknown as { permission?: NodePermissions };
+  switch (permission.name) {
+    case "ffi":
+      return permitted?.has("ffi") === false ? "--allow-ffi" : undefined;
+    case "read":
+    case "write": {
+      const { name, path } = permission;
+      return permitted?.has(`fs.${name}`, path) === false
+        ? `--allow-fs-${name}=${path}`
+        : undefined;
+    }
+  }
+}
+
+function denoFlag(permission: Permission): string {
+  switch (permission.name) {
+    case "ffi":
+      return "--allow-ffi";
+    case "env":
+      return `--allow-env=${permission.variable}`;
+    case "sys":
+      return `--allow-sys=${permission.kind}`;
+    case "read":
+    case "write":
+      return `--allow-${permission.name}=${permission.path}`;
+  }
+}
