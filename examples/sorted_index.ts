@@ -213,13 +213,13 @@ export function evict(path: string): void {
   execFileSync("dd", [`if=${path}`, "iflag=nocache", "count=0", "status=none"]);
 }
 
-/** Seconds, and seconds of CPU time of the whole process, of one pass over all keys. */
+/** One pass over all keys: its seconds, and those of CPU time of the whole process. */
 export async function measure(
   openFile: (path: string) => Promise<FileHandle>,
   path: string,
   keys: number[],
   depth: number,
-): Promise<{ seconds: number; cpu: number }> {
+): Promise<{ lookups: number; seconds: number; cpu: number }> {
   const file = await openFile(path);
   try {
     const index = await SortedIndex.open(file);
@@ -229,7 +229,7 @@ export async function measure(
     await lookUp(index, keys, depth);
     const seconds = (performance.now() - began) / 1000;
     const { user, system } = process.cpuUsage(cpu);
-    return { seconds, cpu: (user + system) / 1e6 };
+    return { lookups: keys.length, seconds, cpu: (user + system) / 1e6 };
   } finally {
     await file.close();
   }
@@ -256,17 +256,17 @@ if (import.meta.main) {
     console.log(`${count} keys in ${megabytes} MiB, written and synced in ${seconds} s`);
 
     const results = new Map(Object.keys(READERS).map((name) => [name, [] as number[][]]));
-    let lookups = 0;
+    const keys = makeKeys(count);
     // In turns, as the speed of a disk changes from one second to the next.
     for (let round = 0; round < ROUNDS; round++) {
-      const keys = makeKeys(count);
-      lookups = keys.length;
       for (const [name, openFile] of Object.entries(READERS)) {
-        const { seconds, cpu } = await measure(openFile, path, keys, DEPTH);
+        const { lookups, seconds, cpu } = await measure(openFile, path, keys, DEPTH);
         results.get(name)!.push([lookups / seconds, cpu * 1e6 / lookups]);
       }
     }
-    console.log(`${lookups} lookups of random keys, ${DEPTH} at once; best of ${ROUNDS} rounds:`);
+    console.log(
+      `${keys.length} lookups of random keys, ${DEPTH} at once; best of ${ROUNDS} rounds:`,
+    );
     for (const [name, figures] of results) {
       const [rate, cpu] = figures.reduce((best, next) => next[0]! > best[0]! ? next : best);
       console.log(
