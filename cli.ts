@@ -22,6 +22,8 @@ process.stdout.on("error", (error: NodeJS.ErrnoException) => {
   process.exitCode = FAILED;
   process.stderr.write(`kaio: ${explain(error)}\n`);
 });
+// Nobody is left to be told of it, and the exit code says what the lines would have said.
+process.stderr.on("error", () => {});
 const code = await main(process.argv.slice(2));
 // The error may come before and after this.
 process.exitCode = failed ? FAILED : code;

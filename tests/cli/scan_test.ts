@@ -329,6 +329,25 @@ test("output that finds no room is said in one line, with exit code 2", async (c
   assert.equal(code, 2);
 });
 
+test("a reader that has seen enough changes nothing: no stack trace, the same exit code", async () => {
+  const quoted = CLI.map((part) => `'${part}'`).join(" ");
+  const path = makeHole("enough", 1_000_000);
+  const missing = join(folder, "missing");
+  const cases: [command: string, reader: string, code: number, stderr: RegExp][] = [
+    [`scan '${path}'`, "head -n 1 > /dev/null", 0, /^$/],
+    [`scan '${path}'`, "true", 0, /^$/],
+    [`scan '${missing}' 2>&1`, "true", 2, /^$/],
+  ];
+  const ends = cases.map(async ([command, reader, code, lines]) => {
+    // The exit code of a pipeline is that of its last program.
+    const script = `{ { ${quoted} ${command}; echo $? >&3; } | ${reader}; } 3>&1`;
+    const { stdout, stderr } = await runProgram(["sh", "-c", script]);
+    assert.equal(stdout, `${code}\n`, command);
+    assert.match(stderr, lines, command);
+  });
+  await Promise.all(ends);
+});
+
 test("--version is that of the packages", async () => {
   const { code, stdout } = await runMain(["--version"]);
   assert.deepEqual([code, stdout], [0, `${VERSION}\n`]);
