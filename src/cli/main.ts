@@ -14,9 +14,9 @@ export const FAILED = 2;
 /** The exit code of a program that was ended by SIGINT. */
 const INTERRUPTED = 130;
 
-/** Where the command writes. */
+/** Where the command writes; a terminal has columns. */
 interface Output {
-  readonly stdout: { write(text: string): unknown };
+  readonly stdout: { write(text: string): unknown; readonly columns?: number };
   readonly stderr: { write(text: string): unknown };
 }
 
@@ -33,7 +33,7 @@ export async function main(args: readonly string[], output: Output = process): P
   // Only the first SIGINT is caught, so a second one ends the process at once.
   process.once("SIGINT", interrupt);
   try {
-    const { text, code = DONE } = await run(args, controller.signal);
+    const { text, code = DONE } = await run(args, controller.signal, output.stdout.columns);
     output.stdout.write(text);
     return code;
   } catch (error) {
@@ -48,20 +48,21 @@ export async function main(args: readonly string[], output: Output = process): P
 async function run(
   [command, ...args]: readonly string[],
   signal: AbortSignal,
+  columns: number | undefined,
 ): Promise<{ text: string; code?: number }> {
   switch (command) {
     case "scan": {
       if (asksForHelp(args)) return { text: SCAN_HELP };
       const options = parseScanOptions(args);
       const result = await scan(options, signal);
-      const text = options.json ? `${JSON.stringify(result)}\n` : scanReport(result);
+      const text = options.json ? `${JSON.stringify(result)}\n` : scanReport(result, columns);
       return { text, code: result.sqlite?.problemCount ? PROBLEMS : DONE };
     }
     case "probe": {
       if (asksForHelp(args)) return { text: PROBE_HELP };
       const { file, json } = parseProbeOptions(args);
       const result = await probe(file);
-      const text = json ? `${JSON.stringify(result)}\n` : probeReport(result);
+      const text = json ? `${JSON.stringify(result)}\n` : probeReport(result, columns);
       return { text, code: result.calls?.io_submit.works ? DONE : PROBLEMS };
     }
     case "--help":

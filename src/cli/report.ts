@@ -8,6 +8,7 @@ import type { Finding } from "./probe_calls.ts";
 import type { ScanResult } from "./scan.ts";
 import { PAGE_KINDS, type PageKind } from "./sqlite/page_map.ts";
 import type { SqliteResult } from "./sqlite/take_census.ts";
+import { wrap } from "./wrap.ts";
 
 /** How many problems of a database are listed. */
 const LISTED = 10;
@@ -24,8 +25,8 @@ const LABELS: Readonly<Record<string, string>> = { ring: "Ring in memory", event
 /** A label and its text; a row without a text is left out. */
 type Row = readonly [label: string, text: string | undefined];
 
-/** The result of a scan. */
-export function scanReport(result: ScanResult): string {
+/** The result of a scan, for a terminal of so many columns. */
+export function scanReport(result: ScanResult, width = Infinity): string {
   const { bytes, reads, block, depth, seconds, sqlite, notes } = result;
   const figures = labelled([[
     ["File", result.file],
@@ -38,13 +39,13 @@ export function scanReport(result: ScanResult): string {
     ["CPU", `${grouped(result.cpuMicrosecondsPerRead, 2)} µs per read`],
     ["Kernel", result.kernel],
     ["Runtime", result.runtime],
-  ]]);
-  const census = sqlite ? [censusTable(sqlite), problemList(sqlite)] : [];
-  return paragraphs([...figures, ...census, notes.map((note) => `Note: ${note}`)]);
+  ]], width);
+  const census = sqlite ? [censusTable(sqlite, width), problemList(sqlite, width)] : [];
+  return paragraphs([...figures, ...census, remarks("Note", notes, width)]);
 }
 
-/** What a probe found. */
-export function probeReport(result: ProbeResult): string {
+/** What a probe found, for a terminal of so many columns. */
+export function probeReport(result: ProbeResult, width = Infinity): string {
   const { kernel = "none", reason, limits, runtime, system, calls, file, advice } = result;
   const taken = limits === undefined
     ? "unknown: fs.aio-max-nr cannot be read"
@@ -59,8 +60,8 @@ export function probeReport(result: ProbeResult): string {
     ],
     Object.entries(calls ?? {}).map(([call, finding]) => [LABELS[call] ?? call, verdict(finding)]),
     file === undefined ? [] : fileRows(file),
-  ]);
-  return paragraphs([...rows, advice.map((line) => `Advice: ${line}`)]);
+  ], width);
+  return paragraphs([...rows, remarks("Advice", advice, width)]);
 }
 
 function fileRows({ path, size, direct, alignment, nowait }: FileResult): Row[] {
@@ -82,7 +83,7 @@ function verdict({ works, note }: Finding): string {
   return [works ? "yes" : "no", ...note === undefined ? [] : [note]].join(": ");
 }
 
-function censusTable(result: SqliteResult): string[] {
+function censusTable(result: SqliteResult, width: number): string[] {
   if (result.pages === undefined) return [];
   const { pageSize, pageCount, pages } = result;
   const row = (label: string, count: number): string[] => [
@@ -99,28 +100,43 @@ function censusTable(result: SqliteResult): string[] {
       .map(([kind, label]) => row(label, pages[kind as PageKind])),
     row("total", pageCount),
   ];
+  // The bytes say least: they are the pages times one number.
+  const narrow = rows.map((row) => row.slice(0, -1));
+  const tables = [alignedTable(rows, 3), alignedTable(rows, 2), alignedTable(narrow, 3)];
+  return tables.find(([line]) => line!.length <= width) ?? alignedTable(narrow, 2);
+}
+
+/** A table with a heading and a last row of totals; all columns but the first hold numbers. */
+function alignedTable(rows: readonly string[][], gap: number): string[] {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   const lines = rows.map(([label, ...cells]) =>
     [label!.padEnd(widths[0]!), ...cells.map((cell, at) => cell.padStart(widths[at + 1]!))]
-      .join("   ")
+      .join(" ".repeat(gap))
   );
   const rule = "-".repeat(lines[0]!.length);
   return [lines[0]!, rule, ...lines.slice(1, -1), rule, lines.at(-1)!];
 }
 
-function problemList({ problemCount, problems }: SqliteResult): string[] {
+function problemList({ problemCount, problems }: SqliteResult, width: number): string[] {
   if (problemCount === 0) return ["No problems found"];
-  const listed = problems.slice(0, LISTED).map((problem) => `  ${problem}`);
+  const listed = problems.slice(0, LISTED);
+  const lines = listed.flatMap((problem) => wrap(`  ${problem}`, width, 4));
   const rest = problemCount - listed.length;
   const more = rest > 0 ? [`  and ${grouped(rest)} more`] : [];
-  return [`${counted(problemCount, "problem")} found:`, ...listed, ...more];
+  return [`${counted(problemCount, "problem")} found:`, ...lines, ...more];
+}
+
+function remarks(label: string, texts: readonly string[], width: number): string[] {
+  return texts.flatMap((text) => wrap(`${label}: ${text}`, width, 2));
 }
 
 /** Lines for rows in paragraphs, with all texts in one column. */
-function labelled(paragraphs: readonly (readonly Row[])[]): string[][] {
+function labelled(paragraphs: readonly (readonly Row[])[], width: number): string[][] {
   const shown = paragraphs.map((rows) => rows.filter(([, text]) => text !== undefined));
-  const width = Math.max(...shown.flat().map(([label]) => label.length)) + 2;
-  return shown.map((rows) => rows.map(([label, text]) => label.padEnd(width) + text));
+  const column = Math.max(...shown.flat().map(([label]) => label.length)) + 2;
+  return shown.map((rows) =>
+    rows.flatMap(([label, text]) => wrap(label.padEnd(column) + text, width, column))
+  );
 }
 
 /** Sets an empty line between paragraphs; those without lines are left out. */

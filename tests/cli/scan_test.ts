@@ -172,6 +172,31 @@ test(
   },
 );
 
+/** No line is longer than the terminal is wide, but for one word, as the name of a file. */
+function assertFits(stdout: string, columns: number): void {
+  for (const line of stdout.split("\n")) {
+    assert.ok(line.length <= columns || !line.slice(columns).includes(" "), line);
+  }
+}
+
+test("at 40 columns everything fits", withoutSqlite, async () => {
+  const path = join(folder, "narrow.db");
+  makeDatabase(path, { size: 3_000_000, pageSize: 1024, autoVacuum: 2 });
+  const sound = await runMain(["scan", path], 40);
+  assertFits(sound.stdout, 40);
+  assert.match(sound.stdout, /^SQLite pages +Pages +Share$/m);
+  assert.match(sound.stdout, /^Read {8}[\d,]+ bytes in [\d,]+\n {12}reads of 1,024$/m);
+  truncateSync(path, 100 * 1024);
+  const cut = await runMain(["scan", path, "--block", "1500"], 40);
+  assertFits(cut.stdout, 40);
+  assert.match(cut.stdout, /^ {2}The header says \d+ pages, the file\n {4}has 100$/m);
+  assert.match(cut.stdout, /^Note: The block of 1500 bytes became\n {2}2048: /m);
+  // As many are listed as where each takes one line.
+  const [more] = /^ {2}and [\d,]+ more$/m.exec((await runMain(["scan", path])).stdout)!;
+  assert.ok(cut.stdout.includes(`\n${more}\n`), cut.stdout);
+  assertFits((await runMain(["probe", path], 40)).stdout, 40);
+});
+
 test("what is wrong with a database is listed, with exit code 1", withoutSqlite, async () => {
   const path = join(folder, "cut.db");
   makeDatabase(path, { size: 1_000_000, pageSize: 1024 });
@@ -318,7 +343,7 @@ test("a call that makes no sense is said in one line, with exit code 2", async (
     [["scan", path, "--depth", "1.5"], /--depth must be/],
   ];
   for (const [args, line] of cases) await assertFails(args, line);
-  await assertFails([], /Command is missing/, runCli);
+  await assertFails([], /Command is missing/, (args) => runCli(args));
 });
 
 test("output that finds no room is said in one line, with exit code 2", async (context) => {

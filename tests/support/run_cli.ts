@@ -39,13 +39,14 @@ export function runCli(
  * Runs `kaio` in this process, which spares the start of a runtime for each call.
  *
  * @param args The arguments.
+ * @param columns Those of the terminal; a pipe has none.
  * @returns What it printed, and its exit code.
  */
-export async function runMain(args: readonly string[]): Promise<CliResult> {
+export async function runMain(args: readonly string[], columns?: number): Promise<CliResult> {
   let stdout = "";
   let stderr = "";
   const code = await main(args, {
-    stdout: { write: (text) => stdout += text },
+    stdout: { write: (text) => stdout += text, ...columns && { columns } },
     stderr: { write: (text) => stderr += text },
   });
   return { code, stdout, stderr };
