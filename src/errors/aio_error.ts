@@ -45,14 +45,15 @@ export class AioError extends Error {
   readonly errno: number;
   /** The call that failed: `"io_setup"`, `"pread"`, … */
   readonly syscall: string;
+  // Only declared, because a field that is not set would be printed as undefined.
   /** The path of the file, where it is known. */
-  readonly path?: string;
+  declare readonly path?: string;
   /** The file descriptor, where the call had one. */
-  readonly fd?: number;
+  declare readonly fd?: number;
   /** The position in the file in bytes, where the call had one. */
-  readonly position?: number;
+  declare readonly position?: number;
   /** The number of bytes asked for, where the call had one. */
-  readonly length?: number;
+  declare readonly length?: number;
 
   /**
    * Creates the error of a failed call.
