@@ -1,0 +1,73 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { AioContext, type AioFile, allocate, open } from "../../mod.ts";
+import { POLLIN } from "../../src/abi/poll.ts";
+import { TempFolder } from "../support/temp.ts";
+
+/** The name of an option, as it is and misspelt, and a call that takes options. */
+type Case = readonly [name: string, misspelt: string, call: (options: object) => unknown];
+
+async function assertNamed([name, misspelt, call]: Case): Promise<void> {
+  await assert.rejects(async () => await call({ [misspelt]: undefined }), (error) => {
+    assert.ok(error instanceof TypeError, `${misspelt}: ${error}`);
+    assert.equal((error as NodeJS.ErrnoException).code, "ERR_INVALID_ARG_VALUE");
+    const question = `: unknown option \`${misspelt}\`: did you mean \`${name}\`?`;
+    assert.ok(
+      error.message.startsWith("Cannot ") && error.message.endsWith(question),
+      error.message,
+    );
+    return true;
+  });
+}
+
+test("an unknown option of open or of a file's own methods is named, and the nearest one", async () => {
+  using folder = new TempFolder();
+  const path = folder.join("file");
+  const file: AioFile = await open(path, "w+");
+  const bytes = new Uint8Array(1);
+  const cases: Case[] = [
+    ["direct", "directly", (options) => open(path, "r", options)],
+    ["context", "contxt", (options) => open(path, "r", options)],
+    ["mode", "Mode", (options) => open(path, "r", options)],
+    ["signal", "singal", (options) => file.readAt(0, 1, options)],
+    ["depth", "dept", (options) => file.readMany([], options)],
+    ["order", "orders", (options) => file.readMany([], options)],
+    ["blockSize", "blocksize", (options) => file.scan(options)],
+    ["blockSize", "block", (options) => file.scan(options)],
+    ["start", "strat", (options) => file.scan(options)],
+    ["durable", "durabel", (options) => file.writeAt(0, bytes, options)],
+    ["depth", "Depth", (options) => file.writeMany([], options)],
+    ["durable", "durability", (options) => file.writeMany([], options)],
+    ["depth", "depths", (options) => file.readableWebStream(options)],
+    ["autoClose", "autoclose", (options) => file.readableWebStream(options)],
+  ];
+  try {
+    for (const each of cases) await assertNamed(each);
+  } finally {
+    await file.close();
+  }
+});
+
+test("an unknown option of a context is named, and the nearest one", async () => {
+  const aio = new AioContext();
+  const bytes = allocate(1);
+  const cases: Case[] = [
+    ["entries", "entires", (options) => new AioContext(options)],
+    ["maxWait", "maxwait", (options) => new AioContext(options)],
+    ["kernel", "kernal", (options) => new AioContext(options)],
+    ["position", "postion", (options) => aio.read(0, bytes, options)],
+    ["flags", "flag", (options) => aio.write(0, bytes, options)],
+    ["position", "offset_position", (options) => aio.readv(0, [bytes], options)],
+    ["data", "Data", (options) => aio.writev(0, [bytes], options)],
+    ["data", "date", (options) => aio.fsync(0, options)],
+    ["data", "position", (options) => aio.fdatasync(0, options)],
+    ["data", "dta", (options) => aio.poll(0, POLLIN, options)],
+    ["timeout", "timeOut", (options) => aio.wait(1, options)],
+  ];
+  try {
+    for (const each of cases) await assertNamed(each);
+    assert.equal(aio.queued, 0);
+  } finally {
+    await aio.close();
+  }
+});
