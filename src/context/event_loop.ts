@@ -135,9 +135,9 @@ export class EventLoop {
     const core = this.#core;
     const { submission } = core;
     submission.closing = true;
-    submission.cancelPolls();
+    submission.endPolls();
     let refused = 0;
-    while (!core.idle) {
+    while (!core.idle || submission.lost > 0) {
       try {
         if (!submission.isStuck) await this.#drained();
         else if (core.reaper.reap() === 0) refused = this.#destroy();

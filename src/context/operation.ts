@@ -4,7 +4,7 @@
  * ```
  *  new ──┬──> waiting ──┬──> queued ──> submitted ──┬──> done
  *        └──────────────┘                  │        │
- *         (a slot is free)                 └──> cancelled
+ *         (a slot is free)                 └──> cancelled, lost
  * ```
  *
  * | state | where it is | who owns its memory |
@@ -14,6 +14,7 @@
  * | `QUEUED` | in a slot: its iocb is written and stands in the pointer array | pinned: memory from `allocate` is referenced by the operation, all other memory has a bounce buffer, to which a write is copied |
  * | `SUBMITTED` | io_submit accepted the iocb | the kernel, and nothing but the event ends that |
  * | `CANCELLED` | as `SUBMITTED`; io_cancel has accepted it | the kernel, until the event |
+ * | `LOST` | as `SUBMITTED`; a poll that was to end, and io_cancel was refused: nothing waits for it any more | the kernel, until the event or io_destroy |
  * | `DONE` | the event was reaped; the slot is free again. A transfer of a file that was not cached is tried again from here, or is with the threads | what a read brought to a bounce buffer is copied out, and the buffer goes back to its pool |
  *
  * What cuts it short:
@@ -24,7 +25,7 @@
  * | an abort (files) | as `cancel` | as `cancel` | the promise rejects, memory and slot stay taken until the event | the promise rejects at once; the memory is given back when a thread that has it returns, or when it is its turn to be tried again |
  * | closing the context | is sent and waited for; a poll is cancelled | the same | is waited for; a poll is cancelled | is dropped, unless a loop is under way, which takes it |
  * | refused by io_submit | – | completes with that error; the operations behind it go on | – | – |
- * | closing, and io_cancel is refused | completes as -ECANCELED, once nothing but polls is in flight | the same | a poll completes as -ECANCELED when io_destroy has ended it | – |
+ * | an abort or closing, and io_cancel is refused | as `cancel`; what finds no free slot completes as -ECANCELED when the context is closed | as `cancel` | a poll is lost: its promise rejects, its slot stays taken, and closing the context completes it as -ECANCELED by io_destroy | – |
  * | EAGAIN of io_submit | – | stays queued, and is sent again after the next event | – | – |
  *
  * @module
@@ -42,10 +43,12 @@ export const SUBMITTED = 3;
 /** See the table of this module. */
 export const CANCELLED = 4;
 /** See the table of this module. */
-export const DONE = 5;
+export const LOST = 5;
+/** See the table of this module. */
+export const DONE = 6;
 
 /** A state of an {@link Operation}. */
-export type State = 0 | 1 | 2 | 3 | 4 | 5;
+export type State = 0 | 1 | 2 | 3 | 4 | 5 | 6;
 
 /** One request of the kernel, from the call to its result. Owns what the kernel borrows. */
 export abstract class Operation {

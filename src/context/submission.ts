@@ -16,7 +16,7 @@ import {
 import { IOCB_CMD_POLL } from "../abi/opcodes.ts";
 import { Backlog } from "./backlog.ts";
 import type { KernelContext } from "./kernel_context.ts";
-import { CANCELLED, DONE, type Operation, QUEUED, SUBMITTED, WAITING } from "./operation.ts";
+import { CANCELLED, DONE, LOST, type Operation, QUEUED, SUBMITTED, WAITING } from "./operation.ts";
 
 const UPPER = 2 ** 32;
 const IOCB_WORDS = IOCB_SIZE / 4;
@@ -25,12 +25,12 @@ const IOCB_WORDS = IOCB_SIZE / 4;
 export class Submission {
   /** Operations that the kernel does not have yet. */
   queued = 0;
-  /** Operations that the kernel accepted and that were not reaped yet. */
+  /** Operations that the kernel accepted and that were not reaped yet, but for the lost. */
   inFlight = 0;
+  /** Polls that io_cancel was refused for: only closing the context waits for them. */
+  lost = 0;
   /** Set when closing begins: a poll is then cancelled at once, as nothing would ever end it. */
   closing = false;
-  /** Whether io_cancel answered what only a seccomp filter or a sandbox can answer. */
-  #cancelRefused = false;
   /** Set when the kernel context is destroyed: nothing is queued, all completes as cancelled. */
   destroyed = false;
 
@@ -150,7 +150,8 @@ export class Submission {
   /** An event was reaped, or the kernel never gets it: frees the slot, completes the operation. */
   complete(slot: number, res: number): void {
     const operation = this.#operations[slot]!;
-    if (operation.state >= SUBMITTED) this.inFlight--;
+    if (operation.state === LOST) this.lost--;
+    else if (operation.state >= SUBMITTED) this.inFlight--;
     else this.queued--;
     // A cancelled poll says 0, as if it had become ready to nothing.
     if (operation.state === CANCELLED && res === 0) res = -ECANCELED;
@@ -214,37 +215,52 @@ export class Submission {
   }
 
   #cancelSubmitted(operation: Operation): boolean {
-    const { kernel, contextId, iocbsAddress, eventsAddress } = this.#context;
-    // The event goes to the ring on today's kernels, so the place for a result is never written.
-    const iocb = iocbsAddress + operation.slot * IOCB_SIZE;
-    const errno = kernel.io_cancel(contextId, iocb, eventsAddress);
-    if (errno === -EINPROGRESS) {
-      operation.state = CANCELLED;
-      return true;
-    }
-    // EINVAL is the kernel's own answer, of what is over or cannot be cancelled.
-    if (errno !== -EINVAL) this.#cancelRefused = true;
-    return false;
+    if (this.#askToCancel(operation) !== -EINPROGRESS) return false;
+    operation.state = CANCELLED;
+    return true;
   }
 
-  /** Cancels every poll, wherever it is: nothing else would ever end it. */
-  cancelPolls(): void {
+  /** What io_cancel answers. */
+  #askToCancel({ slot }: Operation): number {
+    const { kernel, contextId, iocbsAddress, eventsAddress } = this.#context;
+    // The event goes to the ring on today's kernels, so the place for a result is never written.
+    return kernel.io_cancel(contextId, iocbsAddress + slot * IOCB_SIZE, eventsAddress);
+  }
+
+  /**
+   * Ends a poll: nothing waits for it from now on, if it cannot be cancelled.
+   *
+   * @returns Whether it is lost, as io_cancel answered what only a seccomp filter or a sandbox can
+   */
+  endPoll(poll: Operation): boolean {
+    if (poll.state !== SUBMITTED) {
+      this.cancel(poll);
+      return poll.state === LOST;
+    }
+    const errno = this.#askToCancel(poll);
+    if (errno === -EINPROGRESS) poll.state = CANCELLED;
+    // EINVAL is the kernel's own answer, of what is over: its event is there.
+    if (errno === -EINPROGRESS || errno === -EINVAL) return false;
+    poll.state = LOST;
+    this.inFlight--;
+    this.lost++;
+    return true;
+  }
+
+  /** Ends every poll, wherever it is: nothing else would. */
+  endPolls(): void {
     for (const operation of [...this.backlog.all(), ...this.#operations]) {
-      if (operation?.opcode === IOCB_CMD_POLL) this.cancel(operation);
+      if (operation?.opcode === IOCB_CMD_POLL) this.endPoll(operation);
     }
   }
 
   /**
-   * Whether all that is in flight are polls that io_cancel was refused for, and nothing else can be
-   * sent: no event may ever come.
+   * Whether polls are lost, nothing else is in flight, and nothing else can be sent: no event may
+   * ever come.
    */
   get isStuck(): boolean {
-    if (!this.#cancelRefused || this.inFlight === 0 || this.#first < this.#last) return false;
-    if (this.#freeCount > 0 && this.backlog.length > 0) return false;
-    return this.#operations.every((operation) =>
-      operation === undefined ||
-      (operation.opcode === IOCB_CMD_POLL && operation.state === SUBMITTED)
-    );
+    if (this.lost === 0 || this.inFlight > 0 || this.#first < this.#last) return false;
+    return this.#freeCount === 0 || this.backlog.length === 0;
   }
 
   /** The kernel context is gone, and no event comes: completes all as cancelled. */

@@ -11,6 +11,8 @@ export class Control extends Transfer implements Settles<number> {
   declare protected readonly file: OpenFile;
   resolve!: (res: number) => void;
   reject!: (reason: unknown) => void;
+  /** Whether the file does not wait for it. */
+  #isLeft = false;
   /** The result. */
   readonly promise: Promise<number> = promiseOf(this);
 
@@ -32,13 +34,20 @@ export class Control extends Transfer implements Settles<number> {
   }
 
   override settle(res: number): void {
-    this.file.leave();
+    if (!this.#isLeft) this.file.leave();
     if (res >= 0) this.resolve(res);
     else this.reject(this.file.error(res, this.opcode, 0, 0));
   }
 
-  /** Ends it early, if the kernel can. */
+  /**
+   * Ends a poll early. One that the kernel cannot end does not keep the file from being closed: it
+   * holds the open file by itself, and needs no descriptor.
+   */
   cancel(): void {
-    this.file.core.submission.cancel(this);
+    if (!this.file.core.submission.endPoll(this) || this.#isLeft) return;
+    this.#isLeft = true;
+    this.file.leave();
+    // No event has the event loop see that nothing is left to wait for.
+    this.file.loop.schedule();
   }
 }

@@ -1,4 +1,4 @@
-import { test } from "node:test";
+import { test, type TestOptions } from "node:test";
 import type { Reap } from "../../mod.ts";
 import { within } from "./within.ts";
 
@@ -15,7 +15,12 @@ const WAYS: readonly Way[] = [{ reap: "ring" }, { reap: "syscall" }];
  *
  * @param name The behaviour
  * @param body Gets options that every context of the test is to be made with
+ * @param options Of the test
  */
-export function bothWays(name: string, body: (way: Way) => Promise<void> | void): void {
-  for (const way of WAYS) test(`${name} (reap: ${way.reap})`, () => within(body(way)));
+export function bothWays(
+  name: string,
+  body: (way: Way) => Promise<void> | void,
+  options: TestOptions = {},
+): void {
+  for (const way of WAYS) test(`${name} (reap: ${way.reap})`, options, () => within(body(way)));
 }
