@@ -245,6 +245,10 @@ const ROUNDS = 3;
 
 if (import.meta.main) {
   const count = Number(process.argv[2] ?? 1_000_000);
+  if (!Number.isInteger(count) || count < 1) {
+    console.error("Usage: sorted_index.ts [KEYS]");
+    process.exit(2);
+  }
   const folder = mkdtempSync(join(tmpdir(), "kaio-example-"));
   const path = join(folder, "index");
   try {
