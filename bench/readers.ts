@@ -17,6 +17,7 @@ import { parseArgs } from "node:util";
 import { DISK, TempFolder } from "../tests/support/temp.ts";
 import { median, showProgress, tableOf } from "./output.ts";
 import { READERS } from "./readers/all.ts";
+import type { Reader } from "./readers/reader.ts";
 import { CELLS, measureReader, type Passes, type ReaderTask } from "./readers/measure.ts";
 import { currentRuntime, runApart, type RuntimeName, RUNTIMES, serve } from "./runtimes.ts";
 import { select } from "./selection.ts";
@@ -81,16 +82,21 @@ async function main(): Promise<void> {
   console.log([...tableOf([HEAD, ...rows.map(cellsOf)], [0, 1]), "", ...NOTES].join("\n"));
 }
 
-/** Reader by reader, so that only one file is there at a time. */
+/** Reader by reader, so that only one file is there at a time; several may read the same. */
 async function measureAll(): Promise<Row[]> {
   const folder = new TempFolder(values.folder);
   process.on("exit", () => folder[Symbol.dispose]());
   const path = folder.join("read");
   const rows: Row[] = [];
+  let made: Reader["make"] | undefined;
   for (const { name: reader, make } of select(READERS, values.only)) {
-    showProgress(`${reader}: its file`);
-    await make(path);
-    sync(path);
+    if (make !== made) {
+      showProgress(`${reader}: its file`);
+      rmSync(path, { force: true });
+      await make(path);
+      sync(path);
+      made = make;
+    }
     for (const { name: runtime } of select(RUNTIMES, values.runtimes)) {
       showProgress(`${reader}, ${runtime}`);
       const task: ReaderTask = { reader, path, rounds: Number(values.rounds), seconds: 60 };
@@ -98,7 +104,6 @@ async function measureAll(): Promise<Row[]> {
       if ("unavailable" in passes) throw new Error(passes.unavailable);
       rows.push({ reader, runtime, passes });
     }
-    rmSync(path);
   }
   showProgress("");
   return rows;

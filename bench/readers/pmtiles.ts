@@ -10,6 +10,8 @@ import type { Reader } from "./reader.ts";
 const MAX_ZOOM = 6;
 const TILE_LENGTH = 12_000;
 
+const make = (path: string) => makePmtiles(path, MAX_ZOOM, TILE_LENGTH);
+
 /** So many random tiles, by so many callers. */
 async function tiles(source: Source, count: number, callers: number): Promise<number> {
   const archive = new PMTiles(source);
@@ -27,7 +29,7 @@ export const pmtiles: readonly Reader[] = [
   { callers: 1, count: 500 },
 ].map(({ callers, count }) => ({
   name: `pmtiles ×${callers}`,
-  make: (path) => makePmtiles(path, MAX_ZOOM, TILE_LENGTH),
+  make,
   own: async (path) => {
     await using handle = await open(path);
     const getBytes = async (offset: number, length: number) => ({

@@ -4,7 +4,7 @@ import type { AioFile } from "../../mod.ts";
 export interface Reader {
   /** What the table and `--only` call it. */
   readonly name: string;
-  /** Makes the file that it reads. */
+  /** Makes the file that it reads; the same function for several that read the same. */
   readonly make: (path: string) => void | Promise<void>;
   /**
    * Reads through the source that the reader has of its own, or that its users write.
