@@ -17,8 +17,10 @@ import { findExamples, root } from "../support/examples.ts";
 import { makeParquet } from "../support/parquet_file.ts";
 import { makePmtiles } from "../support/pmtiles_file.ts";
 import { openSqlite, withoutSqlite } from "../support/sqlite.ts";
+import { tarArchive } from "../support/tar_archive.ts";
 import { makeTiff } from "../support/tiled_tiff.ts";
 import { HANG_MILLISECONDS } from "../support/within.ts";
+import { zipArchive } from "../support/zip_archive.ts";
 
 const npm: { devDependencies: object } = JSON.parse(
   await readFile(join(root, "package.json"), "utf8"),
@@ -65,6 +67,9 @@ async function prepare(folder: string): Promise<void> {
   makePmtiles(join(folder, "fixtures/map.pmtiles"), 2, 100);
   makeTiff(join(folder, "fixtures/image.tiff"), { tiles: 4, pixels: 16 });
   makeArrow(join(folder, "fixtures/table.arrow"), 3, 10);
+  await writeFile(join(folder, "fixtures/photos.zip"), await zipArchive());
+  await writeFile(join(folder, "fixtures/backup.tar"), await tarArchive());
+  await writeFile(join(folder, "fixtures/people.csv"), "name,age\nAda,36\nGrace,85\n");
 }
 
 function makeDatabase(path: string): void {

@@ -16,7 +16,11 @@ function codeOf(source: string): string {
 const page = codeOf(await readFile(join(root, "docs/guide/readers.md"), "utf8"));
 const recipes = join(root, "examples/readers");
 
+/** The page has a link to what is too long for it. */
+const TOO_LONG = ["wa_sqlite.ts"];
+
 for (const name of await readdir(recipes)) {
+  if (TOO_LONG.includes(name)) continue;
   test(`docs/guide/readers.md has the recipe of ${name}`, async () => {
     const code = codeOf(await readFile(join(recipes, name), "utf8"));
     const afterImports = code.slice(code.lastIndexOf('.ts";\n') + '.ts";\n'.length);
