@@ -4,6 +4,8 @@ import { geotiff } from "./geotiff.ts";
 import { hyparquet } from "./hyparquet.ts";
 import { pmtiles } from "./pmtiles.ts";
 import type { Reader } from "./reader.ts";
+import { streams } from "./streams.ts";
+import { zip } from "./zip.ts";
 
 /** All readers, in the order of the table. */
 export const READERS: readonly Reader[] = [
@@ -12,4 +14,6 @@ export const READERS: readonly Reader[] = [
   ...cogeotiff,
   ...geotiff,
   ...apacheArrow,
+  ...zip,
+  ...streams,
 ];
