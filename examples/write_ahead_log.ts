@@ -47,22 +47,36 @@ export class WriteAheadLog implements AsyncDisposable {
     // Not with `direct`: appends are as small as a record, and faster through the page cache.
     const file = await open(path, constants.O_RDWR | constants.O_CREAT);
     try {
-      let end = 0;
-      for (let read = 1; read > 0; end += read) {
-        read = replayChunk(await file.readAt(end, CHUNK_SIZE), replay);
-      }
-      // What a crash has torn was never acknowledged. It has to go before anything is appended:
-      // a record that is left in it would come to life again behind a new one.
-      await file.truncate(end);
-      await file.sync();
+      const log = await WriteAheadLog.recover(file, replay);
       // The name of a new file is not safe before its folder is.
       await using folder = await open(dirname(path));
       await folder.sync();
-      return new WriteAheadLog(file, end);
+      return log;
     } catch (error) {
       await file.close();
       throw error;
     }
+  }
+
+  /**
+   * Recovers the log of an open file, which may be on a simulated disk; an empty file is an empty
+   * log. The log closes the file.
+   *
+   * @param replay Called for every record that is there, from the oldest on
+   */
+  static async recover(
+    file: AioFile,
+    replay: (record: Uint8Array) => void,
+  ): Promise<WriteAheadLog> {
+    let end = 0;
+    for (let read = 1; read > 0; end += read) {
+      read = replayChunk(await file.readAt(end, CHUNK_SIZE), replay);
+    }
+    // What a crash has torn was never acknowledged. It has to go before anything is appended: a
+    // record that is left in it would come to life again behind a new one.
+    await file.truncate(end);
+    await file.sync();
+    return new WriteAheadLog(file, end);
   }
 
   /** Appends a record. When it resolves, the record is on the disk, and all before it are. */
