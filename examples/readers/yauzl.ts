@@ -40,7 +40,16 @@ export class AioFileReader extends RandomAccessReader {
   }
 
   override _readStreamForRange(start: number, end: number): Readable {
-    // yauzl destroys its streams, and one of createReadStream would then close the file.
-    return Readable.fromWeb(this.#file.readableWebStream({ start, end }));
+    const file = this.#file;
+    let position = start;
+    // Not `createReadStream`: yauzl destroys its streams, and that one would then close the file.
+    return new Readable({
+      read(size) {
+        file.readAt(position, Math.min(size, end - position)).then((bytes) => {
+          position += bytes.length;
+          this.push(bytes.length === 0 ? null : bytes);
+        }, (error) => this.destroy(error));
+      },
+    });
   }
 }
