@@ -5,6 +5,7 @@ import { HELP, PROBE_HELP, SCAN_HELP } from "./help.ts";
 import { probe } from "./probe.ts";
 import { probeReport, scanReport } from "./report.ts";
 import { scan } from "./scan.ts";
+import { wrap } from "./wrap.ts";
 
 /** The exit codes. */
 const DONE = 0;
@@ -14,10 +15,16 @@ export const FAILED = 2;
 /** The exit code of a program that was ended by SIGINT. */
 const INTERRUPTED = 130;
 
-/** Where the command writes; a terminal has columns. */
+/** What text can be written to; a terminal has columns. */
+interface Stream {
+  readonly columns?: number;
+  write(text: string): unknown;
+}
+
+/** Where the command writes. */
 interface Output {
-  readonly stdout: { write(text: string): unknown; readonly columns?: number };
-  readonly stderr: { write(text: string): unknown };
+  readonly stdout: Stream;
+  readonly stderr: Stream;
 }
 
 /**
@@ -37,7 +44,8 @@ export async function main(args: readonly string[], output: Output = process): P
     output.stdout.write(text);
     return code;
   } catch (error) {
-    output.stderr.write(`kaio: ${explain(error)}\n`);
+    const lines = wrap(`kaio: ${explain(error)}`, output.stderr.columns ?? Infinity, 2);
+    output.stderr.write(`${lines.join("\n")}\n`);
     return controller.signal.aborted ? INTERRUPTED : FAILED;
   } finally {
     process.off("SIGINT", interrupt);

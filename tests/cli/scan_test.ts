@@ -195,6 +195,8 @@ test("at 40 columns everything fits", withoutSqlite, async () => {
   const [more] = /^ {2}and [\d,]+ more$/m.exec((await runMain(["scan", path])).stdout)!;
   assert.ok(cut.stdout.includes(`\n${more}\n`), cut.stdout);
   assertFits((await runMain(["probe", path], 40)).stdout, 40);
+  const { stderr } = await runMain(["scan", "--blocksize"], 40);
+  assert.equal(stderr, "kaio: Cannot scan: unknown option\n  --blocksize: did you mean --block?\n");
 });
 
 test("what is wrong with a database is listed, with exit code 1", withoutSqlite, async () => {

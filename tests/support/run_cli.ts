@@ -47,7 +47,7 @@ export async function runMain(args: readonly string[], columns?: number): Promis
   let stderr = "";
   const code = await main(args, {
     stdout: { write: (text) => stdout += text, ...columns && { columns } },
-    stderr: { write: (text) => stderr += text },
+    stderr: { write: (text) => stderr += text, ...columns && { columns } },
   });
   return { code, stdout, stderr };
 }
