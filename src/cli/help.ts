@@ -1,3 +1,8 @@
+import { wrap } from "./wrap.ts";
+
+/** The columns that the texts below are written for. */
+const COLUMNS = 80;
+
 /** What `kaio --help` prints. */
 export const HELP = `Usage: kaio <command> [options]
 
@@ -56,3 +61,15 @@ Environment:
 Exit code: 0 if files can be read by some kernel, 1 if not, 2 wrong usage or an
 error, as a PATH that cannot be opened
 `;
+
+/** A help text for a terminal of so many columns: its paragraphs are broken anew if it is narrow. */
+export function fitHelp(text: string, width = COLUMNS): string {
+  if (width >= COLUMNS) return text;
+  // A line goes on with the one before it in a paragraph, and beside the name of an option.
+  const lines = text.replace(/(?<=^\S.*[^:\n])\n(?=\S)|\n {15,}/gm, " ").split("\n");
+  const fitted = lines.flatMap((line) => {
+    const name = /^ {2}\S.*? {2,}/.exec(line)?.[0] ?? "";
+    return wrap(line, width, name.length);
+  });
+  return fitted.join("\n");
+}

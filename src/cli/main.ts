@@ -1,7 +1,7 @@
 import process from "node:process";
 import { VERSION } from "../version.ts";
 import { parseProbeOptions, parseScanOptions } from "./arguments.ts";
-import { HELP, PROBE_HELP, SCAN_HELP } from "./help.ts";
+import { fitHelp, HELP, PROBE_HELP, SCAN_HELP } from "./help.ts";
 import { probe } from "./probe.ts";
 import { probeReport, scanReport } from "./report.ts";
 import { scan } from "./scan.ts";
@@ -60,21 +60,21 @@ async function run(
 ): Promise<{ text: string; code?: number }> {
   switch (command) {
     case "scan": {
-      if (asksForHelp(args)) return { text: SCAN_HELP };
+      if (asksForHelp(args)) return { text: fitHelp(SCAN_HELP, columns) };
       const options = parseScanOptions(args);
       const result = await scan(options, signal);
       const text = options.json ? `${JSON.stringify(result)}\n` : scanReport(result, columns);
       return { text, code: result.sqlite?.problemCount ? PROBLEMS : DONE };
     }
     case "probe": {
-      if (asksForHelp(args)) return { text: PROBE_HELP };
+      if (asksForHelp(args)) return { text: fitHelp(PROBE_HELP, columns) };
       const { file, json } = parseProbeOptions(args);
       const result = await probe(file);
       const text = json ? `${JSON.stringify(result)}\n` : probeReport(result, columns);
       return { text, code: result.calls?.io_submit.works ? DONE : PROBLEMS };
     }
     case "--help":
-      return { text: HELP };
+      return { text: fitHelp(HELP, columns) };
     case "--version":
       return { text: `${VERSION}\n` };
     case undefined:

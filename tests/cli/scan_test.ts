@@ -399,6 +399,19 @@ test("--help shows the commands, and the options of a command", async () => {
   }
 });
 
+test("help is broken anew on a narrow terminal, and says the same", async () => {
+  for (const args of [["--help"], ["scan", "--help"], ["probe", "--help"]]) {
+    const { stdout } = await runMain(args);
+    const narrow = await runMain(args, 40);
+    assert.deepEqual(narrow.stdout.split(/\s+/), stdout.split(/\s+/));
+    for (const line of narrow.stdout.split("\n")) assert.ok(line.length <= 40, line);
+    assert.equal((await runMain(args, 80)).stdout, stdout);
+  }
+  const { stdout } = await runMain(["scan", "--help"], 40);
+  assert.match(stdout, /^Reads every block of FILE, a regular\nfile or a block device, /m);
+  assert.match(stdout, /^ {2}--no-direct {6}read through the page\n {19}cache, without$/m);
+});
+
 test("behind -- everything is the name of a file", async () => {
   await assertFails(["scan", "--", "--help"], /^kaio: ENOENT: .*--help/);
 });
