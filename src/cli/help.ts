@@ -63,7 +63,7 @@ error, as a PATH that cannot be opened
 `;
 
 /** A help text for a terminal of so many columns: its paragraphs are broken anew if it is narrow. */
-export function fitHelp(text: string, width = COLUMNS): string {
+export function fitHelp(text: string, width: number): string {
   if (width >= COLUMNS) return text;
   // A line goes on with the one before it in a paragraph, and beside the name of an option.
   const lines = text.replace(/(?<=^\S.*[^:\n])\n(?=\S)|\n {15,}/gm, " ").split("\n");

@@ -40,11 +40,11 @@ export async function main(args: readonly string[], output: Output = process): P
   // Only the first SIGINT is caught, so a second one ends the process at once.
   process.once("SIGINT", interrupt);
   try {
-    const { text, code = DONE } = await run(args, controller.signal, output.stdout.columns);
+    const { text, code = DONE } = await run(args, controller.signal, widthOf(output.stdout));
     output.stdout.write(text);
     return code;
   } catch (error) {
-    const lines = wrap(`kaio: ${explain(error)}`, output.stderr.columns ?? Infinity, 2);
+    const lines = wrap(`kaio: ${explain(error)}`, widthOf(output.stderr), 2);
     output.stderr.write(`${lines.join("\n")}\n`);
     return controller.signal.aborted ? INTERRUPTED : FAILED;
   } finally {
@@ -52,29 +52,34 @@ export async function main(args: readonly string[], output: Output = process): P
   }
 }
 
+/** Some terminals have 0 columns, because nobody told them how wide they are. */
+function widthOf({ columns }: Stream): number {
+  return columns || Infinity;
+}
+
 /** Runs the command and returns what is to be printed, and the exit code if it is not 0. */
 async function run(
   [command, ...args]: readonly string[],
   signal: AbortSignal,
-  columns: number | undefined,
+  width: number,
 ): Promise<{ text: string; code?: number }> {
   switch (command) {
     case "scan": {
-      if (asksForHelp(args)) return { text: fitHelp(SCAN_HELP, columns) };
+      if (asksForHelp(args)) return { text: fitHelp(SCAN_HELP, width) };
       const options = parseScanOptions(args);
       const result = await scan(options, signal);
-      const text = options.json ? `${JSON.stringify(result)}\n` : scanReport(result, columns);
+      const text = options.json ? `${JSON.stringify(result)}\n` : scanReport(result, width);
       return { text, code: result.sqlite?.problemCount ? PROBLEMS : DONE };
     }
     case "probe": {
-      if (asksForHelp(args)) return { text: fitHelp(PROBE_HELP, columns) };
+      if (asksForHelp(args)) return { text: fitHelp(PROBE_HELP, width) };
       const { file, json } = parseProbeOptions(args);
       const result = await probe(file);
-      const text = json ? `${JSON.stringify(result)}\n` : probeReport(result, columns);
+      const text = json ? `${JSON.stringify(result)}\n` : probeReport(result, width);
       return { text, code: result.calls?.io_submit.works ? DONE : PROBLEMS };
     }
     case "--help":
-      return { text: fitHelp(HELP, columns) };
+      return { text: fitHelp(HELP, width) };
     case "--version":
       return { text: `${VERSION}\n` };
     case undefined:

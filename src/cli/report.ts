@@ -26,7 +26,7 @@ const LABELS: Readonly<Record<string, string>> = { ring: "Ring in memory", event
 type Row = readonly [label: string, text: string | undefined];
 
 /** The result of a scan, for a terminal of so many columns. */
-export function scanReport(result: ScanResult, width = Infinity): string {
+export function scanReport(result: ScanResult, width: number): string {
   const { bytes, reads, block, depth, seconds, sqlite, notes } = result;
   const figures = labelled([[
     ["File", result.file],
@@ -45,7 +45,7 @@ export function scanReport(result: ScanResult, width = Infinity): string {
 }
 
 /** What a probe found, for a terminal of so many columns. */
-export function probeReport(result: ProbeResult, width = Infinity): string {
+export function probeReport(result: ProbeResult, width: number): string {
   const { kernel = "none", reason, limits, runtime, system, calls, file, advice } = result;
   const taken = limits === undefined
     ? "unknown: fs.aio-max-nr cannot be read"

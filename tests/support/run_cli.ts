@@ -46,8 +46,8 @@ export async function runMain(args: readonly string[], columns?: number): Promis
   let stdout = "";
   let stderr = "";
   const code = await main(args, {
-    stdout: { write: (text) => stdout += text, ...columns && { columns } },
-    stderr: { write: (text) => stderr += text, ...columns && { columns } },
+    stdout: { write: (text) => stdout += text, ...columns !== undefined && { columns } },
+    stderr: { write: (text) => stderr += text, ...columns !== undefined && { columns } },
   });
   return { code, stdout, stderr };
 }
