@@ -81,7 +81,7 @@ export class Files {
   readonly #inUse = new Map<number, PortableFile>();
   /** The write that finds and moves the end of its file; of all files, as RWF_APPEND is rare. */
   #appending: Kiocb | undefined;
-  readonly #appendQueue = new WaitQueue();
+  #appendQueue = new WaitQueue();
 
   /** @param fdinfo Whether /proc may be read to find out how a descriptor was opened */
   constructor(disk: Disk, fdinfo: boolean) {
@@ -136,6 +136,12 @@ export class Files {
     if (this.#appending !== request) return;
     this.#appending = undefined;
     this.#appendQueue.wake();
+  }
+
+  /** The power has failed: an append that was in flight does not complete, and none waits for it. */
+  crash(): void {
+    this.#appending = undefined;
+    this.#appendQueue = new WaitQueue();
   }
 
   /** The file of a descriptor; `undefined` is EBADF. */

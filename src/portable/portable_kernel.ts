@@ -89,6 +89,7 @@ export class PortableKernel extends ProcessKernel {
       throw new Error("Cannot crash: the disk is real; make the kernel with `seed`");
     }
     for (const die of this.#machine.processes) die();
+    this.#machine.files.crash();
     simulation.crash();
   }
 }

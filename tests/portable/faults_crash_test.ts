@@ -263,6 +263,22 @@ test("all contexts of all processes of the machine are gone, and those made late
   assert.equal(after.result(), SECTOR);
 });
 
+test("appends in flight at the crash keep no later append waiting, and wait for none", () => {
+  using simulation = new Simulation(1, { lostWrite: 1 }, OLD);
+  const { kernel, file } = simulation;
+  const append = { opcode: IOCB_CMD_PWRITE, fildes: file.fd, rwFlags: RWF_APPEND };
+  const before = new Bare(kernel);
+  for (let index = 0; index < 3; index++) assert.equal(before.submit(index, append, SECTOR), 1);
+  kernel.crash();
+  const { length } = kernel.log;
+  const after = new Bare(kernel.spawn());
+  for (let index = 0; index < 2; index++) assert.equal(after.submit(index, append, SECTOR), 1);
+  assert.equal(after.getevents(2, undefined), 2);
+  assert.deepEqual([after.result(0), after.result(1)], [SECTOR, SECTOR]);
+  after.getevents(1, 10);
+  assert.deepEqual(kernel.log.slice(length).map(({ operation }) => operation), ["write", "write"]);
+});
+
 test("a crash in the middle of a wait ends it with EINVAL", () => {
   using simulation = new Simulation(1, { delay: 100 }, OLD);
   const bare = new Bare(simulation.kernel);
