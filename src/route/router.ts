@@ -41,8 +41,13 @@ export class Router {
    * which does not see what they do.
    */
   get hasThreads(): boolean {
-    const { direct, isStream, core: { files } } = this.file;
-    return !direct && !isStream && files.newPosition === undefined;
+    const { direct, isStream } = this.file;
+    return !direct && !isStream && !this.#isSimulated;
+  }
+
+  /** Only the disk of a simulation has positions of its own. */
+  get #isSimulated(): boolean {
+    return this.file.core.files.newPosition !== undefined;
   }
 
   /**
@@ -114,10 +119,14 @@ export class Router {
       const short = res > 0 && transfer.done < transfer.enough;
       if (short && this.#goesOn(transfer, reads)) return;
       res = transfer.done;
-    } else if (res === -EIO && reads && this.file.direct && this.file.isRegular) {
-      return this.#readAgain(transfer);
-    }
+    } else if (res === -EIO && reads && this.#readsAgain) return this.#readAgain(transfer);
     transfer.settle(res);
+  }
+
+  /** Whether a healthy disk may fail a read; a simulated one fails none by itself. */
+  get #readsAgain(): boolean {
+    const { direct, isRegular } = this.file;
+    return direct && isRegular && !this.#isSimulated;
   }
 
   /**

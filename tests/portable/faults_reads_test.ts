@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { EIO } from "../../src/abi/errno.ts";
+import { AioContext, open } from "../../mod.ts";
 import { pattern, sameBytes } from "../support/bytes.ts";
 import { Simulation } from "../support/simulation.ts";
 
@@ -42,6 +43,20 @@ test("a failed read says EIO and leaves the memory as it was", async () => {
   assert.equal(await simulation.one((aio, fd) => aio.read(fd, buffer)), -EIO);
   sameBytes(buffer, new Uint8Array(512).fill(9));
   assert.deepEqual(simulation.fates(), ["EIO"]);
+});
+
+test("a direct file shows each failed read, and makes none again", async () => {
+  using simulation = new Simulation(1, { readError: 0.5 }, BYTES);
+  await using context = new AioContext({ kernel: simulation.kernel });
+  await using file = await open(simulation.file.path, "r", { direct: true, context });
+  const outcomes: string[] = [];
+  for (let i = 0; i < 20; i++) {
+    outcomes.push(
+      await file.readAt(512 * i % 8192, 512).then(() => "completed", ({ code }) => code),
+    );
+  }
+  assert.deepEqual(simulation.fates(), outcomes);
+  assert.deepEqual(new Set(outcomes), new Set(["completed", "EIO"]));
 });
 
 test("a fault comes as often as it is said to", async () => {

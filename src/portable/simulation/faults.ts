@@ -23,10 +23,7 @@ export interface Faults {
   delay?: number;
   /** A read brings fewer bytes than there are. */
   shortRead?: number;
-  /**
-   * A read fails with EIO, and leaves the memory as it was. A file that is opened with `direct` reads
-   * once more, so that both have to fail.
-   */
+  /** A read fails with EIO, and leaves the memory as it was. */
   readError?: number;
   /**
    * One bit of what a read brings is wrong. The file is unharmed: the next read is right again.
