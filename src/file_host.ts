@@ -50,12 +50,11 @@ export interface FileHost {
    */
   newPosition?(): FilePosition;
   /**
-   * `true` where a request cannot sync a file because the runtime permits that only to its own
-   * FileHandle, as Node does under `--permission`.
+   * What syncs a file where the runtime refuses that to its threads, as Node does under
+   * `--permission`: a request; or the runtime's own FileHandle, where a request is done by threads. A
+   * durable write is then followed by that. `undefined` where threads sync as well.
    */
-  readonly handleSyncs?: boolean;
-  /** `true` where threads may not sync: a durable write is then followed by a request that syncs. */
-  readonly threadsRefuseSyncs?: boolean;
+  readonly syncsBy?: "request" | "handle" | undefined;
   /**
    * Writes on another thread, the iovecs at the address `iov`; see pwritev(2). The position -1 is
    * the descriptor's own, which is moved. Only available where the asynchronous writes of

@@ -1150,7 +1150,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
 
   /** Whether only the runtime's own members can sync. */
   get #handleSyncs(): boolean {
-    return this.#file.core.files.handleSyncs ?? false;
+    return this.#file.core.files.syncsBy === "handle";
   }
 
   /**
@@ -1349,7 +1349,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     const file = this.#file;
     const { data, length, position } = range;
     if (length === 0) return Promise.resolve({ bytesWritten: 0, buffer: data });
-    if (range.rwFlags !== 0 && file.core.files.threadsRefuseSyncs) {
+    if (range.rwFlags !== 0 && file.core.files.syncsBy !== undefined) {
       return this.#writeAndSync(range, signal);
     }
     if (position !== CURRENT_POSITION || file.isStream || isOneWrite(file, range)) {

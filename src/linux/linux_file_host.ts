@@ -37,8 +37,8 @@ export class LinuxFileHost implements FileHost {
   /** Gives the memory for the result of statx, at the first use. */
   readonly #allocate: () => Allocation;
   #result: Allocation | undefined;
-  /** See {@link FileHost.threadsRefuseSyncs}. */
-  readonly threadsRefuseSyncs: boolean = threadsRefuseSyncs();
+  /** See {@link FileHost.syncsBy}. */
+  readonly syncsBy: FileHost["syncsBy"] = threadsRefuseSyncs() ? "request" : undefined;
   /** See {@link FileHost.seek}. */
   readonly seek: NonNullable<FileHost["seek"]>;
   /** See {@link FileHost.pwritev}. */

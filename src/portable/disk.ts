@@ -43,7 +43,7 @@ export interface Disk {
   /** Draws whether a signal ends the wait that begins now. */
   waitFault?(): boolean;
   /** Whether it may not sync a descriptor, because the runtime permits that only to its FileHandle. */
-  readonly handleSyncs?: boolean;
+  readonly refusesSyncs?: boolean;
   /**
    * The current position of a file that was just opened. Only a disk has it that transfers without
    * a position would miss.

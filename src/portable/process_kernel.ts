@@ -44,8 +44,7 @@ export class ProcessKernel implements Kernel {
     const { disk } = machine;
     this.files = {
       blocksFor: () => "nothing",
-      handleSyncs: disk.handleSyncs ?? false,
-      threadsRefuseSyncs: disk.handleSyncs ?? false,
+      syncsBy: disk.refusesSyncs ? "handle" : undefined,
       ...disk.newPosition && { newPosition: () => disk.newPosition!() },
     };
     this.#process = new Process(machine);

@@ -38,8 +38,8 @@ const FEW = 64;
 
 /** See {@link Disk}. */
 export class SystemDisk implements Disk {
-  /** See {@link Disk.handleSyncs}. */
-  readonly handleSyncs: boolean = threadsRefuseSyncs();
+  /** See {@link Disk.refusesSyncs}. */
+  readonly refusesSyncs: boolean = threadsRefuseSyncs();
   readonly #pool = new ThreadPool();
   readonly #alarms = new Alarms();
   /** Not handed to other threads yet. */
