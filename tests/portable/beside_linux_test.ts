@@ -293,6 +293,7 @@ test(
 
 const SYS_socketpair = process.arch === "x64" ? 53 : 199;
 const AF_UNIX = 1;
+const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
 const SOCK_NONBLOCK = 0o4000;
 
@@ -326,6 +327,36 @@ test(
     native.unmap(address, 4096);
   },
 );
+
+test("a write to a nearly full socket says how much was written", withLinux, async (t) => {
+  const native = loadNative();
+  const address = native.map(4096);
+  const flags = SOCK_STREAM | SOCK_NONBLOCK;
+  for (const { kernel, name } of sides) {
+    assert.equal(native.syscall(SYS_socketpair, 4)(AF_UNIX, flags, 0, address), 0);
+    const [fildes, other] = [...new Int32Array(native.view(address, 8))] as [number, number];
+    try {
+      fstatSync(fildes);
+    } catch {
+      return t.skip("node:fs knows only descriptors of its own");
+    }
+    const context = new ContextOf(kernel);
+    const nbytes = 100_000;
+    const write = { opcode: IOCB_CMD_PWRITE, fildes, buf: context.dataAddress, nbytes };
+    const counts: number[] = [];
+    for (let res; (res = await result(context, write)) >= 0;) counts.push(res);
+    assert.equal(await result(context, write), -EAGAIN, name);
+    assert.ok(counts.some((count) => count < nbytes), `${name}: ${counts}`);
+    let left = counts.reduce((sum, count) => sum + count, 0);
+    const bytes = new Uint8Array(nbytes);
+    while (left > 0) left -= readSync(other, bytes);
+    assert.equal(left, 0, name);
+    assert.throws(() => readSync(other, bytes), { code: "EAGAIN" }, name);
+    close(fildes);
+    close(other);
+  }
+  native.unmap(address, 4096);
+});
 
 test("the kernels differ in files as docs/portable.md says", withLinux, async () => {
   using shm = new TempFile(new Uint8Array(0), { parent: SHM });
