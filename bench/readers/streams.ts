@@ -36,7 +36,8 @@ async function makeTable(path: string): Promise<void> {
 async function tarBytes(entries: Extract): Promise<number> {
   let sum = 0;
   for await (const entry of entries) {
-    for await (const chunk of entry) sum += chunk.length;
+    // Its type comes with that of the streams, of which a program may have two.
+    for await (const chunk of entry as AsyncIterable<Uint8Array>) sum += chunk.length;
   }
   return sum;
 }
