@@ -50,6 +50,11 @@ export interface FileHost {
    */
   newPosition?(): FilePosition;
   /**
+   * The process that the files belong to, if it is not this one but a simulated one: a write that
+   * never ends because the power failed must not keep the next process waiting.
+   */
+  readonly process?: object | undefined;
+  /**
    * What syncs a file where the runtime refuses that to its threads, as Node does under
    * `--permission`: a request; or the runtime's own FileHandle, where a request is done by threads. A
    * durable write is then followed by that. `undefined` where threads sync as well.

@@ -91,7 +91,7 @@ export class OpenFile implements RoutedFile {
 
   /** Held by writes to the file against each other, whoever opened it in this thread. */
   get lock(): RangeLock {
-    return this.#lock ??= rangeLockOf(this.kind.device, this.kind.inode);
+    return this.#lock ??= rangeLockOf(this.core.files.process, this.kind.device, this.kind.inode);
   }
 
   /** Throws what keeps an operation from being started at all. */

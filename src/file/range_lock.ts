@@ -140,19 +140,32 @@ function conflict(a: LockedRange, b: LockedRange): boolean {
   return (a.exclusive || b.exclusive) && (overlap || (a.length && b.length));
 }
 
-/** By device and inode: every `open` of a file in this thread shares one lock. */
-const locks = new Map<string, WeakRef<RangeLock>>();
-const registry = new FinalizationRegistry((key: string) => {
+type Locks = Map<string, WeakRef<RangeLock>>;
+
+/** By process; in each by device and inode: every `open` of a file in this thread shares a lock. */
+const locksOf = new WeakMap<object, Locks>();
+const THIS_PROCESS = {};
+const registry = new FinalizationRegistry(({ locks, key }: { locks: Locks; key: string }) => {
   if (locks.get(key)?.deref() === undefined) locks.delete(key);
 });
 
-/** The lock of a file, whoever has it open in this thread. */
-export function rangeLockOf(device: bigint | number, inode: bigint | number): RangeLock {
+/**
+ * The lock of a file, whoever has it open in this thread.
+ *
+ * @param process See `FileHost.process`
+ */
+export function rangeLockOf(
+  process: object = THIS_PROCESS,
+  device: bigint | number,
+  inode: bigint | number,
+): RangeLock {
   const key = `${device}:${inode}`;
+  let locks = locksOf.get(process);
+  if (locks === undefined) locksOf.set(process, locks = new Map());
   const known = locks.get(key)?.deref();
   if (known !== undefined) return known;
   const lock = new RangeLock();
   locks.set(key, new WeakRef(lock));
-  registry.register(lock, key);
+  registry.register(lock, { locks, key });
   return lock;
 }

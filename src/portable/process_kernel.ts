@@ -45,7 +45,7 @@ export class ProcessKernel implements Kernel {
     this.files = {
       blocksFor: () => "nothing",
       syncsBy: disk.refusesSyncs ? "handle" : undefined,
-      ...disk.newPosition && { newPosition: () => disk.newPosition!() },
+      ...disk.newPosition && { newPosition: () => disk.newPosition!(), process: this },
     };
     this.#process = new Process(machine);
     this.#submission = new Submission(this.#process);

@@ -17,10 +17,12 @@ import { EINVAL } from "../../src/abi/errno.ts";
 import { IOCB_CMD_POLL, IOCB_CMD_PREAD, IOCB_CMD_PWRITE } from "../../src/abi/opcodes.ts";
 import { POLLIN } from "../../src/abi/poll.ts";
 import { RWF_APPEND, RWF_DSYNC, RWF_SYNC } from "../../src/abi/rw_flags.ts";
-import { AioContext } from "../../mod.ts";
+import { AioContext, open } from "../../mod.ts";
+import { PortableKernel } from "../../src/portable/mod.ts";
 import { pattern, sameBytes } from "../support/bytes.ts";
 import { Fifo } from "../support/fifo.ts";
 import { runScript } from "../support/script.ts";
+import { TempFolder } from "../support/temp.ts";
 import { Bare, Simulation } from "../support/simulation.ts";
 import { within } from "../support/within.ts";
 
@@ -412,4 +414,26 @@ test("a process ends that has requests in flight at the crash", async () => {
   const module = new URL("../../src/portable/mod.ts", import.meta.url).href;
   const { code, stdout, stderr } = await runScript(source, module, "ring");
   assert.deepEqual({ code, stdout }, { code: 0, stdout: "crashed 1" }, stderr);
+});
+
+test("the next process waits for no write that was in flight when the power failed", async () => {
+  using folder = new TempFolder();
+  const path = folder.join("file");
+  const kernel = new PortableKernel({ seed: 1 });
+  // Neither is closed: what is in flight never completes.
+  const before = await open(path, "w+", { context: new AioContext({ kernel }) });
+  const failed = new Promise<void>((resolve) => {
+    kernel.after(0, () => {
+      kernel.crash();
+      resolve();
+    });
+  });
+  void before.write(NEW, { position: 0, durable: true });
+  await within(failed);
+  await using context = new AioContext({ kernel: kernel.spawn() });
+  await using after = await open(path, "r+", { context });
+  await within(after.truncate(0));
+  await within(after.writeAt(0, OLD));
+  sameBytes(await after.readAt(0, OLD.length), OLD);
+  closeSync(before.fd);
 });
