@@ -1,65 +1,62 @@
 /**
- * Installs the package as its users will, and uses it in Bun, Deno and Node, and in Node without FFI.
+ * Builds the package in each way that works on this machine, installs it as its users will, and uses
+ * it in Bun, Deno and Node, in Node without FFI, and in the Node of the PATH if that is another.
  *
- *     node scripts/start.mjs check_package         packed by `deno pack`
- *     node scripts/start.mjs check_package npm     what dnt left in the folder npm/
+ *     node scripts/start.mjs check_package
  *
  * @module
  */
-import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from "node:fs";
-import { join, resolve } from "node:path";
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import process from "node:process";
 import { TempFolder } from "../tests/support/temp.ts";
-import { config, flags, jsrAnswers, must, root, type RuntimeName, runtimes } from "./run.mjs";
+import { flags, jsrAnswers, must, root, type RuntimeName, runtimes, userPath } from "./run.mjs";
 
-const [built] = process.argv.slice(2);
+/** The compilers that users have, by the names that package.json gives them. */
+const COMPILERS = ["typescript-5", "typescript-6", "typescript"];
+
 const temporary = new TempFolder();
 process.on("exit", () => temporary[Symbol.dispose]());
 
-/** Makes the tarball and returns its path. */
-async function pack(): Promise<string> {
-  if (built !== undefined) {
-    const { path } = temporary;
-    await must("npm", ["pack", resolve(built), "--pack-destination", path], { cwd: path });
-    return temporary.join(readdirSync(path).find((file) => file.endsWith(".tgz"))!);
-  }
-  const tarball = temporary.join("package.tgz");
-  const output = await must(runtimes.deno, ["pack", "--allow-dirty", "--output", tarball]);
-  // That a module has no types of its own is no problem if no public type comes from there, and
-  // whether one does is what the type check of the user's program finds out.
-  const warnings = output.split("\n").filter((line) =>
-    /warn|could not/i.test(line) && !/could not generate types/i.test(line)
+/** Builds in one of the two ways, and packs; the folder for it gets `package.tgz`. */
+async function pack(by: "dnt" | "pack", folder: string): Promise<string> {
+  const built = join(folder, "npm");
+  await must(runtimes.node, [join(root, "scripts/build.ts"), "--by", by, "--to", built]);
+  // The folder is another one than the repository, where npm would build once more.
+  await must("npm", ["pack", built, "--pack-destination", folder], { cwd: folder });
+  return join(folder, readdirSync(folder).find((file) => file.endsWith(".tgz"))!);
+}
+
+/** Throws if a file is missing or has no place there, if a link leads nowhere, or if a path shows. */
+function checkContent(folder: string): void {
+  const files = readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map(({ parentPath, name }) => join(parentPath, name).slice(folder.length + 1));
+  const texts = ["package.json", "README.md", "CHANGELOG.md", "LICENSE"];
+  const missing = texts.filter((name) => !files.includes(name));
+  const places =
+    /^esm\/(mod|cli|src\/.*|ffi\/.*)(?<!_test)\.(js|d\.ts)$|^docs\/.*\.md$|^examples\//;
+  const stray = files.filter((name) => !texts.includes(name) && !places.test(name));
+  const revealing = files.filter((name) =>
+    readFileSync(join(folder, name), "utf8").match(/sourceMappingURL|file:\/\/\/(?!app\/)/) ||
+    readFileSync(join(folder, name), "utf8").includes(root)
   );
-  if (warnings.length > 0) console.log(warnings.join("\n"));
-  return tarball;
+  const links = readFileSync(join(folder, "README.md"), "utf8").matchAll(/\]\(([^)#]+)[^)]*\)/g);
+  const broken = Array.from(links, ([, link]) => link!)
+    .filter((link) => !/^https:/.test(link) && !files.includes(link));
+  const problems = Object.entries({ missing, stray, revealing, broken })
+    .filter(([, names]) => names.length > 0)
+    .map(([problem, names]) => `${problem}: ${names.join(" ")}`);
+  if (problems.length > 0) throw new Error(`Bad package:\n${problems.join("\n")}`);
 }
 
-/** Throws if a file is missing, there twice, or should not be there. */
-async function checkContent(tarball: string): Promise<void> {
-  const files = (await must("tar", ["-tzf", tarball])).trim().split("\n")
-    .map((name) => name.replace(/^package\//, ""));
-  const wanted = ["package.json", "README.md", "CHANGELOG.md", "LICENSE"];
-  const problems = [
-    ...wanted.filter((name) => !files.includes(name)).map((name) => `missing: ${name}`),
-    ...files.filter((name, index) => files.indexOf(name) < index).map((name) => `twice: ${name}`),
-    ...files.filter((name) => !wanted.includes(name) && isStray(name))
-      .map((name) => `should not be there: ${name}`),
-  ];
-  if (problems.length > 0) throw new Error(`Bad tarball:\n${problems.join("\n")}`);
-}
-
-/** Whether a file has no place in the package. */
-function isStray(name: string): boolean {
-  const code = built === undefined ? /\.(js|d\.ts)$/ : /\.(js|ts|map)$|^esm\/package\.json$/;
-  return !code.test(name) || /_test\./.test(name);
-}
-
-/** The program of a user, who has only the package of this name. */
-const program = (name: string) => `
+/** The program of a user, who has only the package. */
+const PROGRAM = `
 import { rm, writeFile } from "node:fs/promises";
-import { AioContext, open, probe } from "${name}";
-import { PortableKernel } from "${name}/portable";
-import { Iocb, linux } from "${name}/syscalls";
+import process from "node:process";
+import { AioContext, open, probe } from "kaio";
+import { PortableKernel } from "kaio/portable";
+import { Iocb, linux } from "kaio/syscalls";
 
 const withoutFfi = process.execArgv.includes("--no-experimental-ffi");
 if (withoutFfi && (linux !== undefined || probe().kernel !== "portable")) {
@@ -102,40 +99,50 @@ if (Number(iocb.nbytes) !== 4096) throw new Error("Iocb does not keep nbytes");
 await rm(path);
 `;
 
-/** Installs the tarball in a project and runs the programs and the command there. */
-async function use(tarball: string): Promise<void> {
-  const cwd = temporary.join("project");
+/** Installs the tarball in a project, and compiles and runs the program and the command there. */
+async function use(tarball: string, cwd: string): Promise<string> {
   mkdirSync(cwd);
   writeFileSync(join(cwd, "package.json"), '{ "private": true, "type": "module" }\n');
   await must("npm", ["install", "--offline", "--no-audit", "--no-fund", tarball], { cwd });
-  // As every TypeScript project that uses Node's modules has it.
+  checkContent(join(cwd, "node_modules/kaio"));
+  // As every TypeScript project that uses Node's modules has them.
   symlinkSync(join(root, "node_modules/@types"), join(cwd, "node_modules/@types"));
+  symlinkSync(join(root, "node_modules/undici-types"), join(cwd, "node_modules/undici-types"));
+  writeFileSync(join(cwd, "use.ts"), PROGRAM);
 
-  const name = built === undefined ? config.name : "kaio";
-  const imports = Object.keys(config.exports).filter((key) => key !== "./cli")
-    .map((key) => `import "${name}${key.slice(1)}";\n`);
-  writeFileSync(join(cwd, "use.ts"), imports.join("") + program(name));
-
+  const options = "--strict --exactOptionalPropertyTypes --noUncheckedIndexedAccess " +
+    "--module nodenext --target es2022 --lib esnext,dom --types node";
+  for (const compiler of COMPILERS) {
+    const tsc = join(root, "node_modules", compiler, "bin/tsc");
+    await must(runtimes.node, [tsc, ...options.split(" "), "use.ts"], { cwd });
+  }
   await must(runtimes.deno, ["check", "use.ts"], { cwd });
-  const cli = join("node_modules", name, built === undefined ? "cli.js" : "esm/cli.js");
-  for (const args of [["use.ts"], [cli, "scan", "use.ts", "--no-direct"]]) {
+
+  const cli = "node_modules/kaio/esm/cli.js";
+  const commands = [["use.js"], [cli, "--version"], [cli, "scan", "use.ts", "--no-direct"]];
+  for (const args of commands) {
     for (const runtime of ["bun", "deno", "node"] satisfies RuntimeName[]) {
       await must(runtimes[runtime], [...flags[runtime], ...args], { cwd });
     }
   }
-  for (const args of [["use.ts"], [cli, "scan", "use.ts"], [cli, "probe", "use.ts"]]) {
+  const env = { PATH: userPath };
+  const older = (await must("node", ["--version"], { cwd, env })).trim();
+  for (const args of [...commands, [cli, "probe", "use.ts"]]) {
     await must(runtimes.node, ["--no-experimental-ffi", ...args], { cwd });
+    await must("node", args, { cwd, env });
   }
+  return `Bun, Deno, Node 26, Node 26 without FFI, Node ${older} of the PATH`;
 }
 
 try {
-  const tarball = await pack();
-  await checkContent(tarball);
-  await use(tarball);
-  const source = built === undefined ? "deno pack tarball" : "dnt build";
-  const reason = await jsrAnswers() ? "`deno task build:npm` does" : "JSR cannot be reached";
-  const dnt = built === undefined ? `; dnt not run: ${reason}` : "";
-  console.log(`package: ok (${source} in Bun, Deno, Node 26, Node 26 without FFI${dnt})`);
+  const jsr = await jsrAnswers();
+  for (const by of jsr ? ["dnt", "pack"] as const : ["pack"] as const) {
+    const folder = temporary.join(by);
+    mkdirSync(folder);
+    const where = await use(await pack(by, folder), join(folder, "project"));
+    console.log(`package: ok (built by ${by === "dnt" ? "dnt" : "deno pack"}, in ${where})`);
+  }
+  if (!jsr) console.log("package: not built by dnt, because JSR cannot be reached");
 } catch (error) {
   console.log(`package: FAILED\n${error instanceof Error ? error.message : error}`);
   process.exitCode = 1;

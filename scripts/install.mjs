@@ -8,9 +8,9 @@
  * @module
  */
 import { readFileSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { root, run, runtimes } from "./run.mjs";
+import { root, run, runtimes, userPath } from "./run.mjs";
 
 /**
  * Makes sure that what `package-lock.json` asks for is installed, and that Bun, Deno and Node run.
@@ -70,11 +70,11 @@ async function brokenRuntimes() {
  */
 async function npm(...args) {
   console.log(`npm ${args[0]} …`);
-  // Under `npm test` the PATH begins with node_modules/.bin, and npm would then run on the very
-  // Node that it is about to replace.
-  const PATH = (process.env.PATH ?? "").split(delimiter)
-    .filter((folder) => !folder.endsWith(join("node_modules", ".bin"))).join(delimiter);
-  return (await run("npm", args, { env: { PATH } })).output;
+  // Not the PATH that begins with node_modules/.bin under `npm test`: npm would run on the very Node
+  // that it is about to replace. And none of the options of an npm that installs this folder
+  // somewhere else.
+  const own = ["--no-global", "--include=dev", "--no-dry-run"];
+  return (await run("npm", [...args, ...own], { env: { PATH: userPath } })).output;
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await install();

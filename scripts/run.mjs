@@ -7,7 +7,7 @@
  */
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 /** The folder of the repository. */
@@ -22,6 +22,13 @@ export const runtimes = {
   deno: join(root, "node_modules/.bin/deno"),
   node: join(root, "node_modules/.bin/node"),
 };
+
+/**
+ * The PATH without what npm adds to it for its scripts: there `node` is the user's, and not the one
+ * that npm installed.
+ */
+export const userPath = (process.env.PATH ?? "").split(delimiter)
+  .filter((folder) => !folder.endsWith(join("node_modules", ".bin"))).join(delimiter);
 
 /** How each runs a TypeScript file with all permissions and a callable garbage collector. */
 export const flags = {

@@ -29,11 +29,15 @@ const NEWS_SECONDS = 60;
 const ALIKE = /^tests\/(abi\/|cli\/(census_parts|progress)_|project\/package_|portable\/)/;
 
 /** These are type-checked apart: Bun's types change the global ones, and dnt comes from JSR. */
-const APART = ["scripts/bun_types.ts", "scripts/build_npm.ts"];
+const APART = ["scripts/bun_types.ts", "scripts/build_by_dnt.ts"];
 
 /** The types are checked against those of the runtimes with each compiler that users have. */
 const TYPES = "tests/file/handle_types_test.ts";
-const COMPILERS = ["typescript-5", "typescript"];
+const COMPILERS = ["typescript-5", "typescript-6", "typescript"];
+
+/** The options that dnt compiles with: its own, and those of scripts/build_by_dnt.ts. */
+const DNT = "--strict --noUncheckedIndexedAccess --noEmit --allowImportingTsExtensions " +
+  "--module esnext --moduleResolution bundler --target es2022 --lib esnext,dom --types node";
 
 /** The options go to the processes that the tests start, too. Nothing else names the kernel.
  * @type {Runner} */
@@ -154,7 +158,7 @@ async function staticChecks() {
   await deno("check", ["mod.ts", "cli.ts", ...folders.flatMap(sources)]);
   const jsr = await jsrAnswers();
   for (const file of APART) {
-    if (jsr || !file.includes("npm")) await deno(`check ${file}`);
+    if (jsr || !file.includes("dnt")) await deno(`check ${file}`);
     else skip(`deno check ${file}`, "deno", "JSR cannot be reached");
   }
   const tsc = "--strict --exactOptionalPropertyTypes --noEmit --allowImportingTsExtensions " +
@@ -162,6 +166,9 @@ async function staticChecks() {
   for (const compiler of COMPILERS) {
     const args = [`node_modules/${compiler}/bin/tsc`, ...tsc.split(" "), TYPES];
     await check(`${compiler} ${TYPES}`, runtimes.node, args);
+    const entries = Object.values(config.exports);
+    const asDnt = [`node_modules/${compiler}/bin/tsc`, ...DNT.split(" "), ...entries];
+    await check(`${compiler} with the options of dnt`, runtimes.node, asDnt);
   }
   await deno("doc --lint", Object.values(config.exports));
   const noWarning = (/** @type {string} */ output) => !/^\s*warning/im.test(output);

@@ -37,9 +37,17 @@ async function prepare(folder: string): Promise<void> {
   const imports = Object.entries(config.exports).flatMap(([name, path]) =>
     ["kaio", "@kaio/kaio"].map((scope) => [scope + name.slice(1), `file://${join(root, path)}`])
   );
-  await mkdir(join(folder, "node_modules/@kaio"), { recursive: true });
-  await symlink(root, join(folder, "node_modules/kaio"));
-  await symlink(root, join(folder, "node_modules/@kaio/kaio"));
+  for (const name of ["kaio", "@kaio/kaio"]) {
+    // The package of this name is made of the sources: links, because Node strips no types from
+    // files that lie in node_modules.
+    const modules = join(folder, "node_modules", name);
+    await mkdir(modules, { recursive: true });
+    for (const part of ["mod.ts", "src", "ffi"]) {
+      await symlink(join(root, part), join(modules, part));
+    }
+    const { exports } = config;
+    await writeFile(join(modules, "package.json"), JSON.stringify({ type: "module", exports }));
+  }
   for (const name of Object.keys(npm.devDependencies)) {
     const path = join("node_modules", name);
     await mkdir(join(folder, dirname(path)), { recursive: true });

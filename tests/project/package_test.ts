@@ -11,7 +11,16 @@ const deno = JSON.parse(await read("deno.json"));
 const npm = JSON.parse(await read("package.json"));
 
 test("deno.json and package.json describe the same package", () => {
-  for (const key of ["version", "license", "exports"]) assert.deepEqual(npm[key], deno[key], key);
+  for (const key of ["version", "license"]) assert.equal(npm[key], deno[key], key);
+  const { "./cli": cli, ...modules } = deno.exports;
+  const built = (path: string, ending: string) =>
+    path.replace("./", "./npm/esm/").replace(/\.ts$/, ending);
+  const exports = Object.entries<string>(modules).map(([name, path]) => [
+    name,
+    { types: built(path, ".d.ts"), default: built(path, ".js") },
+  ]);
+  assert.deepEqual(npm.exports, Object.fromEntries(exports));
+  assert.deepEqual(npm.bin, { kaio: built(cli, ".js") });
   assert.equal(VERSION, deno.version);
 });
 
