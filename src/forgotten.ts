@@ -6,6 +6,9 @@
 import process from "node:process";
 import { setTimeout } from "./timers.ts";
 
+/** As when kaio was loaded. */
+const { captureStackTrace } = Error;
+
 /** What is left of it. */
 interface Forgotten {
   readonly what: string;
@@ -45,35 +48,46 @@ function closeAndTell({ what, stack, close }: Forgotten): void {
   );
 }
 
-/** As Node and Deno write it in a stack; Bun writes paths. */
-const FOLDER = new URL(".", import.meta.url);
-const FOLDERS = [FOLDER.href, decodeURIComponent(FOLDER.pathname)];
-
-/** The first line of the stack that is not of this folder: frames of kaio are no news. */
 function placeOf(stack: string): string {
-  const frames = stack.split("\n").map((line) => line.trim()).filter((line) => /^at /.test(line));
-  const frame = frames.find((line) => !FOLDERS.some((folder) => line.includes(folder)));
+  const frame = stack.split("\n").map((line) => line.trim()).find((line) => /^at /.test(line));
   return `made ${frame ?? "at an unknown place"}`;
 }
 
 /**
- * Closes something when it can no longer be reached, with a warning that names the place in the
- * program that runs now. Nothing of that happens at the end of the process.
+ * The stack of whoever calls a public function, for {@link watch}; `undefined` if places are not
+ * noted. Such frames cannot be told from those of kaio later: in a bundle both have one file, and
+ * what follows an `await` has lost its caller.
+ *
+ * @param callee The public function or class: the stack begins with its caller
+ * @param isRare Whether the place is noted in any case
+ */
+export function stackOfCaller(
+  callee: ((...args: never[]) => unknown) | (new (...args: never[]) => unknown),
+  isRare: boolean,
+): string | undefined {
+  if (!isRare && !noted) return undefined;
+  const holder: { stack?: string } = {};
+  captureStackTrace(holder, callee);
+  // As text, because a stack that was never read keeps the `this` of every frame alive.
+  return String(holder.stack);
+}
+
+/**
+ * Closes something when it can no longer be reached, with a warning. Nothing of that happens at the
+ * end of the process.
  *
  * @param thing What those hold who use it, loops among them
  * @param what How the warning calls it
  * @param close Closes it when what is under way on it is over; must not lead to `thing`, and must
  * not throw
- * @param isRare Whether its place is noted in any case
+ * @param stack Where it was made, by {@link stackOfCaller}
  */
 export function watch(
   thing: object,
   what: string,
   close: () => void | Promise<void>,
-  isRare: boolean,
+  stack: string | undefined,
 ): void {
-  // As text, because an error whose stack was never read keeps the `this` of every frame alive.
-  const stack = isRare || noted ? new Error().stack ?? "" : undefined;
   registry.register(thing, { what, stack, close }, thing);
 }
 

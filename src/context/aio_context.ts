@@ -22,7 +22,7 @@ import { Core } from "./core.ts";
 import { EventLoop } from "./event_loop.ts";
 import { BatchIterator, LoopGuard, SingleIterator } from "./iterators.ts";
 import type { Reap } from "./reaper.ts";
-import { unwatch, watch } from "../forgotten.ts";
+import { stackOfCaller, unwatch, watch } from "../forgotten.ts";
 import type { Kernel } from "../kernel.ts";
 import { isDetached } from "../memory/detached.ts";
 import { checkOptionNames } from "../option_names.ts";
@@ -196,7 +196,7 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
     }
     this.#core = new Core(kernel, fileHostOf(kernel), entries, reap);
     this.#loop = new EventLoop(this.#core, maxWait);
-    watch(this.#loop, "AioContext", closerOf(this.#core), true);
+    watch(this.#loop, "AioContext", closerOf(this.#core), stackOfCaller(new.target, true));
   }
 
   /**

@@ -227,7 +227,12 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   #streamed = false;
 
   /** @internal */
-  constructor(handle: FileHandle, file: OpenFile, closeBuffered?: () => Promise<void>) {
+  constructor(
+    handle: FileHandle,
+    file: OpenFile,
+    closeBuffered: (() => Promise<void>) | undefined,
+    stack: string | undefined,
+  ) {
     const closeHandle = takeClose(handle);
     super(handle);
     this.#file = file;
@@ -237,7 +242,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
       this,
       `AioFile of '${file.path}'`,
       closerOf(file, [disown(handle), closeBuffered]),
-      false,
+      stack,
     );
   }
 

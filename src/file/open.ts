@@ -17,6 +17,7 @@ import type { Core } from "../context/core.ts";
 import type { EventLoop } from "../context/event_loop.ts";
 import { AioError } from "../errors/aio_error.ts";
 import { asAioError } from "../errors/as_aio_error.ts";
+import { stackOfCaller } from "../forgotten.ts";
 import { byteLengthOf, copyBytes } from "../memory/intrinsics.ts";
 import { disown } from "./adopted_handle.ts";
 import { AioFile } from "./aio_file.ts";
@@ -95,6 +96,7 @@ export async function open(
   flags?: string | number | null,
   options?: OpenOptions | Mode | null,
 ): Promise<AioFile> {
+  const stack = stackOfCaller(open, false);
   const { direct = false, context: given, mode: permissions } = parseOptions(options);
   if (direct !== true && direct !== false && direct !== "try") {
     throw new TypeError(
@@ -125,7 +127,7 @@ export async function open(
       : await openDirect(path, wanted, mode, direct);
     const { handle, closeBuffered } = opened;
     const file = openFileOf(opened, String(path), wanted, core, loop);
-    return new AioFile(handle, file, closeBuffered);
+    return new AioFile(handle, file, closeBuffered, stack);
   } catch (error) {
     if (opened !== undefined) await Promise.all([opened.handle.close(), opened.closeBuffered?.()]);
     throw openError(error, path);
