@@ -26,7 +26,7 @@ export interface RangeResult<T = unknown> {
   /** Where it begins, in bytes. */
   position: number;
   /** The bytes: fewer than asked for only at the end of the file. Valid until the next step. */
-  bytes: Uint8Array;
+  bytes: Uint8Array<ArrayBuffer>;
   /** What the request carried. */
   data: T;
 }
