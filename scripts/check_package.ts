@@ -35,7 +35,7 @@ function checkContent(folder: string): void {
   const texts = ["package.json", "README.md", "CHANGELOG.md", "LICENSE"];
   const missing = texts.filter((name) => !files.includes(name));
   const places =
-    /^esm\/(mod|cli|src\/.*|ffi\/.*)(?<!_test)\.(js|d\.ts)$|^docs\/.*\.md$|^examples\//;
+    /^esm\/(mod|cli|_dnt\.\w+|src\/.*|ffi\/.*)(?<!_test)\.(js|d\.ts)$|^docs\/.*\.md$|^examples\//;
   const stray = files.filter((name) => !texts.includes(name) && !places.test(name));
   const revealing = files.filter((name) =>
     readFileSync(join(folder, name), "utf8").match(/sourceMappingURL|file:\/\/\/(?!app\/)/) ||
