@@ -19,7 +19,7 @@ import {
   rmSync,
   writeFileSync,
 } from "node:fs";
-import { join, resolve } from "node:path";
+import { dirname, join, relative, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { TempFolder } from "../tests/support/temp.ts";
 import { config, jsrAnswers, must, root, runtimes } from "./run.mjs";
@@ -82,11 +82,15 @@ function packageJson(): object {
 
 /** The examples import the sources; those of the package import the package. */
 function importPackage(): void {
-  for (const file of readdirSync(join(npm, "examples"))) {
-    const path = join(npm, "examples", file);
+  const folder = join(npm, "examples");
+  for (const file of readdirSync(folder, { recursive: true, encoding: "utf8" })) {
+    if (!file.endsWith(".ts")) continue;
+    const path = join(folder, file);
+    const up = relative(dirname(path), npm);
     let text = readFileSync(path, "utf8");
     for (const [name, source] of Object.entries<string>(config.exports)) {
-      text = text.replaceAll(`from ".${source}"`, `from "${manifest.name}${name.slice(1)}"`);
+      const imported = `from "${up}${source.slice(1)}"`;
+      text = text.replaceAll(imported, `from "${manifest.name}${name.slice(1)}"`);
     }
     writeFileSync(path, text);
   }
