@@ -49,7 +49,10 @@ export class CoalescedWrites {
       first.rwFlags = write.rwFlags;
       first.push(write, end);
       this.#runs.set(end, first);
-      first.beginSoon();
+      // A call to another thread is dear where it is not `node:fs` that makes it, and its memory is
+      // pinned. The threads of `node:fs` take the caller's memory, which may be detached any time.
+      if (this.#router.file.core.files.pwritev !== undefined) first.beginSoon();
+      else threadQuota.begin(first);
     }
   }
 
