@@ -49,8 +49,8 @@ export class CoalescedWrites {
       first.rwFlags = write.rwFlags;
       first.push(write, end);
       this.#runs.set(end, first);
-      // A call to another thread is dear where it is not `node:fs` that makes it, and its memory is
-      // pinned. The threads of `node:fs` take the caller's memory, which may be detached any time.
+      // A call to a thread that stands in for `node:fs` costs much, and its memory is pinned. The
+      // threads of `node:fs` take the memory of the caller, who may detach it any time: no waiting.
       if (this.#router.file.core.files.pwritev !== undefined) first.beginSoon();
       else threadQuota.begin(first);
     }

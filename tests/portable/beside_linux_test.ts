@@ -297,21 +297,30 @@ const SOCK_STREAM = 1;
 const SOCK_DGRAM = 2;
 const SOCK_NONBLOCK = 0o4000;
 
+/** Two sockets that do not block; `undefined` where `node:fs` does not know descriptors of others. */
+function socketPair(type: number, address: number): [number, number] | undefined {
+  const native = loadNative();
+  const call = native.syscall(SYS_socketpair, 4);
+  assert.equal(call(AF_UNIX, type | SOCK_NONBLOCK, 0, address), 0);
+  const [one, other] = [...new Int32Array(native.view(address, 8))] as [number, number];
+  try {
+    fstatSync(one);
+  } catch {
+    return undefined;
+  }
+  return [one, other];
+}
+
 test(
   "a datagram socket gets the datagrams that were written, and no other",
   withLinux,
   async (t) => {
     const native = loadNative();
     const address = native.map(4096);
-    const flags = SOCK_DGRAM | SOCK_NONBLOCK;
     for (const { kernel, name } of sides) {
-      assert.equal(native.syscall(SYS_socketpair, 4)(AF_UNIX, flags, 0, address), 0);
-      const [fildes, other] = [...new Int32Array(native.view(address, 8))] as [number, number];
-      try {
-        fstatSync(fildes);
-      } catch {
-        return t.skip("node:fs knows only descriptors of its own");
-      }
+      const pair = socketPair(SOCK_DGRAM, address);
+      if (pair === undefined) return t.skip("node:fs knows only descriptors of its own");
+      const [fildes, other] = pair;
       const context = new ContextOf(kernel);
       const transfer = { buf: context.dataAddress, nbytes: 5 };
       const write = { opcode: IOCB_CMD_PWRITE, ...transfer };
@@ -331,15 +340,10 @@ test(
 test("a write to a nearly full socket says how much was written", withLinux, async (t) => {
   const native = loadNative();
   const address = native.map(4096);
-  const flags = SOCK_STREAM | SOCK_NONBLOCK;
   for (const { kernel, name } of sides) {
-    assert.equal(native.syscall(SYS_socketpair, 4)(AF_UNIX, flags, 0, address), 0);
-    const [fildes, other] = [...new Int32Array(native.view(address, 8))] as [number, number];
-    try {
-      fstatSync(fildes);
-    } catch {
-      return t.skip("node:fs knows only descriptors of its own");
-    }
+    const pair = socketPair(SOCK_STREAM, address);
+    if (pair === undefined) return t.skip("node:fs knows only descriptors of its own");
+    const [fildes, other] = pair;
     const context = new ContextOf(kernel);
     const nbytes = 100_000;
     const write = { opcode: IOCB_CMD_PWRITE, fildes, buf: context.dataAddress, nbytes };
