@@ -16,13 +16,18 @@
 import { AioError } from "../errors/aio_error.ts";
 import { Once } from "../once.ts";
 import { clearTimeout, now, queueMicrotask, setImmediate, setTimeout } from "../timers.ts";
-import { DEFAULT_MAX_WAIT, TURN_MILLISECONDS, TURNS_BEFORE_IDLE } from "../tuning.ts";
+import {
+  DEFAULT_MAX_WAIT,
+  TURN_MILLISECONDS,
+  TURNS_BEFORE_IDLE,
+  TURNS_BEFORE_TIMER,
+} from "../tuning.ts";
 import { CopyBudget } from "./copy_budget.ts";
 import type { Core } from "./core.ts";
 import { ignore } from "./kernel_context.ts";
 import { giveKernelContext } from "./kernel_context_pool.ts";
 
-/** How long until the next look where no eventfd can wake us, or the kernel lacks memory. */
+/** How long until the next look where no eventfd will wake us, or the kernel lacks memory. */
 const RETRY_MILLISECONDS = 1;
 
 /** Code that waits for a turn that brings something, or for when nothing is left to wait for. */
@@ -291,6 +296,11 @@ export class EventLoop {
   #arm(): void {
     const { wakeup } = this.#core.context;
     if (wakeup === undefined) return this.#retryLater();
+    // Of these the eventfd says nothing. They were sent when all before them had completed at once.
+    if (this.#core.submission.hasSilent()) {
+      if (this.#fruitless < TURNS_BEFORE_TIMER) return this.#turn.ask();
+      this.#retryLater();
+    }
     if (this.#armed) return;
     // The eventfd counts completions that were taken long ago, too.
     wakeup.drain();

@@ -6,8 +6,7 @@
 import { AioRing } from "../abi/aio_ring.ts";
 import { EAGAIN, ENOMEM, ENOSYS, EPERM } from "../abi/errno.ts";
 import { IO_EVENT_SIZE } from "../abi/io_event.ts";
-import { IOCB_DATA, IOCB_FLAGS, IOCB_RESFD, IOCB_SIZE } from "../abi/iocb.ts";
-import { IOCB_FLAG_RESFD } from "../abi/opcodes.ts";
+import { IOCB_DATA, IOCB_RESFD, IOCB_SIZE } from "../abi/iocb.ts";
 import { TIMESPEC_SIZE } from "../abi/timespec.ts";
 import { AioError } from "../errors/aio_error.ts";
 import type { Address, Allocation, Kernel, Wakeup } from "../kernel.ts";
@@ -46,7 +45,7 @@ export class KernelContext {
   readonly timeout: DataView;
   /** Where the timespec lies. */
   readonly timeoutAddress: Address;
-  /** The eventfd that every request signals; `undefined` where the kernel has none. */
+  /** The eventfd that requests signal; `undefined` where the kernel has none. */
   readonly wakeup: Wakeup | undefined;
   /** What a wake-up calls: the event loop's, while it waits for one. */
   woken: () => void = ignore;
@@ -92,9 +91,8 @@ export class KernelContext {
     for (let slot = 0; slot < this.entries; slot++) {
       const iocb = slot * IOCB_SIZE / 4;
       this.iocbs[iocb + IOCB_DATA / 4] = slot;
-      if (this.wakeup === undefined) continue;
-      this.iocbs[iocb + IOCB_FLAGS / 4] = IOCB_FLAG_RESFD;
-      this.iocbs[iocb + IOCB_RESFD / 4] = this.wakeup.fd;
+      // Read by the kernel only under IOCB_FLAG_RESFD.
+      if (this.wakeup !== undefined) this.iocbs[iocb + IOCB_RESFD / 4] = this.wakeup.fd;
     }
   }
 

@@ -82,6 +82,7 @@ export class Reaper {
       if (++at === nr) at = 0;
     }
     ring.advance(count);
+    submission.recordPrompt(count);
     if (submission.backlog.length > 0) submission.refill();
     return count;
   }
@@ -100,6 +101,7 @@ export class Reaper {
   /** The ring is empty: what comes next is answered in small portions first. */
   #starved(): void {
     if (this.#submission.inFlight === 0) return;
+    this.#submission.recordLate();
     this.#most = this.#stride = this.#untilSend = FIRST_ANSWER;
   }
 
@@ -146,6 +148,7 @@ export class Reaper {
       const event = EVENT_WORDS * i;
       submission.complete(events[event]!, events[event + RES_WORD]!);
     }
+    if (minimum === 0) submission.recordPrompt(count);
     if (submission.backlog.length > 0) submission.refill();
     return count;
   }
