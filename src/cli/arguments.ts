@@ -1,12 +1,16 @@
 import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
 import { nearest } from "../option_names.ts";
 
+/** What `kaio bench` is asked for. */
+export type BenchOptions = ReturnType<typeof parseBenchOptions>;
+
 /** What `kaio scan` is asked for; `block` is `undefined` if it is left to kaio. */
 export type ScanOptions = ReturnType<typeof parseScanOptions>;
 
 /** The longest read in bytes. */
 const MAXIMUM_BLOCK = 16 * 1024 * 1024;
 const MAXIMUM_DEPTH = 4096;
+const MAXIMUM_SECONDS = 86_400;
 
 /**
  * Reads the arguments of `kaio scan`, without the name of the command.
@@ -23,8 +27,28 @@ export function parseScanOptions(args: readonly string[]) {
   const { block, depth, "no-direct": buffered, json } = values;
   return {
     file,
-    block: block === undefined ? block : parseNumber("--block", block, MAXIMUM_BLOCK),
-    depth: parseNumber("--depth", depth, MAXIMUM_DEPTH),
+    block: block === undefined ? block : parseNumber("scan", "--block", block, MAXIMUM_BLOCK),
+    depth: parseNumber("scan", "--depth", depth, MAXIMUM_DEPTH),
+    direct: !buffered,
+    json,
+  };
+}
+
+/**
+ * Reads the arguments of `kaio bench`, without the name of the command.
+ *
+ * @throws {Error} If an argument is unknown, missing or out of range.
+ */
+export function parseBenchOptions(args: readonly string[]) {
+  const { file, values } = parse("bench", args, {
+    seconds: { type: "string", default: "20" },
+    "no-direct": { type: "boolean", default: false },
+  });
+  if (file === undefined) throw new Error("Cannot bench: FILE is missing");
+  const { seconds, "no-direct": buffered, json } = values;
+  return {
+    file,
+    seconds: parseNumber("bench", "--seconds", seconds, MAXIMUM_SECONDS),
     direct: !buffered,
     json,
   };
@@ -87,10 +111,9 @@ function checkOptions(
   }
 }
 
-function parseNumber(name: string, text: string, maximum: number): number {
+function parseNumber(command: string, name: string, text: string, maximum: number): number {
   const value = /^[0-9]+$/.test(text) ? Number(text) : 0;
   if (value >= 1 && value <= maximum) return value;
-  throw new Error(
-    `Cannot scan: ${name} must be from 1 to ${maximum}: current value is ${JSON.stringify(text)}`,
-  );
+  const range = `must be from 1 to ${maximum}: current value is ${JSON.stringify(text)}`;
+  throw new Error(`Cannot ${command}: ${name} ${range}`);
 }

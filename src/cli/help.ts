@@ -9,6 +9,8 @@ export const HELP = `Usage: kaio <command> [options]
 Commands:
   scan FILE      read every block of a file; count the pages of a SQLite
                  database by type
+  bench FILE     measure random reads of a file at several depths, beside the
+                 runtime's own fs
   probe [PATH]   say what works here and what does not, and why
 
 Options:
@@ -41,6 +43,26 @@ Options:
   --help           show this text
 
 CPU per read is that of the whole process, including the page count.
+`;
+
+/** What `kaio bench --help` prints. */
+export const BENCH_HELP = `Usage: kaio bench FILE [options]
+
+Reads blocks of 4,096 bytes at random positions of FILE, a regular file or a
+block device, with 1 to 256 reads in flight, by kaio and by the runtime's own
+FileHandle in turn, and says how fast that was: reads per second, CPU time, and
+the time in which 50, 99 and 99.9 percent of the reads were done. The figures
+are medians of three rounds. Nothing is written. A file that is larger than the
+caches of the disk says most. Ctrl-C ends the measurement and says how far it
+came.
+
+Options:
+  --seconds N      how long to measure, 1 to 86400 (default: 20)
+  --no-direct      read through the page cache, without O_DIRECT
+  --json           print one JSON object
+  --help           show this text
+
+CPU per read is that of the whole process.
 `;
 
 /** What `kaio probe --help` prints. */

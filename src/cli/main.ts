@@ -1,9 +1,10 @@
 import process from "node:process";
 import { VERSION } from "../version.ts";
-import { parseProbeOptions, parseScanOptions } from "./arguments.ts";
-import { fitHelp, HELP, PROBE_HELP, SCAN_HELP } from "./help.ts";
+import { parseBenchOptions, parseProbeOptions, parseScanOptions } from "./arguments.ts";
+import { bench } from "./bench.ts";
+import { BENCH_HELP, fitHelp, HELP, PROBE_HELP, SCAN_HELP } from "./help.ts";
 import { probe } from "./probe.ts";
-import { probeReport, scanReport } from "./report.ts";
+import { benchReport, probeReport, scanReport } from "./report.ts";
 import { scan } from "./scan.ts";
 import { wrap } from "./wrap.ts";
 
@@ -40,16 +41,20 @@ export async function main(args: readonly string[], output: Output = process): P
   // Only the first SIGINT is caught, so a second one ends the process at once.
   process.once("SIGINT", interrupt);
   try {
-    const { text, code = DONE } = await run(args, controller.signal, widthOf(output.stdout));
+    const { text, code = DONE } = await run(args, controller.signal, output);
     output.stdout.write(text);
     return code;
   } catch (error) {
-    const lines = wrap(`kaio: ${explain(error)}`, widthOf(output.stderr), 2);
-    output.stderr.write(`${lines.join("\n")}\n`);
+    say(output, `kaio: ${explain(error)}`);
     return controller.signal.aborted ? INTERRUPTED : FAILED;
   } finally {
     process.off("SIGINT", interrupt);
   }
+}
+
+/** Writes a line beside the result. */
+function say({ stderr }: Output, line: string): void {
+  stderr.write(`${wrap(line, widthOf(stderr), 2).join("\n")}\n`);
 }
 
 /** Some terminals have 0 columns, because nobody told them how wide they are. */
@@ -61,8 +66,9 @@ function widthOf({ columns }: Stream): number {
 async function run(
   [command, ...args]: readonly string[],
   signal: AbortSignal,
-  width: number,
+  output: Output,
 ): Promise<{ text: string; code?: number }> {
+  const width = widthOf(output.stdout);
   switch (command) {
     case "scan": {
       if (asksForHelp(args)) return { text: fitHelp(SCAN_HELP, width) };
@@ -70,6 +76,12 @@ async function run(
       const result = await scan(options, signal);
       const text = options.json ? `${JSON.stringify(result)}\n` : scanReport(result, width);
       return { text, code: result.sqlite?.problemCount ? PROBLEMS : DONE };
+    }
+    case "bench": {
+      if (asksForHelp(args)) return { text: fitHelp(BENCH_HELP, width) };
+      const options = parseBenchOptions(args);
+      const result = await bench(options, signal, (line) => say(output, line));
+      return { text: options.json ? `${JSON.stringify(result)}\n` : benchReport(result, width) };
     }
     case "probe": {
       if (asksForHelp(args)) return { text: fitHelp(PROBE_HELP, width) };

@@ -1,8 +1,10 @@
 import process from "node:process";
 import { environment } from "../../ffi/permission.ts";
 
-/** The bytes between two looks at the clock. */
+/** The most bytes between two looks at the clock. */
 const STRIDE = 256 * 1024;
+/** The least looks at the clock of a whole job. */
+const LOOKS = 100;
 /** The milliseconds between two drawings. */
 const INTERVAL = 100;
 /** The width of a terminal that does not say how wide it is. */
@@ -22,6 +24,7 @@ type Terminal = Pick<NodeJS.WriteStream, "isTTY" | "columns"> & { write(text: st
  */
 export class ProgressBar {
   #total: number;
+  #stride: number;
   #terminal: Terminal;
   #now: () => number;
   #done = 0;
@@ -31,23 +34,24 @@ export class ProgressBar {
   #shown = false;
   #blocks: boolean = showsBlocks();
 
-  /** @param total All bytes to come. */
+  /** @param total All bytes to come, or all steps. */
   constructor(total: number, terminal: Terminal = process.stderr, now = () => performance.now()) {
     this.#total = total;
+    this.#stride = Math.min(STRIDE, total / LOOKS);
     this.#terminal = terminal;
     this.#now = now;
-    this.#nextLook = terminal.isTTY && environment("TERM") !== "dumb" ? STRIDE : Infinity;
+    this.#nextLook = terminal.isTTY && environment("TERM") !== "dumb" ? this.#stride : Infinity;
     this.#began = now();
     this.#nextDrawing = this.#began + INTERVAL;
   }
 
-  /** Counts more bytes as done, and draws if it is time. */
-  advance(bytes: number): void {
+  /** Counts more bytes as done, and draws if it is time; a text stands in place of the speed. */
+  advance(bytes: number, text?: string): void {
     this.#done += bytes;
     if (this.#done < this.#nextLook) return;
-    this.#nextLook = this.#done + STRIDE;
+    this.#nextLook = this.#done + this.#stride;
     const now = this.#now();
-    if (now >= this.#nextDrawing) this.#draw(now);
+    if (now >= this.#nextDrawing) this.#draw(now, text);
   }
 
   /** Takes the bar away. */
@@ -56,11 +60,11 @@ export class ProgressBar {
     this.#shown = false;
   }
 
-  #draw(now: number): void {
+  #draw(now: number, text: string | undefined): void {
     this.#nextDrawing = now + INTERVAL;
     this.#shown = true;
     const seconds = (now - this.#began) / 1000;
-    const progress = { done: this.#done, total: this.#total, seconds };
+    const progress = { done: this.#done, total: this.#total, seconds, text };
     // A line as wide as the terminal would make some terminals go to the next.
     const width = (this.#terminal.columns || DEFAULT_COLUMNS) - 1;
     this.#terminal.write(`\r${progressLine(progress, width, this.#blocks)}\x1b[K\r`);
@@ -68,7 +72,7 @@ export class ProgressBar {
 }
 
 /** Whether the locale, by the order in which POSIX looks at its variables, is of UTF-8. */
-function showsBlocks(): boolean {
+export function showsBlocks(): boolean {
   const locale = environment("LC_ALL") || environment("LC_CTYPE") || environment("LANG");
   return /utf-?8/i.test(locale ?? "");
 }
@@ -77,20 +81,27 @@ function showsBlocks(): boolean {
  * One line that shows how much of a job is done: percent, a bar, speed and the remaining time. Where
  * the terminal is too narrow, the bar is left out first, then the figures.
  *
- * @param progress The bytes done, all bytes (above 0), and the seconds since the beginning.
+ * @param progress The bytes done, all bytes (above 0), the seconds since the beginning, and what to
+ * show in place of the speed.
  * @param width The columns that the line may take.
  * @param blocks Whether the terminal can show block characters.
  * @returns The line, at most `width` characters.
  */
 export function progressLine(
-  { done, total, seconds }: { done: number; total: number; seconds: number },
+  { done, total, seconds, text }: {
+    done: number;
+    total: number;
+    seconds: number;
+    text?: string | undefined;
+  },
   width: number,
   blocks: boolean,
 ): string {
   const fraction = Math.min(done / total, 1);
   const speed = seconds > 0 ? done / seconds : 0;
   const percent = `${Math.floor(fraction * 100)} %`.padStart(5);
-  const figures = `${(speed / 1e6).toFixed(1)} MB/s  ETA ${duration((total - done) / speed)}`;
+  const shown = text ?? `${(speed / 1e6).toFixed(1)} MB/s`;
+  const figures = `${shown}  ETA ${duration((total - done) / speed)}`;
   const room = Math.min(width - percent.length - figures.length - 4, MAXIMUM_BAR);
   if (room >= MINIMUM_BAR) return `${percent}  ${bar(fraction, room, blocks)}  ${figures}`;
   const narrow = `${percent}  ${figures}`;
@@ -100,10 +111,14 @@ export function progressLine(
 const EIGHTHS = ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"];
 
 function bar(fraction: number, width: number, blocks: boolean): string {
+  return filledBar(fraction, width, blocks).padEnd(width, blocks ? "░" : ".");
+}
+
+/** A bar that is as long as this share of the width. */
+export function filledBar(fraction: number, width: number, blocks: boolean): string {
   const eighths = Math.floor(fraction * width * 8);
   const full = Math.floor(eighths / 8);
-  if (!blocks) return "#".repeat(full).padEnd(width, ".");
-  return ("█".repeat(full) + EIGHTHS[eighths % 8]).padEnd(width, "░");
+  return blocks ? "█".repeat(full) + EIGHTHS[eighths % 8] : "#".repeat(full);
 }
 
 function duration(seconds: number): string {

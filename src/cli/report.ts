@@ -3,8 +3,10 @@
  *
  * @module
  */
+import type { BenchResult, BenchRow } from "./bench.ts";
 import type { FileResult, ProbeResult } from "./probe.ts";
 import type { Finding } from "./probe_calls.ts";
+import { filledBar, showsBlocks } from "./progress_bar.ts";
 import type { ScanResult } from "./scan.ts";
 import { PAGE_KINDS, type PageKind } from "./sqlite/page_map.ts";
 import type { SqliteResult } from "./sqlite/take_census.ts";
@@ -12,6 +14,11 @@ import { wrap } from "./wrap.ts";
 
 /** How many problems of a database are listed. */
 const LISTED = 10;
+/** The longest bar beside a row of a table, and the shortest. */
+const LONGEST_BAR = 40;
+const SHORTEST_BAR = 8;
+/** The columns of a bench that a narrow terminal shows: depth, rate, CPU and p99. */
+const NARROW = [0, 1, 3, 5];
 
 const KERNELS = {
   none: "none: kaio cannot be used here",
@@ -42,6 +49,60 @@ export function scanReport(result: ScanResult, width: number): string {
   ]], width);
   const census = sqlite ? [censusTable(sqlite, width), problemList(sqlite, width)] : [];
   return paragraphs([...figures, ...census, remarks("Note", notes, width)]);
+}
+
+/** The result of a measurement, for a terminal of so many columns. */
+export function benchReport(result: BenchResult, width: number): string {
+  const { size, block, rows, enough, notes } = result;
+  const figures = labelled([[
+    ["File", result.file],
+    ["Size", `${grouped(size)} bytes`],
+    ["Read", `blocks of ${grouped(block)} bytes at random positions`],
+    ["Direct I/O", result.direct ? "yes" : "no"],
+    ["Time", `${grouped(result.seconds, 2)} s a row, medians of ${result.rounds} rounds`],
+    ["Kernel", result.kernel],
+    ["Runtime", result.runtime],
+  ]], width);
+  const deepest = rows.at(-1)!.depth;
+  const advice = enough === deepest
+    ? `The rate still rises at ${deepest} reads in flight`
+    : `Keep ${
+      counted(enough, "read")
+    } in flight: more gain less than 5 percent, and each waits longer`;
+  const lines = [benchTable(rows, width), remarks("Note", notes, width)];
+  return paragraphs([...figures, ...lines, remarks("Advice", [advice], width)]);
+}
+
+/** Two rows for each depth, with bars as long as the rates where there is room for them. */
+function benchTable(rows: readonly BenchRow[], width: number): string[] {
+  const table = [
+    ["Depth", "Reads/s", "MB/s", "CPU µs", "p50 µs", "p99 µs", "p99.9 µs"],
+    ...rows.map(({ depth, by, ...figures }) => [
+      `${(by === "kaio" ? grouped(depth) : "").padStart(5)} ${by}`,
+      grouped(figures.readsPerSecond),
+      ...[
+        figures.megabytesPerSecond,
+        figures.cpuMicrosecondsPerRead,
+        figures.p50,
+        figures.p99,
+        figures.p999,
+      ].map((figure) => grouped(figure, 1)),
+    ]),
+  ];
+  const whole = alignedRows(table, 2);
+  const [heading, ...lines] = whole[0]!.length <= width
+    ? whole
+    : alignedRows(table.map((row) => NARROW.map((column) => row[column]!)), 2);
+  const room = Math.min(width - heading!.length - 2, LONGEST_BAR);
+  const best = Math.max(...rows.map(({ readsPerSecond }) => readsPerSecond));
+  const blocks = showsBlocks();
+  const barOf = ({ readsPerSecond }: BenchRow): string =>
+    room < SHORTEST_BAR ? "" : `  ${filledBar(readsPerSecond / best, room, blocks)}`;
+  return [
+    heading!,
+    "-".repeat(heading!.length),
+    ...lines.map((line, at) => (line + barOf(rows[at]!)).trimEnd()),
+  ];
 }
 
 /** What a probe found, for a terminal of so many columns. */
@@ -106,15 +167,20 @@ function censusTable(result: SqliteResult, width: number): string[] {
   return tables.find(([line]) => line!.length <= width) ?? alignedTable(narrow, 2);
 }
 
-/** A table with a heading and a last row of totals; all columns but the first hold numbers. */
+/** A table with a heading and a last row of totals. */
 function alignedTable(rows: readonly string[][], gap: number): string[] {
+  const lines = alignedRows(rows, gap);
+  const rule = "-".repeat(lines[0]!.length);
+  return [lines[0]!, rule, ...lines.slice(1, -1), rule, lines.at(-1)!];
+}
+
+/** Rows with their columns under each other; all but the first column hold numbers. */
+function alignedRows(rows: readonly string[][], gap: number): string[] {
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  const lines = rows.map(([label, ...cells]) =>
+  return rows.map(([label, ...cells]) =>
     [label!.padEnd(widths[0]!), ...cells.map((cell, at) => cell.padStart(widths[at + 1]!))]
       .join(" ".repeat(gap))
   );
-  const rule = "-".repeat(lines[0]!.length);
-  return [lines[0]!, rule, ...lines.slice(1, -1), rule, lines.at(-1)!];
 }
 
 function problemList({ problemCount, problems }: SqliteResult, width: number): string[] {

@@ -16,6 +16,13 @@ test("the line shows percent, a bar, speed and the time to go", () => {
   );
 });
 
+test("a text stands in place of the speed", () => {
+  assert.equal(
+    progressLine({ ...half, text: "kaio at depth 4" }, 50, false),
+    " 50 %  ########........  kaio at depth 4  ETA 0:02",
+  );
+});
+
 test("a bar of block characters moves by eighths", () => {
   const line = progressLine({ done: 5, total: 16, seconds: 1 }, 35, true);
   assert.match(line, /██▌░░░░░/);
@@ -67,6 +74,15 @@ test("the bar is drawn ten times a second, and wiped at the end", dumb, () => {
   assert.ok(written.every((text) => text.startsWith("\r") && text.length < 60 + 5));
   assert.match(written[49]!, / 50 % .* 1000\.0 MB\/s {2}ETA 0:05/);
   assert.equal(written.at(-1), "\r\x1b[K");
+});
+
+test("a job of few steps is drawn at each of them", dumb, () => {
+  const written: string[] = [];
+  let milliseconds = 0;
+  const terminal = { isTTY: true, columns: 60, write: (text: string) => written.push(text) };
+  const bar = new ProgressBar(4, terminal, () => milliseconds);
+  for (milliseconds = 200; milliseconds <= 800; milliseconds += 200) bar.advance(1, "step");
+  assert.deepEqual(written.map((text) => Number.parseInt(text)), [25, 50, 75, 100]);
 });
 
 test("nothing is drawn where there is no terminal", () => {
