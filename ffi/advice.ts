@@ -40,6 +40,8 @@ function denoFlag(permission: Permission): string {
       return "--allow-ffi";
     case "env":
       return `--allow-env=${permission.variable}`;
+    case "run":
+      return `--allow-run=${permission.command}`;
     case "sys":
       return `--allow-sys=${permission.kind}`;
     case "read":

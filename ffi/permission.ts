@@ -10,6 +10,7 @@ export type Permission =
   | { name: "ffi" }
   | { name: "env"; variable: string }
   | { name: "read" | "write"; path: string }
+  | { name: "run"; command: string }
   | { name: "sys"; kind: "osRelease" };
 
 interface DenoPermissions {

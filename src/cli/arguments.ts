@@ -42,14 +42,18 @@ export function parseScanOptions(args: readonly string[]) {
 export function parseBenchOptions(args: readonly string[]) {
   const { file, values } = parse("bench", args, {
     seconds: { type: "string", default: "20" },
+    write: { type: "boolean", default: false },
     "no-direct": { type: "boolean", default: false },
+    "no-fio": { type: "boolean", default: false },
   });
   if (file === undefined) throw new Error("Cannot bench: FILE is missing");
-  const { seconds, "no-direct": buffered, json } = values;
+  const { seconds, write, "no-direct": buffered, "no-fio": withoutFio, json } = values;
   return {
     file,
     seconds: parseNumber("bench", "--seconds", seconds, MAXIMUM_SECONDS),
+    write,
     direct: !buffered,
+    fio: !withoutFio,
     json,
   };
 }

@@ -1,19 +1,22 @@
 import { constants } from "node:fs";
-import { type FileHandle, open as openHandle, stat } from "node:fs/promises";
+import { open as openHandle, stat } from "node:fs/promises";
 import { runtimeName } from "../../ffi/runtime_name.ts";
 import { choose, type KernelName } from "../choose_kernel.ts";
 import { AioContext } from "../context/aio_context.ts";
 import type { AioFile } from "../file/aio_file.ts";
 import { open } from "../file/open.ts";
-import { allocate } from "../memory/allocate.ts";
 import type { BenchOptions } from "./arguments.ts";
-import { BLOCK, type Figures, measurePass } from "./bench_pass.ts";
+import { withNewFile } from "./bench_file.ts";
+import { type FioTrial, measureFio, tryFio } from "./bench_fio.ts";
+import { BLOCK, type Figures, measurePass, type Workload } from "./bench_pass.ts";
 import { checkHasSize } from "./check_has_size.ts";
 import { ProgressBar } from "./progress_bar.ts";
-import { grouped } from "./report.ts";
+import { counted, grouped } from "./report.ts";
 
 const DEPTHS: readonly number[] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 const MAXIMUM_DEPTH = 256;
+/** The bytes of a file that is made to be written. */
+const WRITTEN = 256 * 1024 * 1024;
 /** What the system does meanwhile harms one round of three, and the median is of another. */
 const ROUNDS = 3;
 /** The depth whose rate is this share of the best one is enough. */
@@ -25,15 +28,17 @@ export interface BenchResult {
   readonly file: string;
   /** Its size in bytes. */
   readonly size: number;
-  /** The bytes of a read. */
+  /** The bytes of a request. */
   readonly block: number;
-  /** Whether the reads bypassed the page cache (O_DIRECT). */
+  /** Whether blocks were written, to a file that was made for this. */
+  readonly write: boolean;
+  /** Whether the requests bypassed the page cache (O_DIRECT). */
   readonly direct: boolean;
-  /** How long each participant read at each depth, in seconds, in all rounds together. */
+  /** How long a row was measured, in seconds, in all rounds together. */
   readonly seconds: number;
   /** The rounds, whose medians the rows have. */
   readonly rounds: number;
-  /** The kernel that did the reads of kaio. */
+  /** The kernel that did the requests of kaio. */
   readonly kernel: KernelName;
   /** The runtime and its version. */
   readonly runtime: string;
@@ -47,52 +52,90 @@ export interface BenchResult {
 
 /** The figures of one participant at one depth. */
 export interface BenchRow extends Figures {
-  /** The reads in flight. */
+  /** The requests in flight. */
   readonly depth: number;
-  /** Who read: kaio, or the FileHandle of the runtime. */
-  readonly by: "kaio" | "fs";
+  /** Who made them: kaio, the FileHandle of the runtime, or fio. */
+  readonly by: "kaio" | "fs" | "fio";
   /** Millions of bytes per second. */
   readonly megabytesPerSecond: number;
 }
 
+/** Who takes part, and how it is measured. */
+interface Participant {
+  readonly by: BenchRow["by"];
+  measure(depth: number, milliseconds: number): Promise<Figures>;
+}
+
 /**
- * Reads random blocks of a file at several depths, by kaio and by the runtime's own FileHandle in
- * turn.
+ * Reads random blocks of a file at several depths, by kaio, by the runtime's own FileHandle and,
+ * where it is installed, by fio in turn; or writes them, to a file that it makes and removes.
  *
  * @param options What is asked for.
  * @param signal Ends the measurement.
- * @param announce Is told what will be read, before the first read.
+ * @param announce Is told what will be done, before it is begun.
  * @returns The figures.
  * @throws {Error} If the file cannot be opened or read, has not one whole block, or is neither a
- * regular file nor a block device; if the signal is aborted, with how far the measurement came.
+ * regular file nor a block device; if it exists and is to be written; if the signal is aborted, with
+ * how far the measurement came.
  */
 export async function bench(
   options: BenchOptions,
   signal: AbortSignal,
   announce: (line: string) => void,
 ): Promise<BenchResult> {
-  const { file: path, seconds: total } = options;
-  await checkHasSize(path);
+  const { file, seconds, write } = options;
+  const tell = (doing: string, end: string): void => {
+    const blocks = `blocks of ${grouped(BLOCK)} bytes at random positions of ${file}`;
+    announce(`${doing} ${blocks} for ${counted(seconds, "second")}; ${end}`);
+  };
+  if (write) {
+    const end = `it is made for this, with ${grouped(WRITTEN)} bytes, and removed afterwards`;
+    const measure = () => benchFile(options, signal, () => {});
+    return await withNewFile(file, WRITTEN, signal, () => tell("Writing", end), measure);
+  }
+  await checkHasSize(file);
+  return await benchFile(options, signal, () => tell("Reading", "nothing is written"));
+}
+
+async function benchFile(
+  options: BenchOptions,
+  signal: AbortSignal,
+  opened: () => void,
+): Promise<BenchResult> {
+  const { file: path, seconds, write } = options;
   const { name: kernel, reason, asked } = choose();
   // The context that files share may have fewer entries than the depth.
   const context = new AioContext({ entries: MAXIMUM_DEPTH, kernel });
   try {
-    const file = await open(path, "r", { direct: options.direct ? "try" : false, context });
+    const direct = options.direct && "try";
+    const file = await open(path, write ? "r+" : "r", { direct, context });
     try {
-      const { direct } = file;
       const size = await file.size();
       if (size < BLOCK) {
         throw new Error(`Cannot bench a file of less than ${BLOCK} bytes: ${JSON.stringify(path)}`);
       }
-      const how = direct ? "with O_DIRECT" : "through the page cache";
-      announce(`Reading blocks of ${grouped(BLOCK)} bytes at random positions of ${path}, ${how}, \
-for ${total} s; nothing is written`);
+      opened();
       const notes = reason === undefined || asked ? [] : [`Linux AIO was not used: ${reason}`];
-      notes.push(...await remarksOn(path, direct));
-      const rows = await readBoth(file, options, size, signal);
-      const seconds = total / rows.length;
-      const about = { file: path, size, block: BLOCK, direct, seconds, rounds: ROUNDS };
-      return { ...about, kernel, runtime: runtimeName(), rows, enough: enoughOf(rows), notes };
+      const blocks = Math.floor(size / BLOCK);
+      const workload = { path, blocks, write, direct: file.direct, signal };
+      notes.push(...await remarksOn(workload));
+      const fio: FioTrial = options.fio ? await tryFio(workload) : { works: false };
+      if (fio.note !== undefined) notes.push(fio.note);
+      const rows = await measureAll(file, workload, seconds, fio.works);
+      return {
+        file: path,
+        size,
+        block: BLOCK,
+        write,
+        direct: file.direct,
+        seconds: seconds / rows.length,
+        rounds: ROUNDS,
+        kernel,
+        runtime: runtimeName(),
+        rows,
+        enough: enoughOf(rows),
+        notes,
+      };
     } finally {
       await file.close();
     }
@@ -102,56 +145,60 @@ for ${total} s; nothing is written`);
 }
 
 /** What makes the figures say something else than how fast the disk is. */
-async function remarksOn(path: string, direct: boolean): Promise<string[]> {
+async function remarksOn({ path, write, direct }: Workload): Promise<string[]> {
   const found = await stat(path);
+  const cached = write
+    ? "The page cache took the writes; the disk gets them later"
+    : "What the page cache held was read from there, not from the disk";
   return [
-    ...direct ? [] : ["What the page cache held was read from there, not from the disk"],
-    ...found.isFile() && found.blocks * 512 < found.size
+    ...direct ? [] : [cached],
+    ...!write && found.isFile() && found.blocks * 512 < found.size
       ? ["The file has holes or is compressed: the disk had less to read"]
       : [],
   ];
 }
 
-async function readBoth(
+async function measureAll(
   file: AioFile,
-  { file: path, seconds }: BenchOptions,
-  size: number,
-  signal: AbortSignal,
+  workload: Workload,
+  seconds: number,
+  withFio: boolean,
 ): Promise<BenchRow[]> {
-  const own = await openHandle(path, constants.O_RDONLY | (file.direct ? constants.O_DIRECT : 0));
+  const { path, write, direct, signal } = workload;
+  const access = write ? constants.O_RDWR : constants.O_RDONLY;
+  const own = await openHandle(path, access | (direct ? constants.O_DIRECT : 0));
   try {
-    return await readInTurns({ kaio: file, fs: own }, Math.floor(size / BLOCK), seconds, signal);
+    const participants: Participant[] = [
+      { by: "kaio", measure: (...pass) => measurePass(file, workload, ...pass) },
+      { by: "fs", measure: (...pass) => measurePass(own, workload, ...pass) },
+    ];
+    const fio: Participant = { by: "fio", measure: (...pass) => measureFio(workload, ...pass) };
+    if (withFio) participants.push(fio);
+    return await measureInTurns(participants, seconds, signal);
   } finally {
     await own.close();
   }
 }
 
-async function readInTurns(
-  files: Readonly<Record<BenchRow["by"], FileHandle>>,
-  blocks: number,
+async function measureInTurns(
+  participants: readonly Participant[],
   seconds: number,
   signal: AbortSignal,
 ): Promise<BenchRow[]> {
-  // Both read to the same memory, which suits O_DIRECT.
-  const memory = allocate(MAXIMUM_DEPTH * BLOCK);
-  const buffers = Array.from({ length: MAXIMUM_DEPTH }, (_, slot) => {
-    return memory.subarray(slot * BLOCK, (slot + 1) * BLOCK);
-  });
   const cells = DEPTHS.flatMap((depth) =>
-    (["kaio", "fs"] as const).map((by) => ({ depth, by, passes: [] as Figures[] }))
+    participants.map((participant) => ({ depth, ...participant, passes: [] as Figures[] }))
   );
   const total = cells.length * ROUNDS;
+  const milliseconds = 1000 * seconds / total;
   const bar = new ProgressBar(total);
   let done = 0;
   try {
     for (let round = 0; round < ROUNDS; round++) {
-      for (const { depth, by, passes } of cells) {
-        const used = buffers.slice(0, depth);
-        const figures = await measurePass(files[by], used, blocks, 1000 * seconds / total, signal);
+      for (const { depth, by, measure, passes } of cells) {
+        const figures = await measure(depth, milliseconds);
         passes.push(figures);
         done++;
-        const rate = `${grouped(figures.readsPerSecond)} reads/s`;
-        bar.advance(1, `${by} at depth ${depth}: ${rate}`);
+        bar.advance(1, `${by} at depth ${depth}: ${grouped(figures.iops)} IOPS`);
       }
     }
   } catch (error) {
@@ -162,7 +209,7 @@ async function readInTurns(
   }
   return cells.map(({ depth, by, passes }) => {
     const figures = medians(passes);
-    const megabytesPerSecond = figures.readsPerSecond * BLOCK / 1e6;
+    const megabytesPerSecond = figures.iops * BLOCK / 1e6;
     return { depth, by, megabytesPerSecond, ...figures };
   });
 }
@@ -172,8 +219,8 @@ function medians(passes: readonly Figures[]): Figures {
   const median = (key: keyof Figures): number =>
     passes.map((pass) => pass[key]).sort((a, b) => a - b)[passes.length >> 1]!;
   return {
-    readsPerSecond: median("readsPerSecond"),
-    cpuMicrosecondsPerRead: median("cpuMicrosecondsPerRead"),
+    iops: median("iops"),
+    cpuMicrosecondsPerRequest: median("cpuMicrosecondsPerRequest"),
     p50: median("p50"),
     p99: median("p99"),
     p999: median("p999"),
@@ -182,9 +229,9 @@ function medians(passes: readonly Figures[]): Figures {
 
 /** The smallest depth at which kaio comes near the best rate that it has at any. */
 export function enoughOf(
-  rows: readonly Pick<BenchRow, "depth" | "by" | "readsPerSecond">[],
+  rows: readonly Pick<BenchRow, "depth" | "by" | "iops">[],
 ): number {
   const own = rows.filter(({ by }) => by === "kaio");
-  const best = Math.max(...own.map(({ readsPerSecond }) => readsPerSecond));
-  return own.find(({ readsPerSecond }) => readsPerSecond >= ENOUGH * best)!.depth;
+  const best = Math.max(...own.map(({ iops }) => iops));
+  return own.find(({ iops }) => iops >= ENOUGH * best)!.depth;
 }

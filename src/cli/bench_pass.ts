@@ -1,51 +1,71 @@
+import { randomFillSync } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import process from "node:process";
+import { allocate } from "../memory/allocate.ts";
 
-/** The bytes of a read. */
+/** The bytes of a read or write. */
 export const BLOCK = 4096;
 
-/** What one pass of reads, or the median of several, has shown. */
+/** What is to be read or written. */
+export interface Workload {
+  /** The file, which has these blocks. */
+  readonly path: string;
+  /** How many blocks there are. */
+  readonly blocks: number;
+  /** Whether the blocks are written. */
+  readonly write: boolean;
+  /** Whether the requests bypass the page cache (O_DIRECT). */
+  readonly direct: boolean;
+  /** Ends the pass. */
+  readonly signal: AbortSignal;
+}
+
+/** What one pass, or the median of several, has shown. */
 export interface Figures {
-  /** Reads per second. */
-  readonly readsPerSecond: number;
-  /** CPU time of the whole process, user and system, in microseconds per read. */
-  readonly cpuMicrosecondsPerRead: number;
-  /** Microseconds in which half of the reads were done. */
+  /** Reads or writes per second. */
+  readonly iops: number;
+  /** CPU time of the whole process, user and system, in microseconds per request. */
+  readonly cpuMicrosecondsPerRequest: number;
+  /** Microseconds in which half of the requests were done. */
   readonly p50: number;
-  /** Microseconds in which 99 of 100 reads were done. */
+  /** Microseconds in which 99 of 100 requests were done. */
   readonly p99: number;
-  /** Microseconds in which 999 of 1000 reads were done. */
+  /** Microseconds in which 999 of 1000 requests were done. */
   readonly p999: number;
 }
 
 /**
- * Reads blocks at random positions, always one for each buffer. A file of kaio is a FileHandle, so
- * both are measured by the same lines.
+ * Reads or writes blocks at random positions. A file of kaio is a FileHandle, so both are measured by the same
+ * lines.
  *
  * @param file The open file.
- * @param buffers Where the blocks go.
- * @param blocks How many blocks the file has.
- * @param milliseconds How long new reads are begun.
- * @param signal Ends the pass.
- * @throws {Error} If a read fails or is short; `signal.reason` if the signal is aborted.
+ * @param workload What is to be done.
+ * @param depth How many requests are in flight.
+ * @param milliseconds How long new requests are begun.
+ * @throws {Error} If a request fails or is short; `signal.reason` if the signal is aborted.
  */
 export async function measurePass(
   file: FileHandle,
-  buffers: readonly Uint8Array[],
-  blocks: number,
+  { blocks, write, signal }: Workload,
+  depth: number,
   milliseconds: number,
-  signal: AbortSignal,
 ): Promise<Figures> {
+  // Page-aligned, as O_DIRECT wants it of everybody.
+  const memory = allocate(depth * BLOCK);
+  if (write) randomFillSync(memory);
   const latencies: number[] = [];
   const cpu = process.cpuUsage();
   const began = performance.now();
   const end = began + milliseconds;
-  await Promise.all(buffers.map(async (buffer) => {
+  await Promise.all(Array.from({ length: depth }, async (_, slot) => {
+    const buffer = memory.subarray(slot * BLOCK, (slot + 1) * BLOCK);
     let sent = began;
     do {
       const position = Math.floor(Math.random() * blocks) * BLOCK;
-      const { bytesRead } = await file.read(buffer, 0, BLOCK, position);
-      if (bytesRead < BLOCK) throw new Error("The file became shorter during the measurement");
+      const bytes = write
+        ? (await file.write(buffer, 0, BLOCK, position)).bytesWritten
+        : (await file.read(buffer, 0, BLOCK, position)).bytesRead;
+      if (bytes < BLOCK) throw new Error(`Only ${bytes} bytes of a block were transferred`);
       const now = performance.now();
       latencies.push(now - sent);
       sent = now;
@@ -58,8 +78,8 @@ export async function measurePass(
   const sorted = Float64Array.from(latencies).sort();
   const percentile = (share: number): number => 1000 * sorted[Math.floor(share * sorted.length)]!;
   return {
-    readsPerSecond: sorted.length / seconds,
-    cpuMicrosecondsPerRead: (user + system) / sorted.length,
+    iops: sorted.length / seconds,
+    cpuMicrosecondsPerRequest: (user + system) / sorted.length,
     p50: percentile(0.5),
     p99: percentile(0.99),
     p999: percentile(0.999),

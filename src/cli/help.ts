@@ -10,7 +10,7 @@ Commands:
   scan FILE      read every block of a file; count the pages of a SQLite
                  database by type
   bench FILE     measure random reads of a file at several depths, beside the
-                 runtime's own fs
+                 runtime's own fs and fio
   probe [PATH]   say what works here and what does not, and why
 
 Options:
@@ -49,20 +49,24 @@ CPU per read is that of the whole process, including the page count.
 export const BENCH_HELP = `Usage: kaio bench FILE [options]
 
 Reads blocks of 4,096 bytes at random positions of FILE, a regular file or a
-block device, with 1 to 256 reads in flight, by kaio and by the runtime's own
-FileHandle in turn, and says how fast that was: reads per second, CPU time, and
-the time in which 50, 99 and 99.9 percent of the reads were done. The figures
-are medians of three rounds. Nothing is written. A file that is larger than the
-caches of the disk says most. Ctrl-C ends the measurement and says how far it
-came.
+block device, with 1 to 256 reads in flight, by kaio, by the runtime's own
+FileHandle and, where it is installed, by fio in turn, and says how fast that
+was: reads per second (IOPS), CPU time, and the time in which 50, 99 and 99.9
+percent of the reads were done. The figures are medians of three rounds.
+Nothing is written, but with --write. A file that is larger than the caches of
+the disk says most. Ctrl-C ends the measurement and says how far it came.
 
 Options:
   --seconds N      how long to measure, 1 to 86400 (default: 20)
-  --no-direct      read through the page cache, without O_DIRECT
+  --write          write blocks, to a FILE that must not exist: it is made with
+                   256 MiB, and removed afterwards; the writes are not synced
+  --no-direct      read or write through the page cache, without O_DIRECT
+  --no-fio         leave fio out, whose starts take some time
   --json           print one JSON object
   --help           show this text
 
-CPU per read is that of the whole process.
+CPU per read is that of the whole process. fio works in batches, with its
+engine libaio.
 `;
 
 /** What `kaio probe --help` prints. */

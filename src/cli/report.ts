@@ -57,7 +57,7 @@ export function benchReport(result: BenchResult, width: number): string {
   const figures = labelled([[
     ["File", result.file],
     ["Size", `${grouped(size)} bytes`],
-    ["Read", `blocks of ${grouped(block)} bytes at random positions`],
+    [result.write ? "Written" : "Read", `blocks of ${grouped(block)} bytes at random positions`],
     ["Direct I/O", result.direct ? "yes" : "no"],
     ["Time", `${grouped(result.seconds, 2)} s a row, medians of ${result.rounds} rounds`],
     ["Kernel", result.kernel],
@@ -65,24 +65,24 @@ export function benchReport(result: BenchResult, width: number): string {
   ]], width);
   const deepest = rows.at(-1)!.depth;
   const advice = enough === deepest
-    ? `The rate still rises at ${deepest} reads in flight`
+    ? `The rate still rises at ${deepest} requests in flight`
     : `Keep ${
-      counted(enough, "read")
-    } in flight: more gain less than 5 percent, and each waits longer`;
+      counted(enough, "request")
+    } in flight: more gain less than 5 percent, and all wait longer`;
   const lines = [benchTable(rows, width), remarks("Note", notes, width)];
   return paragraphs([...figures, ...lines, remarks("Advice", [advice], width)]);
 }
 
-/** Two rows for each depth, with bars as long as the rates where there is room for them. */
+/** A row for each depth and participant, with bars as long as the rates where there is room for them. */
 function benchTable(rows: readonly BenchRow[], width: number): string[] {
   const table = [
-    ["Depth", "Reads/s", "MB/s", "CPU µs", "p50 µs", "p99 µs", "p99.9 µs"],
+    ["Depth", "IOPS", "MB/s", "CPU µs", "p50 µs", "p99 µs", "p99.9 µs"],
     ...rows.map(({ depth, by, ...figures }) => [
       `${(by === "kaio" ? grouped(depth) : "").padStart(5)} ${by}`,
-      grouped(figures.readsPerSecond),
+      grouped(figures.iops),
       ...[
         figures.megabytesPerSecond,
-        figures.cpuMicrosecondsPerRead,
+        figures.cpuMicrosecondsPerRequest,
         figures.p50,
         figures.p99,
         figures.p999,
@@ -94,10 +94,10 @@ function benchTable(rows: readonly BenchRow[], width: number): string[] {
     ? whole
     : alignedRows(table.map((row) => NARROW.map((column) => row[column]!)), 2);
   const room = Math.min(width - heading!.length - 2, LONGEST_BAR);
-  const best = Math.max(...rows.map(({ readsPerSecond }) => readsPerSecond));
+  const best = Math.max(...rows.map(({ iops }) => iops));
   const blocks = showsBlocks();
-  const barOf = ({ readsPerSecond }: BenchRow): string =>
-    room < SHORTEST_BAR ? "" : `  ${filledBar(readsPerSecond / best, room, blocks)}`;
+  const barOf = ({ iops }: BenchRow): string =>
+    room < SHORTEST_BAR ? "" : `  ${filledBar(iops / best, room, blocks)}`;
   return [
     heading!,
     "-".repeat(heading!.length),
@@ -219,6 +219,7 @@ export function grouped(value: number, digits = 0): string {
   return value.toLocaleString("en-US", fraction);
 }
 
-function counted(count: number, noun: string): string {
+/** A count with its noun. */
+export function counted(count: number, noun: string): string {
   return `${grouped(count)} ${noun}${count === 1 ? "" : "s"}`;
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import {
+  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -14,9 +15,12 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
 import { after, test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { choose } from "../../src/choose_kernel.ts";
 import { type BenchResult, enoughOf } from "../../src/cli/bench.ts";
-import { BLOCK, measurePass } from "../../src/cli/bench_pass.ts";
+import { tryFio } from "../../src/cli/bench_fio.ts";
+import { BLOCK, measurePass, type Workload } from "../../src/cli/bench_pass.ts";
+import { benchReport } from "../../src/cli/report.ts";
 import { RUNTIME } from "../support/file_script.ts";
 import { opened } from "../support/opened.ts";
 import { CLI, runCli, runMain, runProgram } from "../support/run_cli.ts";
@@ -24,9 +28,15 @@ import { CLI, runCli, runMain, runProgram } from "../support/run_cli.ts";
 const { name: kernel, reason, asked } = choose();
 /** What is noted of every measurement. */
 const NOTES = reason === undefined || asked ? [] : [`Linux AIO was not used: ${reason}`];
+/** Who reads at each depth. */
+const PARTICIPANTS = [
+  "kaio",
+  "fs",
+  ...spawnSync("fio", ["--version"]).status === 0 ? ["fio"] : [],
+];
 const DEPTHS = [1, 2, 4, 8, 16, 32, 64, 128, 256];
 const ANNOUNCEMENT =
-  /^Reading blocks of 4,096 bytes at random positions of [^\n]*, (with O_DIRECT|through the page cache), for \d+ s; nothing is written\n/;
+  /^(Reading|Writing) blocks of 4,096 bytes at random positions of [^\n]+ for 1 second; [^\n]+\n$/;
 const folder = mkdtempSync(join(tmpdir(), "kaio-cli-"));
 after(() => rmSync(folder, { recursive: true }));
 
@@ -46,9 +56,14 @@ async function benchJson(...args: string[]): Promise<BenchResult> {
   return JSON.parse(stdout) as BenchResult;
 }
 
-test("--json prints one object with the figures of each depth, by kaio and by fs", async () => {
+test("--json prints one object with the figures of each depth, and nothing is written", async () => {
   const path = makeFile("figures", 1_000_000);
+  const before = statSync(path);
+  const names = readdirSync(folder);
   const result = await benchJson(path);
+  assert.deepEqual(readdirSync(folder), names);
+  assert.deepEqual([statSync(path).size, statSync(path).mtimeMs], [1_000_000, before.mtimeMs]);
+  assert.ok(readFileSync(path).every((byte) => byte === 0xa5));
   assert.deepEqual(
     [result.file, result.size, result.block, result.kernel],
     [path, 1_000_000, 4096, kernel],
@@ -57,24 +72,40 @@ test("--json prints one object with the figures of each depth, by kaio and by fs
   assert.match(result.runtime, /^(Bun|Deno|Node\.js) \d+\.\d+\.\d+/);
   assert.deepEqual(
     result.rows.map(({ depth, by }) => [depth, by]),
-    DEPTHS.flatMap((depth) => [[depth, "kaio"], [depth, "fs"]]),
+    DEPTHS.flatMap((depth) => PARTICIPANTS.map((by) => [depth, by])),
   );
   for (const row of result.rows) {
-    assert.ok(row.readsPerSecond > 0 && row.cpuMicrosecondsPerRead >= 0, JSON.stringify(row));
-    assert.ok(Math.abs(row.megabytesPerSecond - row.readsPerSecond * 4096 / 1e6) < 1e-6);
+    assert.ok(row.iops > 0 && row.cpuMicrosecondsPerRequest >= 0, JSON.stringify(row));
+    assert.ok(Math.abs(row.megabytesPerSecond - row.iops * 4096 / 1e6) < 1e-6);
     assert.ok(0 < row.p50 && row.p50 <= row.p99 && row.p99 <= row.p999, JSON.stringify(row));
   }
   assert.equal(result.enough, enoughOf(result.rows));
 });
 
-test("nothing is written", async () => {
-  const path = makeFile("untouched", 100_000);
-  const before = statSync(path);
-  const names = readdirSync(folder);
-  await benchJson(path);
-  assert.deepEqual(readdirSync(folder), names);
-  assert.deepEqual([statSync(path).size, statSync(path).mtimeMs], [100_000, before.mtimeMs]);
+test("--write makes a file, writes to it, and removes it", async () => {
+  const path = join(folder, "made");
+  const { write, size, rows } = await benchJson("--write", path, "--no-fio");
+  assert.deepEqual([write, size], [true, 256 * 1024 * 1024]);
+  assert.equal(rows.length, 2 * DEPTHS.length);
+  assert.equal(existsSync(path), false);
+});
+
+test("--write leaves a file alone that exists", async () => {
+  const path = makeFile("kept", 10_000);
+  await assertFails(["--write", path], /^kaio: EEXIST: .*kept/);
   assert.ok(readFileSync(path).every((byte) => byte === 0xa5));
+});
+
+test("--write of a file that is interrupted removes it", async () => {
+  const path = join(folder, "given-up");
+  const { code, stderr } = await runCli(["bench", "--write", path, "--no-fio"], async (child) => {
+    while (!existsSync(path) && child.exitCode === null) await sleep(20);
+    process.kill(child.pid!, "SIGINT");
+  });
+  assert.equal(code, 130, stderr);
+  assert.match(stderr, /^Writing [^\n]*; it is made for this, with 268,435,456 bytes, [^\n]*\n/);
+  assert.match(stderr, /\nkaio: Interrupted[^\n]*\n$/);
+  assert.equal(existsSync(path), false);
 });
 
 test("reading is the only permission that it needs", {
@@ -89,49 +120,96 @@ test("reading is the only permission that it needs", {
 
 test("what makes the figures say something else than how fast the disk is, is noted", async () => {
   const path = makeFile("cached", 50_000);
-  const { direct, notes } = await benchJson(path, "--no-direct");
-  assert.equal(direct, false);
-  const cached = "What the page cache held was read from there, not from the disk";
-  assert.deepEqual(notes, [...NOTES, cached]);
   truncateSync(path, 10_000_000);
+  const { direct, notes, rows } = await benchJson(path, "--no-direct", "--no-fio");
+  assert.equal(direct, false);
+  assert.equal(rows.length, 2 * DEPTHS.length);
+  const cached = "What the page cache held was read from there, not from the disk";
   const holes = "The file has holes or is compressed: the disk had less to read";
-  assert.deepEqual((await benchJson(path, "--no-direct")).notes, [...NOTES, cached, holes]);
+  assert.deepEqual(notes, [...NOTES, cached, holes]);
 });
 
-test("the table has a row for each depth and fits the terminal", async () => {
+test("the table has a row for each depth", async () => {
   const path = makeFile("table", 200_000);
-  for (const columns of [40, 80, 120]) {
-    const { code, stdout, stderr } = await runMain(["bench", path, "--seconds", "1"], columns);
-    assert.equal(code, 0);
-    assert.match(stderr, /; nothing is\s+written\n$/);
-    for (const line of [...stdout.split("\n"), ...stderr.split("\n")]) {
-      assert.ok(line.length <= columns || !line.trim().includes(" ", columns), line);
-      assert.equal(line, line.trimEnd());
-    }
-    const heading = columns === 40
-      ? /^Depth +Reads\/s +CPU µs +p99 µs$/m
-      : /^Depth +Reads\/s +MB\/s +CPU µs +p50 µs +p99 µs +p99\.9 µs$/m;
-    assert.match(stdout, heading);
-    for (const depth of DEPTHS) {
-      const row = `^${String(depth).padStart(5)} kaio +[\\d,]+ .*\\n {6}fs +[\\d,]+ `;
-      assert.match(stdout, new RegExp(row, "m"));
-    }
-    assert.match(stdout, /^Advice: /m);
+  const { code, stdout, stderr } = await runCli(["bench", path, "--seconds", "1", "--no-fio"]);
+  assert.equal(code, 0, stderr);
+  assert.match(stderr, /^Reading [^\n]*; nothing is written\n$/);
+  assert.match(stdout, /^Read +blocks of 4,096 bytes at random positions$/m);
+  assert.match(stdout, /^Direct I\/O +(yes|no)$/m);
+  assert.match(stdout, /^Depth +IOPS +MB\/s +CPU µs +p50 µs +p99 µs +p99\.9 µs$/m);
+  for (const depth of DEPTHS) {
+    const row = `^${String(depth).padStart(5)} kaio +[\\d,]+ .*\\n {6}fs +[\\d,]+ `;
+    assert.match(stdout, new RegExp(row, "m"));
   }
+  assert.match(stdout, /^Advice: /m);
+});
+
+test("the report fits 40, 80 and 120 columns, with bars where there is room", () => {
+  const rows = [1, 256].flatMap((depth) =>
+    (["kaio", "fs", "fio"] as const).map((by) => ({
+      depth,
+      by,
+      iops: 1_234_567 * depth / 256,
+      megabytesPerSecond: 5056.8 * depth / 256,
+      cpuMicrosecondsPerRequest: 123.4,
+      p50: 1234.5,
+      p99: 12345.6,
+      p999: 123456.7,
+    }))
+  );
+  const result: BenchResult = {
+    file: "app.db",
+    size: 2 ** 40,
+    block: 4096,
+    write: true,
+    direct: true,
+    seconds: 1,
+    rounds: 3,
+    kernel: "linux",
+    runtime: "Node.js 26.10.0",
+    rows,
+    enough: 256,
+    notes: ["The page cache took the writes; the disk gets them later"],
+  };
+  for (const columns of [40, 80, 120]) {
+    const lines = benchReport(result, columns).split("\n");
+    assert.deepEqual(lines.filter((line) => line.length > columns), []);
+    assert.deepEqual(lines, lines.map((line) => line.trimEnd()));
+    const bars = lines.filter((line) => /[█#]{8}$/.test(line));
+    assert.equal(bars.length, columns === 40 ? 0 : 3, lines.join("\n"));
+  }
+  assert.match(benchReport(result, 40), /^Depth +IOPS +CPU µs +p99 µs$/m);
+  assert.match(
+    benchReport(result, 80),
+    /^Advice: The rate still rises at 256 requests in flight$/m,
+  );
+  assert.match(
+    benchReport({ ...result, enough: 1 }, 120),
+    /^Advice: Keep 1 request in flight: more gain less than 5 percent, and all wait longer$/m,
+  );
 });
 
 test("the advice is the smallest depth that comes near the best rate of kaio", () => {
   const rows = (...rates: number[]) =>
-    rates.flatMap((readsPerSecond, at) => [
-      { depth: 2 ** at, by: "kaio" as const, readsPerSecond },
-      { depth: 2 ** at, by: "fs" as const, readsPerSecond: 10 * (at + 1) * readsPerSecond },
+    rates.flatMap((iops, at) => [
+      { depth: 2 ** at, by: "kaio" as const, iops },
+      { depth: 2 ** at, by: "fs" as const, iops: 10 * (at + 1) * iops },
     ]);
   assert.equal(enoughOf(rows(10, 20, 94, 95, 100)), 8);
   assert.equal(enoughOf(rows(100, 50, 104)), 1);
   assert.equal(enoughOf(rows(1, 2, 4, 8)), 8);
 });
 
-test("as many reads are in flight as there are buffers, all within the file", async () => {
+/** Ten blocks, for as long as nobody ends the pass. */
+const WORKLOAD: Workload = {
+  path: "ten",
+  blocks: 10,
+  write: false,
+  direct: false,
+  signal: new AbortController().signal,
+};
+
+test("as many reads are in flight as the depth says, all within the file", async () => {
   let inFlight = 0;
   let most = 0;
   const read = async (buffer: Uint8Array, offset: number, length: number, position: number) => {
@@ -142,18 +220,23 @@ test("as many reads are in flight as there are buffers, all within the file", as
     assert.ok(position >= 0 && position < 10 * BLOCK);
     return { bytesRead: length, buffer };
   };
-  const buffers = Array.from({ length: 7 }, () => new Uint8Array(BLOCK));
   const file = { read } as unknown as FileHandle;
-  await measurePass(file, buffers, 10, 20, new AbortController().signal);
+  await measurePass(file, WORKLOAD, 7, 20);
   assert.deepEqual([inFlight, most], [0, 7]);
 });
 
 test("a file that becomes shorter meanwhile fails the measurement", async () => {
   const file = { read: () => Promise.resolve({ bytesRead: 100 }) } as unknown as FileHandle;
-  await assert.rejects(
-    measurePass(file, [new Uint8Array(BLOCK)], 10, 20, new AbortController().signal),
-    { message: "The file became shorter during the measurement" },
-  );
+  const message = "Only 100 bytes of a block were transferred";
+  await assert.rejects(measurePass(file, WORKLOAD, 1, 20), { message });
+});
+
+test("where fio fails, it is left out, and its last line is noted", {
+  skip: PARTICIPANTS.includes("fio") ? false : "fio is missing",
+}, async () => {
+  const { works, note } = await tryFio({ ...WORKLOAD, path: join(folder, "no", "file") });
+  assert.equal(works, false);
+  assert.match(note!, /^fio was left out: [^\n]+$/);
 });
 
 /** Fails with exit code 2, one line on standard error and nothing on standard output. */
@@ -192,7 +275,7 @@ test("a call that makes no sense is said in one line, with exit code 2", async (
 test("--help shows the options, and fits 40 and 80 columns", async () => {
   const { code, stdout } = await runMain(["bench", "--help"]);
   assert.equal(code, 0);
-  for (const option of ["--seconds", "--no-direct", "--json"]) {
+  for (const option of ["--seconds", "--write", "--no-direct", "--no-fio", "--json"]) {
     assert.ok(stdout.includes(`\n  ${option} `), option);
   }
   const narrow = (await runMain(["bench", "--help"], 40)).stdout;
@@ -204,7 +287,7 @@ test("--help shows the options, and fits 40 and 80 columns", async () => {
 
 test("SIGINT ends it, and says how far it came, with exit code 130", async () => {
   const path = makeFile("interrupted", 100_000);
-  const args = ["bench", path, "--seconds", "10000"];
+  const args = ["bench", path, "--seconds", "10000", "--no-fio"];
   const { code, stdout, stderr } = await runCli(args, async (child) => {
     await opened(child.pid!, path);
     // The child.kill of Deno reports the signal, whatever exit code the child then gives.
@@ -219,10 +302,10 @@ test("a terminal sees what was measured last, and nothing of it at the end", asy
   const path = makeFile("bar", 100_000);
   const command = CLI.map((part) => `'${part}'`).join(" ");
   // Drawn at most ten times a second, so each measurement here takes longer than that.
-  const line = `TERM=xterm ${command} bench '${path}' --seconds 6`;
+  const line = `TERM=xterm ${command} bench '${path}' --seconds 6 --no-fio`;
   const { code, stdout } = await runProgram(["script", "-qec", line, "/dev/null"]);
   assert.equal(code, 0, stdout);
   const wipe = "\x1b[K";
-  assert.match(stdout, /\r +\d+ % .*(kaio|fs) at depth \d+: [\d,]+ reads\/s {2}ETA \d+:\d\d/);
+  assert.match(stdout, /\r +\d+ % .*(kaio|fs) at depth \d+: [\d,]+ IOPS {2}ETA \d+:\d\d/);
   assert.ok(stdout.includes(`\r${wipe}File `), "The bar is wiped before the summary");
 });
