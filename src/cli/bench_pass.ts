@@ -2,6 +2,7 @@ import { randomFillSync } from "node:crypto";
 import type { FileHandle } from "node:fs/promises";
 import process from "node:process";
 import { allocate } from "../memory/allocate.ts";
+import { Latencies } from "./latencies.ts";
 
 /** The bytes of a read or write. */
 export const BLOCK = 4096;
@@ -53,7 +54,7 @@ export async function measurePass(
   // Page-aligned, as O_DIRECT wants it of everybody.
   const memory = allocate(depth * BLOCK);
   if (write) randomFillSync(memory);
-  const latencies: number[] = [];
+  const latencies = new Latencies();
   const cpu = process.cpuUsage();
   const began = performance.now();
   const end = began + milliseconds;
@@ -67,7 +68,7 @@ export async function measurePass(
         : (await file.read(buffer, 0, BLOCK, position)).bytesRead;
       if (bytes < BLOCK) throw new Error(`Only ${bytes} bytes of a block were transferred`);
       const now = performance.now();
-      latencies.push(now - sent);
+      latencies.add(1000 * (now - sent));
       sent = now;
     } while (sent < end && !signal.aborted);
   }));
@@ -75,13 +76,11 @@ export async function measurePass(
   // At least a microsecond: a clock that stands still must not give Infinity.
   const seconds = Math.max(performance.now() - began, 1e-3) / 1000;
   const { user, system } = process.cpuUsage(cpu);
-  const sorted = Float64Array.from(latencies).sort();
-  const percentile = (share: number): number => 1000 * sorted[Math.floor(share * sorted.length)]!;
   return {
-    iops: sorted.length / seconds,
-    cpuMicrosecondsPerRequest: (user + system) / sorted.length,
-    p50: percentile(0.5),
-    p99: percentile(0.99),
-    p999: percentile(0.999),
+    iops: latencies.count / seconds,
+    cpuMicrosecondsPerRequest: (user + system) / latencies.count,
+    p50: latencies.percentile(0.5),
+    p99: latencies.percentile(0.99),
+    p999: latencies.percentile(0.999),
   };
 }
