@@ -11,7 +11,7 @@ export type Permission =
   | { name: "env"; variable: string }
   | { name: "read" | "write"; path: string }
   | { name: "run"; command: string }
-  | { name: "sys"; kind: "osRelease" };
+  | { name: "sys"; kind: "osRelease" | "statfs" };
 
 interface DenoPermissions {
   permissions: { querySync(permission: Permission): { state: string } };

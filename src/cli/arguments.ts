@@ -41,15 +41,20 @@ export function parseScanOptions(args: readonly string[]) {
  */
 export function parseBenchOptions(args: readonly string[]) {
   const { file, values } = parse("bench", args, {
+    depth: { type: "string", default: "1,2,4,8,16,32,64,128,256" },
     seconds: { type: "string", default: "20" },
     write: { type: "boolean", default: false },
     "no-direct": { type: "boolean", default: false },
     "no-fio": { type: "boolean", default: false },
   });
   if (file === undefined) throw new Error("Cannot bench: FILE is missing");
-  const { seconds, write, "no-direct": buffered, "no-fio": withoutFio, json } = values;
+  const { depth, seconds, write, "no-direct": buffered, "no-fio": withoutFio, json } = values;
+  const depths = depth.split(",").map((text) =>
+    parseNumber("bench", "--depth", text, MAXIMUM_DEPTH)
+  );
   return {
     file,
+    depths: [...new Set(depths)].sort((a, b) => a - b),
     seconds: parseNumber("bench", "--seconds", seconds, MAXIMUM_SECONDS),
     write,
     direct: !buffered,

@@ -1,5 +1,6 @@
 import { constants } from "node:fs";
-import { open as openHandle, stat } from "node:fs/promises";
+import { open as openHandle, stat, statfs } from "node:fs/promises";
+import { isPermitted } from "../../ffi/permission.ts";
 import { runtimeName } from "../../ffi/runtime_name.ts";
 import { choose, type KernelName } from "../choose_kernel.ts";
 import { AioContext } from "../context/aio_context.ts";
@@ -13,8 +14,11 @@ import { checkHasSize } from "./check_has_size.ts";
 import { ProgressBar } from "./progress_bar.ts";
 import { counted, grouped } from "./report.ts";
 
-const DEPTHS: readonly number[] = [1, 2, 4, 8, 16, 32, 64, 128, 256];
-const MAXIMUM_DEPTH = 256;
+/** Until the code is compiled, figures are of the compiler. */
+const WARM_UP_MILLISECONDS = 200;
+const WARM_UP_DEPTH = 16;
+/** The type that statfs(2) gives a file system in memory. */
+const TMPFS = 0x01021994;
 /** The bytes of a file that is made to be written. */
 const WRITTEN = 256 * 1024 * 1024;
 /** What the system does meanwhile harms one round of three, and the median is of another. */
@@ -102,10 +106,10 @@ async function benchFile(
   signal: AbortSignal,
   opened: () => void,
 ): Promise<BenchResult> {
-  const { file: path, seconds, write } = options;
+  const { file: path, depths, seconds, write } = options;
   const { name: kernel, reason, asked } = choose();
   // The context that files share may have fewer entries than the depth.
-  const context = new AioContext({ entries: MAXIMUM_DEPTH, kernel });
+  const context = new AioContext({ entries: Math.max(...depths), kernel });
   try {
     const direct = options.direct && "try";
     const file = await open(path, write ? "r+" : "r", { direct, context });
@@ -121,7 +125,7 @@ async function benchFile(
       notes.push(...await remarksOn(workload));
       const fio: FioTrial = options.fio ? await tryFio(workload) : { works: false };
       if (fio.note !== undefined) notes.push(fio.note);
-      const rows = await measureAll(file, workload, seconds, fio.works);
+      const rows = await measureAll(file, workload, options, fio.works);
       return {
         file: path,
         size,
@@ -147,6 +151,10 @@ async function benchFile(
 /** What makes the figures say something else than how fast the disk is. */
 async function remarksOn({ path, write, direct }: Workload): Promise<string[]> {
   const found = await stat(path);
+  const mayAsk = isPermitted({ name: "sys", kind: "statfs" });
+  if (mayAsk && found.isFile() && (await statfs(path)).type === TMPFS) {
+    return ["The file is in memory (tmpfs): the figures are of no disk"];
+  }
   const cached = write
     ? "The page cache took the writes; the disk gets them later"
     : "What the page cache held was read from there, not from the disk";
@@ -161,7 +169,7 @@ async function remarksOn({ path, write, direct }: Workload): Promise<string[]> {
 async function measureAll(
   file: AioFile,
   workload: Workload,
-  seconds: number,
+  options: BenchOptions,
   withFio: boolean,
 ): Promise<BenchRow[]> {
   const { path, write, direct, signal } = workload;
@@ -174,7 +182,9 @@ async function measureAll(
     ];
     const fio: Participant = { by: "fio", measure: (...pass) => measureFio(workload, ...pass) };
     if (withFio) participants.push(fio);
-    return await measureInTurns(participants, seconds, signal);
+    // Nobody shall wait for what another has left to the page cache.
+    const settle = (): Promise<void> => write ? own.sync() : Promise.resolve();
+    return await measureInTurns(participants, options, settle, signal);
   } finally {
     await own.close();
   }
@@ -182,23 +192,30 @@ async function measureAll(
 
 async function measureInTurns(
   participants: readonly Participant[],
-  seconds: number,
+  { depths, seconds }: BenchOptions,
+  settle: () => Promise<void>,
   signal: AbortSignal,
 ): Promise<BenchRow[]> {
-  const cells = DEPTHS.flatMap((depth) =>
+  const groups = depths.map((depth) =>
     participants.map((participant) => ({ depth, ...participant, passes: [] as Figures[] }))
   );
-  const total = cells.length * ROUNDS;
+  const total = groups.flat().length * ROUNDS;
   const milliseconds = 1000 * seconds / total;
   const bar = new ProgressBar(total);
   let done = 0;
   try {
+    for (const { measure } of participants) await measure(WARM_UP_DEPTH, WARM_UP_MILLISECONDS);
     for (let round = 0; round < ROUNDS; round++) {
-      for (const { depth, by, measure, passes } of cells) {
-        const figures = await measure(depth, milliseconds);
-        passes.push(figures);
-        done++;
-        bar.advance(1, `${by} at depth ${depth}: ${grouped(figures.iops)} IOPS`);
+      for (const group of groups) {
+        // Each round begins with another one, so that none is always first.
+        const first = round % group.length;
+        for (const cell of [...group.slice(first), ...group.slice(0, first)]) {
+          await settle();
+          const figures = await cell.measure(cell.depth, milliseconds);
+          cell.passes.push(figures);
+          done++;
+          bar.advance(1, `${cell.by} at depth ${cell.depth}: ${grouped(figures.iops)} IOPS`);
+        }
       }
     }
   } catch (error) {
@@ -207,7 +224,7 @@ async function measureInTurns(
   } finally {
     bar.clear();
   }
-  return cells.map(({ depth, by, passes }) => {
+  return groups.flat().map(({ depth, by, passes }) => {
     const figures = medians(passes);
     const megabytesPerSecond = figures.iops * BLOCK / 1e6;
     return { depth, by, megabytesPerSecond, ...figures };

@@ -11,7 +11,8 @@ const TRIAL = 1;
 interface Direction {
   readonly iops: number;
   readonly total_ios: number;
-  readonly lat_ns: { readonly percentile: Readonly<Record<string, number>> };
+  /** Without percentiles if there was no time for a single request. */
+  readonly lat_ns: { readonly percentile?: Readonly<Record<string, number>> };
 }
 
 /** What fio says of a job. */
@@ -45,7 +46,7 @@ export async function tryFio(workload: Workload): Promise<FioTrial> {
     workload.signal.throwIfAborted();
     const { code, message } = error as NodeJS.ErrnoException;
     if (code === "ENOENT" || code === "ERR_ACCESS_DENIED") return { works: false };
-    return { works: false, note: `fio was left out: ${message.trim().split("\n").at(-1)}` };
+    return { works: false, note: `fio was left out: ${message}` };
   }
 }
 
@@ -80,6 +81,8 @@ export async function measureFio(
     `--iodepth_batch_complete_max=${depth}`,
     // Any block may be read at any time, so fio keeps no map of the blocks it has read.
     "--norandommap=1",
+    // By default each run reads the same blocks, which the disk may then have in its cache.
+    "--randrepeat=0",
     // By default fio empties the page cache first.
     "--invalidate=0",
     "--time_based",
@@ -94,11 +97,12 @@ export async function measureFio(
   const json = output.slice(output.indexOf("{"), output.lastIndexOf("}") + 1);
   const [job] = (JSON.parse(json) as { jobs: [Job] }).jobs;
   const { iops, total_ios, lat_ns } = write ? job.write : job.read;
-  const microseconds = (percent: string): number => lat_ns.percentile[percent]! / 1000;
+  const microseconds = (percent: string): number => (lat_ns.percentile?.[percent] ?? 0) / 1000;
+  // Percent of milliseconds.
+  const cpuMicroseconds = (job.usr_cpu + job.sys_cpu) * job.job_runtime * 10;
   return {
     iops,
-    // Percent of milliseconds.
-    cpuMicrosecondsPerRequest: (job.usr_cpu + job.sys_cpu) * job.job_runtime * 10 / total_ios,
+    cpuMicrosecondsPerRequest: cpuMicroseconds / Math.max(total_ios, 1),
     p50: microseconds("50.000000"),
     p99: microseconds("99.000000"),
     p999: microseconds("99.900000"),
@@ -111,6 +115,9 @@ async function runFio(options: readonly string[], signal: AbortSignal): Promise<
     return (await promisify(execFile)("fio", options, { signal })).stdout;
   } catch (error) {
     signal.throwIfAborted();
-    throw error;
+    const { stderr } = error as { stderr?: string };
+    if (!stderr) throw error;
+    // The message has all options of fio in its first line.
+    throw new Error(stderr.trim().split("\n").at(-1));
   }
 }

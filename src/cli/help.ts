@@ -49,23 +49,27 @@ CPU per read is that of the whole process, including the page count.
 export const BENCH_HELP = `Usage: kaio bench FILE [options]
 
 Reads blocks of 4,096 bytes at random positions of FILE, a regular file or a
-block device, with 1 to 256 reads in flight, by kaio, by the runtime's own
-FileHandle and, where it is installed, by fio in turn, and says how fast that
-was: reads per second (IOPS), CPU time, and the time in which 50, 99 and 99.9
-percent of the reads were done. The figures are medians of three rounds.
-Nothing is written, but with --write. A file that is larger than the caches of
-the disk says most. Ctrl-C ends the measurement and says how far it came.
+block device, with 1 to 256 reads in flight, and says how fast that was: by
+kaio, by the runtime's own FileHandle and, where it is installed, by fio, in
+turns. It shows reads per second (IOPS), CPU time, and the time in which 50, 99
+and 99.9 percent of the reads were done; the figures are medians of three
+rounds. Nothing is written without --write. To measure a disk and not its
+cache, take a file that is larger than that. Ctrl-C ends the measurement and
+says how far it came.
 
 Options:
-  --seconds N      how long to measure, 1 to 86400 (default: 20)
+  --depth N,...    how many reads are in flight, each from 1 to 4096 (default:
+                   the powers of two up to 256)
+  --seconds N      how long to measure, 1 to 86400 (default: 20); each start of
+                   fio takes some tenths of a second more
   --write          write blocks, to a FILE that must not exist: it is made with
                    256 MiB, and removed afterwards; the writes are not synced
   --no-direct      read or write through the page cache, without O_DIRECT
-  --no-fio         leave fio out, whose starts take some time
+  --no-fio         leave fio out
   --json           print one JSON object
   --help           show this text
 
-CPU per read is that of the whole process. fio works in batches, with its
+CPU time is per read, and of the whole process. fio works in batches, with its
 engine libaio.
 `;
 

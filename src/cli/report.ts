@@ -53,7 +53,7 @@ export function scanReport(result: ScanResult, width: number): string {
 
 /** The result of a measurement, for a terminal of so many columns. */
 export function benchReport(result: BenchResult, width: number): string {
-  const { size, block, rows, enough, notes } = result;
+  const { size, block, rows, notes } = result;
   const figures = labelled([[
     ["File", result.file],
     ["Size", `${grouped(size)} bytes`],
@@ -63,14 +63,17 @@ export function benchReport(result: BenchResult, width: number): string {
     ["Kernel", result.kernel],
     ["Runtime", result.runtime],
   ]], width);
-  const deepest = rows.at(-1)!.depth;
-  const advice = enough === deepest
-    ? `The rate still rises at ${deepest} requests in flight`
-    : `Keep ${
-      counted(enough, "request")
-    } in flight: more gain less than 5 percent, and all wait longer`;
   const lines = [benchTable(rows, width), remarks("Note", notes, width)];
-  return paragraphs([...figures, ...lines, remarks("Advice", [advice], width)]);
+  return paragraphs([...figures, ...lines, remarks("Advice", adviceOf(result), width)]);
+}
+
+/** A single depth says nothing of others. */
+function adviceOf({ rows, enough }: BenchResult): string[] {
+  const deepest = rows.at(-1)!.depth;
+  if (rows[0]!.depth === deepest) return [];
+  if (enough === deepest) return [`The rate still rises at ${deepest} requests in flight`];
+  const keep = `Keep ${counted(enough, "request")} in flight`;
+  return [`${keep}: more gain less than 5 percent, and all wait longer`];
 }
 
 /** A row for each depth and participant, with bars as long as the rates where there is room for them. */
