@@ -4,8 +4,8 @@ import { promisify } from "node:util";
 import { isPermitted } from "../../ffi/permission.ts";
 import { BLOCK, type Figures, type Workload } from "./bench_pass.ts";
 
-/** How long fio is tried, in milliseconds. */
-const TRIAL = 1;
+/** How long fio is tried, in milliseconds. In one it may end before it opens the file. */
+const TRIAL = 100;
 
 /** What fio says of reads, or of writes. */
 interface Direction {
