@@ -46,9 +46,11 @@ export function parseBenchOptions(args: readonly string[]) {
     write: { type: "boolean", default: false },
     "no-direct": { type: "boolean", default: false },
     "no-fio": { type: "boolean", default: false },
+    svg: { type: "string" },
   });
   if (file === undefined) throw new Error("Cannot bench: FILE is missing");
-  const { depth, seconds, write, "no-direct": buffered, "no-fio": withoutFio, json } = values;
+  const { depth, seconds, write, "no-direct": buffered, "no-fio": withoutFio, svg, json } = values;
+  if (svg === "") throw new Error("Cannot bench: the name of the plot is empty");
   const depths = depth.split(",").map((text) =>
     parseNumber("bench", "--depth", text, MAXIMUM_DEPTH)
   );
@@ -59,6 +61,7 @@ export function parseBenchOptions(args: readonly string[]) {
     write,
     direct: !buffered,
     fio: !withoutFio,
+    svg,
     json,
   };
 }

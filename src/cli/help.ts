@@ -66,6 +66,8 @@ Options:
                    256 MiB, and removed afterwards; the writes are not synced
   --no-direct      read or write through the page cache, without O_DIRECT
   --no-fio         leave fio out
+  --svg PLOT       also draw reads per second over the depth, as an SVG picture
+                   to PLOT, which must not exist
   --json           print one JSON object
   --help           show this text
 

@@ -2,6 +2,7 @@ import process from "node:process";
 import { VERSION } from "../version.ts";
 import { parseBenchOptions, parseProbeOptions, parseScanOptions } from "./arguments.ts";
 import { bench } from "./bench.ts";
+import { withPlot } from "./bench_plot.ts";
 import { BENCH_HELP, fitHelp, HELP, PROBE_HELP, SCAN_HELP } from "./help.ts";
 import { probe } from "./probe.ts";
 import { benchReport, probeReport, scanReport } from "./report.ts";
@@ -80,7 +81,8 @@ async function run(
     case "bench": {
       if (asksForHelp(args)) return { text: fitHelp(BENCH_HELP, width) };
       const options = parseBenchOptions(args);
-      const result = await bench(options, signal, (line) => say(output, line));
+      const measure = () => bench(options, signal, (line) => say(output, line));
+      const result = await (options.svg === undefined ? measure() : withPlot(options.svg, measure));
       return { text: options.json ? `${JSON.stringify(result)}\n` : benchReport(result, width) };
     }
     case "probe": {

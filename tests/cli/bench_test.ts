@@ -19,6 +19,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { choose } from "../../src/choose_kernel.ts";
 import { type BenchResult, enoughOf } from "../../src/cli/bench.ts";
 import { tryFio } from "../../src/cli/bench_fio.ts";
+import { benchPlot } from "../../src/cli/bench_plot.ts";
 import { BLOCK, measurePass, type Workload } from "../../src/cli/bench_pass.ts";
 import { Latencies } from "../../src/cli/latencies.ts";
 import { benchReport } from "../../src/cli/report.ts";
@@ -146,50 +147,102 @@ test("the table has a row for each depth", async () => {
   assert.match(stdout, /^Advice: /m);
 });
 
+const ROWS = [1, 256].flatMap((depth) =>
+  (["kaio", "fs", "fio"] as const).map((by) => ({
+    depth,
+    by,
+    iops: 1_234_567 * depth / 256,
+    megabytesPerSecond: 5056.8 * depth / 256,
+    cpuMicrosecondsPerRequest: 123.4,
+    p50: 1234.5,
+    p99: 12345.6,
+    p999: 123456.7,
+  }))
+);
+const RESULT: BenchResult = {
+  file: "app.db",
+  size: 2 ** 40,
+  block: 4096,
+  write: true,
+  direct: true,
+  seconds: 1,
+  rounds: 3,
+  kernel: "linux",
+  runtime: "Node.js 26.10.0",
+  rows: ROWS,
+  enough: 256,
+  notes: ["The page cache took the writes; the disk gets them later"],
+};
+
 test("the report fits 40, 80 and 120 columns, with bars where there is room", () => {
-  const rows = [1, 256].flatMap((depth) =>
-    (["kaio", "fs", "fio"] as const).map((by) => ({
-      depth,
-      by,
-      iops: 1_234_567 * depth / 256,
-      megabytesPerSecond: 5056.8 * depth / 256,
-      cpuMicrosecondsPerRequest: 123.4,
-      p50: 1234.5,
-      p99: 12345.6,
-      p999: 123456.7,
-    }))
-  );
-  const result: BenchResult = {
-    file: "app.db",
-    size: 2 ** 40,
-    block: 4096,
-    write: true,
-    direct: true,
-    seconds: 1,
-    rounds: 3,
-    kernel: "linux",
-    runtime: "Node.js 26.10.0",
-    rows,
-    enough: 256,
-    notes: ["The page cache took the writes; the disk gets them later"],
-  };
   for (const columns of [40, 80, 120]) {
-    const lines = benchReport(result, columns).split("\n");
+    const lines = benchReport(RESULT, columns).split("\n");
     assert.deepEqual(lines.filter((line) => line.length > columns), []);
     assert.deepEqual(lines, lines.map((line) => line.trimEnd()));
     const bars = lines.filter((line) => /[█#]{8}$/.test(line));
     assert.equal(bars.length, columns === 40 ? 0 : 3, lines.join("\n"));
   }
-  assert.match(benchReport(result, 40), /^Depth +IOPS +CPU µs +p99 µs$/m);
+  assert.match(benchReport(RESULT, 40), /^Depth +IOPS +CPU µs +p99 µs$/m);
   assert.match(
-    benchReport(result, 80),
+    benchReport(RESULT, 80),
     /^Advice: The rate still rises at 256 requests in flight$/m,
   );
   assert.match(
-    benchReport({ ...result, enough: 1 }, 120),
+    benchReport({ ...RESULT, enough: 1 }, 120),
     /^Advice: Keep 1 request in flight: more gain less than 5 percent, and all wait longer$/m,
   );
-  assert.doesNotMatch(benchReport({ ...result, rows: rows.slice(0, 3), enough: 1 }, 120), /Advice/);
+  assert.doesNotMatch(benchReport({ ...RESULT, rows: ROWS.slice(0, 3), enough: 1 }, 120), /Advice/);
+});
+
+/** Takes the tags of an XML document apart, and fails if they do not match. */
+function checkXml(document: string): void {
+  const open: string[] = [];
+  const tag = /<(\/?)([a-z]+)((?: [\w-]+="[^"<&]*")*)(\/?)>/g;
+  const rest = document.replace(tag, (_, closing: string, name: string, __, empty: string) => {
+    if (closing !== "") assert.equal(open.pop(), name);
+    else if (empty === "") open.push(name);
+    return "";
+  });
+  assert.deepEqual(open, []);
+  // deno-lint-ignore no-control-regex
+  assert.doesNotMatch(rest, /[<>\x00-\x08\x0b-\x1f]|&(?!#\d+;)/);
+  assert.ok(rest.isWellFormed());
+}
+
+test("the plot is well-formed XML, with a line for each who took part", () => {
+  const plot = benchPlot({ ...RESULT, file: `/srv/a&b<c>"d"\x01\ud800.db` });
+  checkXml(plot);
+  assert.ok(plot.includes('a&#38;b&#60;c&#62;"d"\ufffd\ufffd.db</text>'), plot);
+  assert.match(plot, /Random writes of 4 KiB per second/);
+  assert.equal(plot.match(/<polyline /g)!.length, 3);
+  assert.equal(plot.match(/<circle /g)!.length, ROWS.length);
+  for (const by of ["kaio", "fs", "fio"]) assert.ok(plot.includes(`>${by}</text>`), by);
+  assert.doesNotMatch(plot, /NaN|Infinity/);
+  // The best rate is within the axis, and a depth of its own is within the picture.
+  assert.ok(plot.includes(">1,500,000</text>") && !plot.includes(">2,000,000</text>"), plot);
+  const one = benchPlot({ ...RESULT, rows: ROWS.slice(0, 2) });
+  checkXml(one);
+  assert.doesNotMatch(one, /NaN|Infinity|>fio</);
+});
+
+test("--svg draws a plot, to a file that did not exist", async () => {
+  const path = makeFile("plotted", 100_000);
+  const plot = join(folder, "plot.svg");
+  const { rows } = await benchJson(path, "--no-fio", "--svg", plot);
+  const drawn = readFileSync(plot, "utf8");
+  checkXml(drawn);
+  assert.equal(drawn.match(/<circle /g)!.length, rows.length);
+  await assertFails([path, "--svg", plot], /^kaio: EEXIST: .*plot\.svg/);
+  assert.equal(readFileSync(plot, "utf8"), drawn);
+  await assertFails([path, "--svg", path], /^kaio: EEXIST: .*plotted/);
+  assert.ok(readFileSync(path).every((byte) => byte === 0xa5));
+  await assertFails([path, "--svg", join(folder, "no", "plot")], /^kaio: ENOENT: .*plot/);
+});
+
+test("a plot of what cannot be measured is removed", async () => {
+  const plot = join(folder, "nothing.svg");
+  await assertFails([folder, "--svg", plot], /^kaio: Not a regular file or block device: /);
+  assert.equal(existsSync(plot), false);
 });
 
 test("the advice is the smallest depth that comes near the best rate of kaio", () => {
@@ -309,6 +362,7 @@ test("a call that makes no sense is said in one line, with exit code 2", async (
   await assertFails([path, path], /Cannot bench more than one file/);
   await assertFails([path, "--second"], /Cannot bench: unknown option --second: did you mean/);
   await assertFails([path, "--seconds"], /Cannot bench: --seconds needs a value/);
+  await assertFails([path, "--svg", ""], /Cannot bench: the name of the plot is empty/);
   await assertFails([path, "--json=yes"], /Cannot bench: --json takes no value/);
   const depth = /Cannot bench: --depth must be from 1 to 4096: current value is "(|0|4097|2-4)"/;
   for (const depths of ["1,0", "1,,2", "4097", "2-4"]) {
@@ -324,7 +378,17 @@ test("a call that makes no sense is said in one line, with exit code 2", async (
 test("--help shows the options, and fits 40 and 80 columns", async () => {
   const { code, stdout } = await runMain(["bench", "--help"]);
   assert.equal(code, 0);
-  for (const option of ["--depth", "--seconds", "--write", "--no-direct", "--no-fio", "--json"]) {
+  for (
+    const option of [
+      "--depth",
+      "--seconds",
+      "--write",
+      "--no-direct",
+      "--no-fio",
+      "--svg",
+      "--json",
+    ]
+  ) {
     assert.ok(stdout.includes(`\n  ${option} `), option);
   }
   const narrow = (await runMain(["bench", "--help"], 40)).stdout;
