@@ -17,6 +17,8 @@ const LISTED = 10;
 /** The longest bar beside a row of a table, and the shortest. */
 const LONGEST_BAR = 40;
 const SHORTEST_BAR = 8;
+/** What the bars of those beside kaio are made of: in a terminal with block characters, and without. */
+const OTHER_BARS = { fs: ["▒", "-"], fio: ["░", "."] } as const;
 /** The columns of a bench that a narrow terminal shows: depth, rate, CPU and p99. */
 const NARROW = [0, 1, 3, 5];
 
@@ -73,7 +75,7 @@ function adviceOf({ rows, enough }: BenchResult): string[] {
   if (rows[0]!.depth === deepest) return [];
   if (enough === deepest) return [`The rate still rises at ${deepest} requests in flight`];
   const keep = `Keep ${counted(enough, "request")} in flight`;
-  return [`${keep}: more gain less than 5 percent, and all wait longer`];
+  return [`${keep}: beyond that the rate rises by less than 5 percent, and all wait longer`];
 }
 
 /** A row for each depth and participant, with bars as long as the rates where there is room for them. */
@@ -83,13 +85,9 @@ function benchTable(rows: readonly BenchRow[], width: number): string[] {
     ...rows.map(({ depth, by, ...figures }) => [
       `${(by === "kaio" ? grouped(depth) : "").padStart(5)} ${by}`,
       grouped(figures.iops),
-      ...[
-        figures.megabytesPerSecond,
-        figures.cpuMicrosecondsPerRequest,
-        figures.p50,
-        figures.p99,
-        figures.p999,
-      ].map((figure) => grouped(figure, 1)),
+      ...[figures.megabytesPerSecond, figures.cpuMicrosecondsPerRequest, figures.p50]
+        .map((figure) => grouped(figure, 1)),
+      ...[figures.p99, figures.p999].map((figure) => grouped(figure)),
     ]),
   ];
   const whole = alignedRows(table, 2);
@@ -99,8 +97,11 @@ function benchTable(rows: readonly BenchRow[], width: number): string[] {
   const room = Math.min(width - heading!.length - 2, LONGEST_BAR);
   const best = Math.max(...rows.map(({ iops }) => iops));
   const blocks = showsBlocks();
-  const barOf = ({ iops }: BenchRow): string =>
-    room < SHORTEST_BAR ? "" : `  ${filledBar(iops / best, room, blocks)}`;
+  const barOf = ({ by, iops }: BenchRow): string => {
+    if (room < SHORTEST_BAR) return "";
+    if (by === "kaio") return `  ${filledBar(iops / best, room, blocks)}`;
+    return `  ${OTHER_BARS[by][blocks ? 0 : 1].repeat(Math.round(room * iops / best))}`;
+  };
   return [
     heading!,
     "-".repeat(heading!.length),
