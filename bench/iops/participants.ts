@@ -6,6 +6,7 @@
 import { constants, openSync, read, readSync, write, writeSync } from "node:fs";
 import { type FileHandle, open as openHandle } from "node:fs/promises";
 import { AioContext, type AioFile, type KernelName, open } from "../../mod.ts";
+import { libaioInBatches } from "../../src/cli/fio_job.ts";
 import { BLOCK } from "../blocks.ts";
 import type { Pass } from "./pass.ts";
 
@@ -59,16 +60,6 @@ export const REFERENCE = "fio-reap";
 
 const LIBAIO = "--ioengine=libaio";
 const REAP = "--userspace_reap=1";
-
-function batchOptions(depth: number): string[] {
-  return [
-    LIBAIO,
-    REAP,
-    `--iodepth_batch_submit=${Math.max(1, Math.floor(depth / 4))}`,
-    "--iodepth_batch_complete_min=1",
-    `--iodepth_batch_complete_max=${depth}`,
-  ];
-}
 
 /** `for await (const batch of aio.batches())`, or `for await (const completion of aio)`. */
 function openContext(kernel: KernelName, loop: "batches" | "completions"): Opener {
@@ -191,7 +182,7 @@ export const PARTICIPANTS: readonly Participant[] = [
   // By itself fio makes one io_submit for each request, and takes one completion at a time.
   { name: "fio-getevents", label: "fio libaio", engine: () => [LIBAIO] },
   { name: REFERENCE, label: "fio libaio, reap", engine: () => [LIBAIO, REAP] },
-  { name: "fio-batch", label: "fio libaio, reap, batch", engine: batchOptions },
+  { name: "fio-batch", label: "fio libaio, reap, batch", engine: libaioInBatches },
   { name: "fio-uring", label: "fio io_uring", engine: () => ["--ioengine=io_uring"] },
 ];
 

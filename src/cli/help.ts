@@ -71,8 +71,9 @@ Options:
   --json           print one JSON object
   --help           show this text
 
-CPU time is per read, and of the whole process. fio works in batches, with its
-engine libaio.
+CPU time is per read, and of the whole process. kaio and fs are called by
+file.read, with a promise for each read; fio works in batches, with its engine
+libaio.
 `;
 
 /** What `kaio probe --help` prints. */

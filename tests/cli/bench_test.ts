@@ -21,6 +21,7 @@ import { type BenchResult, enoughOf } from "../../src/cli/bench.ts";
 import { tryFio } from "../../src/cli/bench_fio.ts";
 import { benchPlot } from "../../src/cli/bench_plot.ts";
 import { BLOCK, measurePass, type Workload } from "../../src/cli/bench_pass.ts";
+import { readFio } from "../../src/cli/fio_job.ts";
 import { Latencies } from "../../src/cli/latencies.ts";
 import { benchReport } from "../../src/cli/report.ts";
 import { RUNTIME } from "../support/file_script.ts";
@@ -330,6 +331,34 @@ test("percentiles of latencies are within a percent of what they are of", () => 
   latencies.add(0);
   latencies.add(1e15);
   assert.ok(latencies.percentile(0) < 1e-9 && latencies.percentile(1 - 1e-9) > 0.99e15);
+});
+
+/** What fio prints. */
+function fioOutput(error: number, short_ios: number, total_ios: number): string {
+  const lat_ns = total_ios === 0
+    ? {}
+    : { percentile: { "50.000000": 61_000, "99.000000": 122_000, "99.900000": 244_000 } };
+  const direction = { iops: total_ios / 2, total_ios, short_ios, drop_ios: 0, lat_ns };
+  const job = { error, usr_cpu: 1, sys_cpu: 2, job_runtime: 2000, read: direction };
+  return `fio: a warning\n${JSON.stringify({ jobs: [job] })}\n`;
+}
+
+test("the figures of fio are in the units of the others", () => {
+  const read = readFio(fioOutput(0, 0, 1000), false);
+  // Three percent of two seconds.
+  const cpuMicrosecondsPerRequest = 60;
+  assert.deepEqual(read, { iops: 500, cpuMicrosecondsPerRequest, p50: 61, p99: 122, p999: 244 });
+});
+
+test("fio that had no time for a single request gives no impossible figures", () => {
+  const { p50, p99, p999, iops } = readFio(fioOutput(0, 0, 0), false);
+  assert.deepEqual([iops, p50, p99, p999], [0, 0, 0, 0]);
+});
+
+test("requests of fio that fail or are short are an error", () => {
+  const message = "fio failed with error 5: 0 requests were short, 0 were dropped";
+  assert.throws(() => readFio(fioOutput(5, 0, 10), false), { message });
+  assert.throws(() => readFio(fioOutput(0, 2, 10), false), /error 0: 2 requests were short/);
 });
 
 test("where fio fails, it is left out, and its last line is noted", {
