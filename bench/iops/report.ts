@@ -42,10 +42,16 @@ export function rowsOf(cells: readonly Cell[]) {
   });
 }
 
+/** The heads of the columns of {@link cellsOf}, but for the range. */
+export function headOf(write: boolean): string[] {
+  const request = write ? "write" : "read";
+  return ["depth", "", "", "k/s", `CPU µs/${request}`, "p50 µs", "p99", "p99.9", "× fio"];
+}
+
 /** The rows for people: a heading and a table for each mode. */
 export function tablesOf(rows: readonly Row[], write: boolean): string[] {
   const request = write ? "write" : "read";
-  const head = ["depth", "", "", "k/s", `CPU µs/${request}`, "p50 µs", "p99", "p99.9", "× fio"];
+  const head = headOf(write);
   return (["direct", "cached"] as const).flatMap((mode) => {
     const some = rows.filter((row) => row.mode === mode);
     if (some.length === 0) return [];
@@ -56,7 +62,8 @@ export function tablesOf(rows: readonly Row[], write: boolean): string[] {
   });
 }
 
-function cellsOf({ depth, runtime, name, rate, cpu, latency, ratio, range }: Row): string[] {
+/** A row as texts; the last one is the range of its rates. */
+export function cellsOf({ depth, runtime, name, rate, cpu, latency, ratio, range }: Row): string[] {
   return [
     String(depth),
     runtime,

@@ -44,8 +44,13 @@ export async function withPlot(
   }
 }
 
+/** What a plot shows of a result. */
+export type Plotted = Pick<BenchResult, "file" | "write" | "direct" | "runtime" | "kernel"> & {
+  readonly rows: readonly Pick<BenchRow, "depth" | "by" | "iops">[];
+};
+
 /** The requests per second over the depth, as an SVG document. */
-export function benchPlot({ file, write, direct, runtime, kernel, rows }: BenchResult): string {
+export function benchPlot({ file, write, direct, runtime, kernel, rows }: Plotted): string {
   const { left, right, top, bottom } = PLOT;
   const depths = [...new Set(rows.map(({ depth }) => depth))];
   const [least, most] = [Math.log2(depths[0]!), Math.log2(depths.at(-1)!)];

@@ -1,0 +1,146 @@
+/**
+ * Measures with `bench/iops.ts` in the three runtimes, and writes `bench/RESULTS.md` with tables and
+ * plots.
+ *
+ *     npm run bench:results                               everything, which takes over an hour
+ *     npm run bench:results -- --only disk --rounds 9     one section; the others stay as they are
+ *     npm run bench:results -- --only ,                   none: writes the page anew
+ *
+ * The figures of a section are kept in `bench/results/`, with the machine and the versions, and the
+ * page is made of all that is there.
+ *
+ * @module
+ */
+import { spawnSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import process from "node:process";
+import { parseArgs } from "node:util";
+import { flags, must, root, runtimes } from "../scripts/run.mjs";
+import type { BenchRow } from "../src/cli/bench.ts";
+import { benchPlot } from "../src/cli/bench_plot.ts";
+import { cellsOf, headOf, type Row } from "./iops/report.ts";
+import { RUNTIMES } from "./runtimes.ts";
+import { select } from "./selection.ts";
+
+/** One run of `bench/iops.ts`. */
+interface Section {
+  /** What `--only` and the files call it. */
+  readonly name: string;
+  readonly title: string;
+  readonly args: readonly string[];
+}
+
+const ALL_DEPTHS = ["--depth", "1,4,16,64,256"];
+
+const SECTIONS: readonly Section[] = [
+  { name: "disk", title: "Reads of a disk, O_DIRECT", args: ["--direct", ...ALL_DEPTHS] },
+  {
+    name: "memory",
+    title: "Reads of memory (tmpfs), O_DIRECT",
+    args: ["--tmpfs", "--direct", ...ALL_DEPTHS],
+  },
+  { name: "cached", title: "Reads of the page cache", args: ["--cached", "--depth", "1,32"] },
+  {
+    name: "writes",
+    title: "Writes to a disk, O_DIRECT",
+    args: ["--write", "--direct", "--depth", "1,16,64"],
+  },
+];
+
+/** What stays of a run. */
+interface Kept {
+  /** The machine, the versions and the file. */
+  readonly about: readonly string[];
+  readonly notes: readonly string[];
+  readonly rows: readonly Row[];
+}
+
+/** Whose rates the plots show. */
+const PLOTTED: Readonly<Record<string, BenchRow["by"]>> = {
+  "kaio batches": "kaio",
+  "fs.read": "fs",
+  "fs.write": "fs",
+  "fio libaio, reap, batch": "fio",
+};
+
+const FOLDER = join(root, "bench/results");
+const PAGE = join(root, "bench/RESULTS.md");
+
+const { values: options } = parseArgs({
+  options: {
+    only: { type: "string", default: "" },
+    rounds: { type: "string", default: "5" },
+    seconds: { type: "string", default: "2" },
+    runtimes: { type: "string", default: "bun,deno,node" },
+  },
+});
+
+try {
+  mkdirSync(FOLDER, { recursive: true });
+  const wanted = options.only === "," ? [] : select(SECTIONS, options.only);
+  for (const section of wanted) measure(section);
+  writeFileSync(PAGE, pageOf(SECTIONS.filter(({ name }) => existsSync(fileOf(name)))));
+  await must(runtimes.deno, ["fmt", "--quiet", PAGE, FOLDER]);
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+}
+
+/** Where the figures of a section are kept. */
+function fileOf(name: string): string {
+  return join(FOLDER, `${name}.json`);
+}
+
+/** Measures a section; only its figures are kept, not the place of the file. */
+function measure({ name, args }: Section): void {
+  const { rounds, seconds, runtimes: where } = options;
+  const command = [...flags.node, "bench/iops.ts", "--json", "--only", "kaio,fs,fio", ...args];
+  command.push("--rounds", rounds, "--seconds", seconds, "--runtimes", where);
+  const { status, stdout } = spawnSync(runtimes.node, command, {
+    cwd: root,
+    encoding: "utf8",
+    maxBuffer: Infinity,
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  if (status !== 0) throw new Error(`bench/iops.ts failed in ${name}: exit code ${status}`);
+  const { about, notes, rows }: Kept = JSON.parse(stdout.slice(stdout.indexOf("{")));
+  writeFileSync(fileOf(name), JSON.stringify({ about, notes, rows }, null, 2));
+}
+
+function pageOf(sections: readonly Section[]): string {
+  const parts = sections.map(({ name, title, args }) => {
+    const { about, notes, rows }: Kept = JSON.parse(readFileSync(fileOf(name), "utf8"));
+    const write = args.includes("--write");
+    const head = [...headOf(write), "k/s range"];
+    const table = [head, head.map(() => "---"), ...rows.map(cellsOf)];
+    return [
+      `## ${title}`,
+      about.map((line) => `- ${line}`).join("\n"),
+      plotsOf(name, rows, write),
+      table.map((cells) => `| ${cells.join(" | ")} |`).join("\n"),
+      notes.join("\n"),
+    ].join("\n\n");
+  });
+  const intro = "Written by [`results.ts`](results.ts). Each section is one run: its participants" +
+    " take turns, and its figures are medians of the rounds. Rates differ between machines and" +
+    " between runs; compare the ratios within a section. The plots show kaio in batches, `fs.read`" +
+    " or `fs.write` with callbacks, and fio in batches over libaio.";
+  return ["# Results", intro, ...parts, ""].join("\n\n");
+}
+
+/** Draws a plot for each runtime beside the figures, and returns the links to them. */
+function plotsOf(name: string, rows: readonly Row[], write: boolean): string {
+  return RUNTIMES.filter(({ name: runtime }) => rows.some((row) => row.runtime === runtime))
+    .map(({ name: runtime }) => {
+      const plotted = rows.flatMap(({ depth, name, runtime: where, rate: iops }) => {
+        const by = PLOTTED[name];
+        return by && (where === runtime || by === "fio") ? [{ depth, iops, by }] : [];
+      });
+      const direct = rows[0]!.mode === "direct";
+      const about = { file: name, runtime, kernel: "linux", direct, write } as const;
+      const picture = `${name}-${runtime}.svg`;
+      writeFileSync(join(FOLDER, picture), benchPlot({ ...about, rows: plotted }));
+      return `![${name} in ${runtime}](results/${picture})`;
+    }).join("\n");
+}
