@@ -98,7 +98,7 @@ export async function bench(
     return await withNewFile(file, WRITTEN, signal, () => tell("Writing", end), measure);
   }
   await checkHasSize(file);
-  return await benchFile(options, signal, () => tell("Reading", "nothing is written"));
+  return await benchFile(options, signal, () => tell("Reading", "nothing is written to it"));
 }
 
 async function benchFile(

@@ -53,9 +53,9 @@ block device, with 1 to 256 reads in flight, and says how fast that was: by
 kaio, by the runtime's own FileHandle and, where it is installed, by fio, in
 turns. It shows reads per second (IOPS), CPU time, and the time in which 50, 99
 and 99.9 percent of the reads were done; the figures are medians of three
-rounds. Nothing is written without --write. To measure a disk and not its
-cache, take a file that is larger than that. Ctrl-C ends the measurement and
-says how far it came.
+rounds. FILE is only read, unless --write makes it. To measure a disk and not
+its cache, take a file that is larger than that. Ctrl-C ends the measurement
+and says how far it came.
 
 Options:
   --depth N,...    how many reads are in flight, each from 1 to 4096 (default:

@@ -137,7 +137,7 @@ test("the table has a row for each depth", async () => {
   const path = makeFile("table", 200_000);
   const { code, stdout, stderr } = await runCli(["bench", path, "--seconds", "1", "--no-fio"]);
   assert.equal(code, 0, stderr);
-  assert.match(stderr, /^Reading [^\n]*; nothing is written\n$/);
+  assert.match(stderr, /^Reading [^\n]*; nothing is written to it\n$/);
   assert.match(stdout, /^Read +blocks of 4,096 bytes at random positions$/m);
   assert.match(stdout, /^Direct I\/O +(yes|no)$/m);
   assert.match(stdout, /^Depth +IOPS +MB\/s +CPU µs +p50 µs +p99 µs +p99\.9 µs$/m);
@@ -439,7 +439,7 @@ test("SIGINT ends it, and says how far it came, with exit code 130", async () =>
     process.kill(child.pid!, "SIGINT");
   });
   assert.deepEqual([code, stdout], [130, ""]);
-  assert.match(stderr, /written\nkaio: Interrupted after 0 of 54 measurements\n$/);
+  assert.match(stderr, /written to it\nkaio: Interrupted after 0 of 54 measurements\n$/);
 });
 
 test("a terminal sees what was measured last, and nothing of it at the end", async (context) => {
