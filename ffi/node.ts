@@ -5,6 +5,7 @@
  */
 import process from "node:process";
 import timers from "node:timers";
+import { ffiLackOfNode } from "./advice.ts";
 import { inWorker } from "./on_thread.ts";
 import { bindAddress, type LibcCall, openLibc, type Runtime, type Watch } from "./runtime.ts";
 
@@ -46,14 +47,19 @@ const OPEN = `
     errno: (place) => getInt32(place, 0),
   };`;
 
+const LACKS = {
+  old: (version: string) => `it comes with Node 26.9, and this is Node ${version}`,
+  flag: (version: string) => `Node ${version} has it only with --experimental-ffi`,
+  off: (version: string) =>
+    `Node ${version} runs with --no-experimental-ffi, or was built without FFI`,
+};
+
 /** Binds to `node:ffi`; under `--permission` it needs `--allow-ffi`. */
 export function node(): Runtime {
   const ffi = process.getBuiltinModule?.("node:ffi") as unknown as NodeFfi | undefined;
   // The first releases that have node:ffi lack the event loop, which a watch needs.
   if (ffi?.getCurrentEventLoop === undefined) {
-    throw new Error(
-      `Cannot use FFI: it needs node:ffi, which is on by default from Node 26.9: this is Node ${process.versions.node}`,
-    );
+    throw new Error(`Cannot use FFI: ${LACKS[ffiLackOfNode()](process.versions.node)}`);
   }
   // A library holds one signature for each symbol, so every binding opens a library of its own.
   const bind: Runtime["bind"] = (symbol, words, returns = "i32") =>

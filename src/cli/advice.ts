@@ -1,4 +1,4 @@
-import { FFI_NEEDED, missingFlag, PROC_NEEDED } from "../../ffi/advice.ts";
+import { ffiAdvice, missingFlag, PROC_NEEDED } from "../../ffi/advice.ts";
 import type { Permission } from "../../ffi/permission.ts";
 import type { ProbeResult } from "./probe.ts";
 import { type CallFindings, temporaryFolder } from "./probe_calls.ts";
@@ -6,10 +6,11 @@ import { type CallFindings, temporaryFolder } from "./probe_calls.ts";
 /** Why the kernel of the machine is not used, unless that was asked for. */
 export type Lack = "Linux" | "FFI" | "calls";
 
-const LACKS: Readonly<Record<Lack, string>> = {
-  Linux: "Linux AIO needs Linux; elsewhere the portable kernel does the same",
-  FFI: `Linux AIO needs ${FFI_NEEDED}`,
-  calls:
+const LACKS: Readonly<Record<Lack, () => string>> = {
+  Linux: () =>
+    "Linux AIO needs Linux on x86_64, arm64 or riscv64; elsewhere the portable kernel does the same",
+  FFI: ffiAdvice,
+  calls: () =>
     "Allow io_setup, io_submit, io_getevents, io_cancel and io_destroy in the seccomp profile " +
     "or sandbox, as Docker's default profile does",
 };
@@ -37,7 +38,7 @@ export function advise(found: Omit<ProbeResult, "advice">, lack: Lack | undefine
   const calls = found.calls && { ...found.calls, ...file && { RWF_NOWAIT: file.nowait } };
   const permissions = permissionAdvice();
   const advice = [...permissions.values()];
-  if (lack && !permissions.has("ffi")) advice.push(LACKS[lack]);
+  if (lack && !permissions.has("ffi")) advice.push(LACKS[lack]());
   if (kernel === "linux" && !limits) advice.push(`The count of requests needs ${PROC_NEEDED}`);
   if (calls?.io_setup.note?.startsWith("EAGAIN")) {
     advice.push("Raise the limit of requests, on the host: sysctl fs.aio-max-nr=1048576");

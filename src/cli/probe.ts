@@ -2,6 +2,7 @@ import { release, type } from "node:os";
 import process from "node:process";
 import { isPermitted } from "../../ffi/permission.ts";
 import { runtimeName } from "../../ffi/runtime_name.ts";
+import { architectureOf } from "../abi/syscall_numbers.ts";
 import { type Choice, choose, type KernelName } from "../choose_kernel.ts";
 import type { AioContext } from "../context/aio_context.ts";
 import type { DirectAlignment } from "../file_host.ts";
@@ -89,7 +90,8 @@ export async function probe(path?: string): Promise<ProbeResult> {
 
 /** What is missing where the kernel of the machine cannot be used. */
 function lackOf(): Lack {
-  if (process.platform !== "linux") return "Linux";
+  const isKnown = architectureOf(process.arch) !== undefined;
+  if (process.platform !== "linux" || !isKnown) return "Linux";
   return loadMachine() instanceof Error ? "FFI" : "calls";
 }
 

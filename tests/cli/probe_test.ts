@@ -178,7 +178,12 @@ test("a kernel that was asked for and cannot be used is said, with exit code 1",
   assert.equal(json.code, 1);
   const { kernel, reason, calls, advice } = JSON.parse(json.stdout) as ProbeResult;
   assert.equal(advice.length, 1);
-  assert.match(advice[0]!, /Linux AIO/);
+  assert.match(
+    advice[0]!,
+    RUNTIME === "node"
+      ? /^Start Node without --no-experimental-ffi to use Linux AIO$/
+      : /^Add --allow-ffi to use Linux AIO$/,
+  );
   assert.deepEqual([kernel, calls], [undefined, undefined]);
   assert.match(reason!, /FFI/);
 });

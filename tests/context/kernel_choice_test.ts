@@ -27,7 +27,7 @@ const { kernel, reason } = probe();
 console.log(kernel, "|", reason);
 try {
   const file = await open(argument);
-  new AioContext({ entries: 1 });
+  await new AioContext({ entries: 1 }).close();
   console.log("read", (await file.readAt(0, 5)).length);
   await file.close();
 } catch (error) {
@@ -45,7 +45,7 @@ const NO_FFI: readonly (readonly [flags: readonly string[], reason: RegExp])[] =
     ],
   ]
   : [
-    [["--no-experimental-ffi"], /FFI.*(on by default|--experimental-ffi)/],
+    [["--no-experimental-ffi"], /FFI.*runs with --no-experimental-ffi/],
     [["--permission", "--allow-fs-read=*"], /--allow-ffi/],
   ];
 
