@@ -17,7 +17,7 @@ const pool = new BufferPool(new AddressSpace());
  * @returns Bytes or `-errno`; `undefined` for an operation that has to be done
  */
 export function trivialResult({ kind, length, position }: FileOperation): number | undefined {
-  if (kind === "fsync" || kind === "fdatasync") return undefined;
+  if (kind !== "read" && kind !== "write") return undefined;
   if (length === 0) return 0;
   // Beyond this numbers are not exact, and no file is as long.
   if (position === null || position <= Number.MAX_SAFE_INTEGER - length) return undefined;

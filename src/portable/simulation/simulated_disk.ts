@@ -163,6 +163,8 @@ export class SimulatedDisk implements Disk {
     // The program has closed the descriptor meanwhile, and may have opened another file.
     if (file === undefined || keyOf(operation.fd) !== file.key) return outcomeOf(-EBADF);
     if (kind !== "read" && kind !== "write") {
+      // The compiler is to name this place to whoever adds a kind.
+      kind satisfies "fsync" | "fdatasync";
       return this.#sync(file, request.covers, request.random);
     }
     const memory = new Aligned(operation);
