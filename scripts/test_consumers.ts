@@ -9,6 +9,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import process from "node:process";
+import { findExamples } from "../tests/support/examples.ts";
 import { TempFolder } from "../tests/support/temp.ts";
 import { flags, must, root, run, runtimes } from "./run.mjs";
 
@@ -100,6 +101,8 @@ type Command = [string, ...string[]];
 
 /** It replaces its script by a program of the machine, where its install script may run. */
 const ESBUILD = "node_modules/.bin/esbuild";
+const NODE_22 = "node_modules/node-22/bin/node";
+const NODE_24 = "node_modules/node-24/bin/node";
 
 using temporary = new TempFolder();
 const cwd = temporary.join("project");
@@ -114,6 +117,38 @@ async function consumer(name: string, ...commands: Command[]): Promise<void> {
     return console.log(`FAILED   ${name}\n${output.trimEnd()}`);
   }
   console.log(`ok       ${name}`);
+}
+
+/** Closes what a program declares by `await using`, which Node 22 cannot parse, as README.md says. */
+function closingByHand(code: string): string {
+  const names: string[] = [];
+  const opened = code.replace(/^await using (\w+)( = .*;)$/gm, (_, name, value) => {
+    names.unshift(name);
+    return `const ${name}${value}\ntry {`;
+  });
+  return opened + names.map((name) => `\n} finally { await ${name}.close(); }`).join("");
+}
+
+/** Runs the blocks of README.md as JavaScript. */
+async function readme(): Promise<void> {
+  const database = new Uint8Array(1 << 20);
+  // Where an SQLite database says that its pages have 4096 bytes.
+  database[16] = 0x10;
+  for (const name of ["app.db", "data.bin"]) writeFileSync(join(cwd, name), database);
+  const blocks = (await findExamples()).filter(({ place }) => place.startsWith("README.md"));
+  for (const [index, { code }] of blocks.entries()) {
+    writeFileSync(join(cwd, `readme${index}.mjs`), code);
+    writeFileSync(join(cwd, `readme${index}.closed.mjs`), closingByHand(code));
+  }
+  const run = (node: string, ending: string, hasFfi = false): Command[] =>
+    blocks.flatMap(({ code }, index): Command[] =>
+      // Without FFI there are no raw calls.
+      hasFfi || !code.includes("kaio/syscalls") ? [[node, `readme${index}${ending}`]] : []
+    );
+  const what = "every block of README.md";
+  await consumer(`Node 22: ${what}, closed by hand`, ...run(NODE_22, ".closed.mjs"));
+  await consumer(`Node 24: ${what}`, ...run(NODE_24, ".mjs"));
+  await consumer(`Node 26: ${what}`, ...run(runtimes.node, ".mjs", true));
 }
 
 /** The command of a tool that was installed. */
@@ -156,8 +191,8 @@ async function nodes(): Promise<void> {
   const bundle = ["use.ts", "--bundle", "--platform=node", "--format=esm", "--packages=external"];
   await must(ESBUILD, [...bundle, "--outfile=use.js"], { cwd });
   const programs = {
-    "Node 22": "node_modules/node-22/bin/node",
-    "Node 24": "node_modules/node-24/bin/node",
+    "Node 22": NODE_22,
+    "Node 24": NODE_24,
     "Node 26": runtimes.node,
   };
   const cli = "node_modules/kaio/esm/cli.js";
@@ -165,6 +200,7 @@ async function nodes(): Promise<void> {
     await consumer(`${name}: import`, [node, "use.js"]);
     await consumer(`${name}: require`, [node, "use.cjs"]);
     await consumer(`${name}: kaio scan`, [node, cli, "scan", "use.ts"]);
+    await consumer(`${name}: kaio probe`, [node, cli, "probe", "use.ts"]);
     await consumer(`${name}: tsx`, [node, "node_modules/tsx/dist/cli.mjs", "use.ts"]);
   }
   for (const name of ["bun", "deno"] as const) {
@@ -185,7 +221,7 @@ async function bundles(): Promise<void> {
   await consumer("esbuild, esm", esbuild("esm", "use.ts"), node("bundle.mjs"));
   await consumer("esbuild, cjs", esbuild("cjs", "use.ts"), node("bundle.cjs"));
   await consumer("esbuild, cjs, minified", esbuild("cjs", "use.ts", "--minify"), [
-    "node_modules/node-22/bin/node",
+    NODE_22,
     "bundle.cjs",
   ]);
   await consumer(
@@ -234,6 +270,7 @@ async function compileByDeno(): Promise<void> {
 await install();
 await types();
 await nodes();
+await readme();
 await bundles();
 console.log(failed === 0 ? "Every consumer is ok" : `${failed} FAILED`);
 process.exitCode = failed === 0 ? 0 : 1;
