@@ -7,7 +7,7 @@
  * @module
  */
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import process from "node:process";
 import { TempFolder } from "../tests/support/temp.ts";
 import { flags, jsrAnswers, must, root, type RuntimeName, runtimes, userPath } from "./run.mjs";
@@ -41,9 +41,12 @@ function checkContent(folder: string): void {
     readFileSync(join(folder, name), "utf8").match(/sourceMappingURL|file:\/\/\/(?!app\/)/) ||
     readFileSync(join(folder, name), "utf8").includes(root)
   );
-  const links = readFileSync(join(folder, "README.md"), "utf8").matchAll(/\]\(([^)#]+)[^)]*\)/g);
-  const broken = Array.from(links, ([, link]) => link!)
-    .filter((link) => !/^https:/.test(link) && !files.includes(link));
+  const broken = files.filter((name) => name.endsWith(".md")).flatMap((name) =>
+    Array.from(readFileSync(join(folder, name), "utf8").matchAll(/\]\(([^)#]+)[^)]*\)/g))
+      .map(([, link]) => link!)
+      .filter((link) => !/^https:/.test(link) && !files.includes(join(dirname(name), link)))
+      .map((link) => `${link} in ${name}`)
+  );
   const problems = Object.entries({ missing, stray, revealing, broken })
     .filter(([, names]) => names.length > 0)
     .map(([problem, names]) => `${problem}: ${names.join(" ")}`);

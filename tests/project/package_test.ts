@@ -39,3 +39,17 @@ test("every entry point is a file that is published, and says what it is", async
     );
   }
 });
+
+test("what README.md links to is published with it", async () => {
+  const included: string[] = deno.publish.include;
+  const patterns = included.map((path) =>
+    new RegExp(
+      `^${path.replaceAll(".", "\\.").replace("*", "[^/]*")}${path.endsWith("/") ? "" : "$"}`,
+    )
+  );
+  const links = (await read("README.md")).matchAll(/\]\(([^)#:]+)[^)]*\)/g);
+  const paths = Array.from(links, ([, path]) => path!).filter((path) => !path.startsWith("http"));
+  assert.ok(paths.length > 0);
+  const missing = paths.filter((path) => !patterns.some((pattern) => pattern.test(path)));
+  assert.deepEqual(missing, []);
+});
