@@ -96,6 +96,14 @@ for (const [call, refusals] of REFUSALS) {
   });
 }
 
+test("io_uring refused, as by Docker, changes nothing", options, async () => {
+  const { results, stderr } = await use("first", "io_uring_setup", "EPERM");
+  const { kernel, reason, direct: _, ...uses } = results;
+  assert.deepEqual([kernel, reason, stderr], ["linux", undefined, ""]);
+  const works = Object.keys(uses).map((name) => [name, "works"]);
+  assert.deepEqual(uses, Object.fromEntries(works));
+});
+
 /** What comes of a refusal that comes when requests were made already. */
 const LATER: Partial<Record<Refused, Record<string, string>>> = {
   io_setup: {
