@@ -4,9 +4,9 @@ import { AioContext } from "../../mod.ts";
 import { bothWays } from "../support/both_ways.ts";
 import { pattern, sameBytes } from "../support/bytes.ts";
 import { kernelName } from "../support/real_kernel.ts";
-import { DISK, O_DIRECT, SHM, TempFile } from "../support/temp.ts";
+import { BLOCK, DISK, O_DIRECT, SHM, TempFile } from "../support/temp.ts";
 
-const BYTES = pattern(256 * 512);
+const BYTES = pattern(64 * BLOCK);
 const ENTRIES = 16;
 
 for (const [name, parent, flags] of [["memory", SHM, 0], ["the disk", DISK, O_DIRECT]] as const) {
@@ -18,7 +18,8 @@ for (const [name, parent, flags] of [["memory", SHM, 0], ["the disk", DISK, O_DI
       const TOTAL = 2000;
       let queued = 0;
       const queue = () => {
-        aio.read(file.fd, new Uint8Array(512), { position: 512 * (queued % 256), data: queued });
+        const position = BLOCK * (queued % 64);
+        aio.read(file.fd, new Uint8Array(BLOCK), { position, data: queued });
         queued++;
       };
       while (queued < ENTRIES) queue();
@@ -29,9 +30,9 @@ for (const [name, parent, flags] of [["memory", SHM, 0], ["the disk", DISK, O_DI
         assert.ok(batch.length >= 1 && batch.length <= ENTRIES);
         arrays.add(batch);
         for (const completion of batch) {
-          assert.equal(completion.res, 512);
+          assert.equal(completion.res, BLOCK);
           const { position } = completion;
-          sameBytes(completion.buffer, BYTES.subarray(position, position + 512));
+          sameBytes(completion.buffer, BYTES.subarray(position, position + BLOCK));
           seen[completion.data]!++;
           objects.add(completion);
           if (queued < TOTAL) queue();

@@ -10,13 +10,13 @@ import { pattern } from "../support/bytes.ts";
 import { decorate } from "../support/decorated_kernel.ts";
 import { Pollable } from "../support/pollable.ts";
 import { kernelName, real } from "../support/real_kernel.ts";
-import { DISK, O_DIRECT, SHM, TempFile } from "../support/temp.ts";
+import { BLOCK, DISK, O_DIRECT, SHM, TempFile } from "../support/temp.ts";
 
-const BYTES = pattern(64 * 4096);
+const BYTES = pattern(64 * BLOCK);
 
 function queueReads(aio: AioContext<number>, fd: number, count: number, from = 0): void {
   for (let i = from; i < from + count; i++) {
-    aio.read(fd, new Uint8Array(512), { position: 512 * (i % 512), data: i });
+    aio.read(fd, new Uint8Array(BLOCK), { position: BLOCK * (i % 64), data: i });
   }
 }
 
@@ -47,7 +47,7 @@ for (const [name, parent, flags] of [["memory", SHM, 0], ["the disk", DISK, O_DI
     while (seen.length < 100) {
       const before = seen.length;
       for await (const { data, res } of aio) {
-        assert.equal(res, 512);
+        assert.equal(res, BLOCK);
         seen.push(data);
         if (seen.length % 7 === 0) break;
       }
@@ -122,7 +122,7 @@ bothWays("each completion of a loop is an object of its own", async (way) => {
   // What was kept still says what it said
   const data = [...kept].map((completion) => completion.data).sort((a, b) => a - b);
   assert.deepEqual(data, Array.from({ length: 150 }, (_, i) => i));
-  assert.ok([...kept].every(({ res, buffer }) => res === 512 && buffer.length === 512));
+  assert.ok([...kept].every(({ res, buffer }) => res === BLOCK && buffer.length === BLOCK));
 });
 
 bothWays("a loop waits for what comes late, while timers run", async (way) => {

@@ -64,8 +64,8 @@ for (const [name, options] of Object.entries(FILES)) {
   bothWays(`a readv from ${name} fills one buffer after the other`, async (way) => {
     using file = new TempFile(BYTES, options);
     await using aio = new AioContext({ ...way, entries: 8 });
-    const buffers = [PAGE, 512, 512, 3 * PAGE].map((length) => new Uint8Array(length));
-    const length = 4 * PAGE + 1024;
+    const buffers = [PAGE, 2 * PAGE, PAGE, 3 * PAGE].map((length) => new Uint8Array(length));
+    const length = 7 * PAGE;
     aio.readv(file.fd, buffers, { position: PAGE });
     for await (const completion of aio) {
       assert.equal(completion.res, length);
@@ -77,8 +77,8 @@ for (const [name, options] of Object.entries(FILES)) {
   bothWays(`a writev to ${name} writes one buffer after the other`, async (way) => {
     using file = new TempFile(BYTES, options);
     await using aio = new AioContext({ ...way, entries: 8 });
-    const buffers = [PAGE, 512, 512, PAGE].map((length, index) => pattern(length, index + 1));
-    const length = 2 * PAGE + 1024;
+    const buffers = [PAGE, 2 * PAGE, PAGE, PAGE].map((length, index) => pattern(length, index + 1));
+    const length = 5 * PAGE;
     aio.writev(file.fd, buffers, { position: 2 * PAGE });
     for await (const { res } of aio) assert.equal(res, length);
     const expected = BYTES.slice();

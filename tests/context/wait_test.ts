@@ -6,10 +6,10 @@ import { bothWays } from "../support/both_ways.ts";
 import { pattern, sameBytes } from "../support/bytes.ts";
 import { Pollable } from "../support/pollable.ts";
 import { kernelName } from "../support/real_kernel.ts";
-import { DISK, O_DIRECT, SHM, TempFile } from "../support/temp.ts";
+import { BLOCK, DISK, O_DIRECT, SHM, TempFile } from "../support/temp.ts";
 import { waitFor } from "../support/wait_for.ts";
 
-const BYTES = pattern(64 * 512);
+const BYTES = pattern(64 * BLOCK);
 
 const FILES = {
   "memory": { parent: SHM },
@@ -18,7 +18,7 @@ const FILES = {
 
 function queueReads(aio: AioContext<number>, fd: number, count: number): void {
   for (let i = 0; i < count; i++) {
-    aio.read(fd, new Uint8Array(512), { position: 512 * (i % 64), data: i });
+    aio.read(fd, new Uint8Array(BLOCK), { position: BLOCK * (i % 64), data: i });
   }
 }
 
@@ -29,8 +29,8 @@ bothWays("wait sends what is queued and returns when enough has completed", asyn
   const batch = aio.wait(10);
   assert.equal(batch.length, 10);
   for (const { res, buffer, position } of batch) {
-    assert.equal(res, 512);
-    sameBytes(buffer, BYTES.subarray(position, position + 512));
+    assert.equal(res, BLOCK);
+    sameBytes(buffer, BYTES.subarray(position, position + BLOCK));
   }
 });
 

@@ -20,6 +20,9 @@ export const SHM = existsSync("/dev/shm") ? "/dev/shm" : DISK;
 /** O_DIRECT, which is not in `constants` of every runtime; the generic one and that of aarch64. */
 export const O_DIRECT: number = process.arch === "arm64" ? 0o200000 : 0o40000;
 
+/** A multiple of the sectors of every disk, which is what each takes with O_DIRECT. */
+export const BLOCK = 4096;
+
 /** A folder of its own, removed when it is disposed of. */
 export class TempFolder implements Disposable {
   /** Its absolute path. */
