@@ -110,7 +110,8 @@ for (const cached of ["nothing", "half", "unsupported"] as const) {
     const file = await scene.holding(pattern(100_000), "r+", { context });
     await change(file);
     const attempts = cold.attempts;
-    assert.ok(cached === "unsupported" ? attempts <= 3 : attempts > 50, `${attempts} attempts`);
+    // Those that share a block of the disk are made together.
+    assert.ok(cached === "unsupported" ? attempts <= 3 : attempts > 20, `${attempts} attempts`);
     const expected = await scene.holding(pattern(100_000), "r+", { direct: false });
     await change(expected);
     sameBytes(readFileSync(file.path), readFileSync(expected.path));
@@ -135,7 +136,8 @@ testWithin("a kernel that can write by another thread does so", async () => {
     const file = await scene.holding(pattern(100_000), "r+", { context });
     writes = 0;
     await change(file);
-    assert.ok(writes > 50, `${writes} writes`);
+    // Those that share a block of the disk are made together.
+    assert.ok(writes > 20, `${writes} writes`);
     const expected = await scene.holding(pattern(100_000), "r+", { direct: false });
     await change(expected);
     sameBytes(readFileSync(file.path), readFileSync(expected.path));

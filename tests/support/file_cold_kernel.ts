@@ -14,10 +14,9 @@ import type { Kernel } from "../../src/kernel.ts";
 import { decorate, decorateFiles } from "./decorated_kernel.ts";
 import { Fifo } from "./fifo.ts";
 import { real } from "./real_kernel.ts";
+import { BLOCK } from "./temp.ts";
 
 const PIPE_SIZE = 65536;
-/** O_DIRECT takes no less. */
-const SECTOR = 512;
 
 /** A request as the kernel got it. */
 export interface Seen {
@@ -91,8 +90,8 @@ export class ColdKernel implements Disposable {
         iocb.setUint32(IOCB_RW_FLAGS, 0, true);
       }
       if (cached === "half") {
-        const block = seen.opcode === IOCB_CMD_PWRITE ? SECTOR : 1;
-        const half = Math.ceil(seen.length / 2 / block) * block;
+        const block = seen.opcode === IOCB_CMD_PWRITE ? BLOCK : 1;
+        const half = Math.min(Math.ceil(seen.length / 2 / block) * block, seen.length);
         iocb.setBigUint64(IOCB_NBYTES, BigInt(half), true);
       }
       restore.push(() => {
