@@ -15,6 +15,9 @@ import { run, runtimes } from "./run.mjs";
 /** A single test that takes longer hangs: the runtime names it and fails. */
 const HANG_MILLISECONDS = 240_000;
 
+/** The lines on tests that did not fail: without them, failures are among the first of a log. */
+const PASSED = /^\s*(✔|﹣|\(pass\)|\(skip\)|.* \.\.\. (ok|ignored) \()/;
+
 /** Reports, and what Node compiled: most of its processes do little else than to compile kaio. */
 const folder = mkdtempSync(join(tmpdir(), "kaio-junit-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
@@ -65,7 +68,8 @@ export async function runTests(runtime, files, options) {
   const failed = ok && cases.length > 0 ? reported : Math.max(reported, 1);
   const passed = cases.length - reported - skipped.length;
   const counts = `${passed} passed, ${failed} failed, ${skipped.length} skipped`;
-  return { output, failed, skipped, passed, counts };
+  const rest = output.split("\n").filter((line) => !PASSED.test(line)).join("\n");
+  return { output: rest, failed, skipped, passed, counts };
 }
 
 /**
