@@ -46,8 +46,7 @@ async function respond(file: AioFile, request: Request): Promise<Response> {
   headers.set("content-length", `${end - start}`);
   headers.set("content-type", "application/octet-stream");
   // The stream reads only as fast as the client takes it, and stops when the client goes away.
-  const { signal } = request;
-  const body = request.method === "HEAD" ? null : file.readableWebStream({ start, end, signal });
+  const body = request.method === "HEAD" ? null : file.readableWebStream({ start, end });
   return new Response(body as BodyInit | null, {
     status: range === undefined ? 200 : 206,
     headers,
@@ -66,12 +65,9 @@ async function serve(port: number, handler: Handler): Promise<number> {
   if (Bun) return Bun.serve({ port, idleTimeout: 0, fetch: handler }).port;
   if (Deno) return Deno.serve({ port, onListen() {} }, handler).addr.port;
   const server = createServer(async (incoming, outgoing) => {
-    const controller = new AbortController();
-    outgoing.on("close", () => controller.abort());
     const { method = "GET", url, headers: { range } } = incoming;
-    const { signal } = controller;
     const headers = range === undefined ? {} : { range };
-    const request = new Request(new URL(url!, "http://localhost"), { method, headers, signal });
+    const request = new Request(new URL(url!, "http://localhost"), { method, headers });
     try {
       const { status, headers, body } = await handler(request);
       outgoing.writeHead(status, Object.fromEntries(headers));
@@ -79,7 +75,7 @@ async function serve(port: number, handler: Handler): Promise<number> {
       else await pipeline(Readable.fromWeb(body as NodeStream), outgoing);
     } catch (error) {
       // Nobody is there to be told of it if the client went away.
-      if (!signal.aborted) outgoing.destroy(error as Error);
+      if (!outgoing.destroyed) outgoing.destroy(error as Error);
     }
   });
   await new Promise<void>((resolve) => server.listen(port, resolve));
