@@ -3,30 +3,41 @@
  *
  * @module
  */
+import { typeError } from "./check.ts";
 
 /**
- * Throws if an object has an option that is not known: a misspelt one would have no effect, and
- * nobody would notice.
+ * Throws if options are no object, or have one that is not known: it would have no effect, and nobody
+ * would notice.
  *
- * @throws {TypeError} Which names the known option that is nearest
+ * @throws {TypeError} Which names the known options that may be meant
  */
 export function checkOptionNames(
   action: string,
   options: object | undefined,
   known: readonly string[],
 ): void {
+  if (typeof (options ?? {}) !== "object") throw typeError(action, "options", "an object");
   for (const name in options) {
     if (known.includes(name)) continue;
+    const quoted = known.map((other) => `\`${other}\``);
     const error = new TypeError(
-      `Cannot ${action}: unknown option \`${name}\`: did you mean \`${nearest(name, known)}\`?`,
+      `Cannot ${action}: unknown option \`${name}\`: ${suggestion(name, known, quoted)}`,
     );
     throw Object.assign(error, { code: "ERR_INVALID_ARG_VALUE" });
   }
 }
 
-/** The known name that is most like another. */
-export function nearest(name: string, known: readonly string[]): string {
-  return known.reduce((a, b) => distance(name, b) < distance(name, a) ? b : a);
+/** Asks whether the known name that is most like another is meant, or names all if none is. */
+export function suggestion(
+  name: string,
+  known: readonly string[],
+  shown: readonly string[],
+): string {
+  const distances = known.map((other) => distance(name, other));
+  const index = distances.indexOf(Math.min(...distances));
+  // With more to change than to keep it is another word, and a guess would lead astray.
+  const isLike = distances[index]! <= Math.max(name.length, known[index]!.length) / 2;
+  return isLike ? `did you mean ${shown[index]}?` : `expected ${shown.join(" or ")}`;
 }
 
 /** How many letters have to be added, removed or replaced to make one name of the other. */

@@ -1,5 +1,5 @@
 import { parseArgs, type ParseArgsOptionsConfig } from "node:util";
-import { nearest } from "../option_names.ts";
+import { suggestion } from "../option_names.ts";
 
 /** What `kaio bench` is asked for. */
 export type BenchOptions = ReturnType<typeof parseBenchOptions>;
@@ -107,13 +107,14 @@ function checkOptions(
   options: ParseArgsOptionsConfig,
 ): void {
   const { tokens } = parseArgs({ args, options, strict: false, tokens: true });
+  const known = [...Object.keys(options), "help"];
   for (const token of tokens) {
     if (token.kind !== "option") continue;
     const option = Object.hasOwn(options, token.name) && options[token.name];
     const problem = !option
-      ? `unknown option ${token.rawName}: did you mean --${
-        nearest(token.name, [...Object.keys(options), "help"])
-      }?`
+      ? `unknown option ${token.rawName}: ${
+        suggestion(token.name, known, known.map((name) => `--${name}`))
+      }`
       : option.type === "boolean" && token.value !== undefined
       ? `${token.rawName} takes no value`
       : option.type === "string" && (token.value ?? "-").startsWith("-") && !token.inlineValue

@@ -725,6 +725,7 @@ function closerOf(core: Core): () => void {
 
 /** As {@link checkOptionNames}, which it calls only for what is wrong: each request is checked. */
 function checkTransferOptions(options: object | undefined): void {
+  if (typeof options !== "object") checkOptionNames("queue request", options, TRANSFER_OPTIONS);
   for (const name in options) {
     if (name === "position" || name === "data" || name === "flags") continue;
     checkOptionNames("queue request", options, TRANSFER_OPTIONS);

@@ -331,7 +331,7 @@ test("a call that makes no sense is said in one line, with exit code 2", async (
       ["scan", path, "--blocksize"],
       /Cannot scan: unknown option --blocksize: did you mean --block\?\n$/,
     ],
-    [["scan", path, "-h"], /Cannot scan: unknown option -h: did you mean --/],
+    [["scan", path, "-h"], /Cannot scan: unknown option -h: expected --.*--help\n$/s],
     [["scan", path, "--toString"], /Cannot scan: unknown option --toString/],
     [["probe", "--jsn"], /Cannot probe: unknown option --jsn: did you mean --json\?\n$/],
     [["scan", path, "--block"], /Cannot scan: --block needs a value\n$/],

@@ -4,8 +4,10 @@ import { AioContext, type AioFile, allocate, open } from "../../mod.ts";
 import { POLLIN } from "../../src/abi/poll.ts";
 import { TempFolder } from "../support/temp.ts";
 
+type Call = (options: object) => unknown;
+
 /** The name of an option, as it is and misspelt, and a call that takes options. */
-type Case = readonly [name: string, misspelt: string, call: (options: object) => unknown];
+type Case = readonly [name: string, misspelt: string, call: Call];
 
 async function assertNamed([name, misspelt, call]: Case): Promise<void> {
   await assert.rejects(async () => await call({ [misspelt]: undefined }), (error) => {
@@ -60,7 +62,7 @@ test("an unknown option of a context is named, and the nearest one", async () =>
     ["position", "offset_position", (options) => aio.readv(0, [bytes], options)],
     ["data", "Data", (options) => aio.writev(0, [bytes], options)],
     ["data", "date", (options) => aio.fsync(0, options)],
-    ["data", "position", (options) => aio.fdatasync(0, options)],
+    ["data", "dat", (options) => aio.fdatasync(0, options)],
     ["data", "dta", (options) => aio.poll(0, POLLIN, options)],
     ["timeout", "timeOut", (options) => aio.wait(1, options)],
   ];
@@ -70,4 +72,51 @@ test("an unknown option of a context is named, and the nearest one", async () =>
   } finally {
     await aio.close();
   }
+});
+
+test("where no option is like the unknown one, all are named", async () => {
+  await using aio = new AioContext();
+  await using file = await open("/dev/null", "r+");
+  const cases: [name: string, expected: string, call: Call][] = [
+    ["depth", "`entries` or `kernel` or `maxWait` or `reap`", (options) => new AioContext(options)],
+    ["position", "`data`", (options) => aio.fdatasync(0, options)],
+    ["sync", "`depth` or `durable` or `signal`", (options) => file.writeMany([], options)],
+  ];
+  for (const [name, expected, call] of cases) {
+    await assert.rejects(async () => await call({ [name]: 1 }), (error: Error) => {
+      assert.ok(
+        error.message.endsWith(`: unknown option \`${name}\`: expected ${expected}`),
+        `${error}`,
+      );
+      return true;
+    });
+  }
+});
+
+test("options that are no object are a TypeError: their value would have no effect", async () => {
+  await using aio = new AioContext();
+  await using file = await open("/dev/null", "r+");
+  const bytes = new Uint8Array(1);
+  const calls: Call[] = [
+    (options) => new AioContext(options),
+    (options) => aio.read(0, bytes, options),
+    (options) => aio.writev(0, [bytes], options),
+    (options) => aio.poll(0, POLLIN, options),
+    (options) => aio.wait(0, options),
+    (options) => file.readAt(0, 1, options),
+    (options) => file.readMany([], options),
+    (options) => file.scan(options),
+    (options) => file.writeAt(0, bytes, options),
+    (options) => file.writeMany([], options),
+    (options) => file.readableWebStream(options),
+  ];
+  for (const call of calls) {
+    for (const wrong of [64, 0, "direct", true]) {
+      await assert.rejects(async () => await call(wrong as never), {
+        name: "TypeError",
+        message: /: `options` must be an object$/,
+      });
+    }
+  }
+  assert.equal(aio.queued, 0);
 });
