@@ -47,10 +47,7 @@ async function respond(file: AioFile, request: Request): Promise<Response> {
   headers.set("content-type", "application/octet-stream");
   // The stream reads only as fast as the client takes it, and stops when the client goes away.
   const body = request.method === "HEAD" ? null : file.readableWebStream({ start, end });
-  return new Response(body as BodyInit | null, {
-    status: range === undefined ? 200 : 206,
-    headers,
-  });
+  return new Response(body, { status: range === undefined ? 200 : 206, headers });
 }
 
 type Handler = (request: Request) => Promise<Response>;

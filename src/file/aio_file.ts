@@ -1269,7 +1269,9 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
    * @throws {Error} ERR_INVALID_STATE if the file is closed, or if it had a stream from the current
    * position before; ranges can be many
    */
-  override readableWebStream(options: ReadableWebStreamOptions = {}): ReadableStream<Uint8Array> {
+  override readableWebStream(
+    options: ReadableWebStreamOptions = {},
+  ): ReadableStream<Uint8Array> & globalThis.ReadableStream<Uint8Array<ArrayBuffer>> {
     const parsed = parseWebStream(options);
     const { start, end, signal, depth = this.direct ? BYTES_AHEAD / CHUNK_SIZE : 1 } = parsed;
     const isPlaced = start !== undefined;

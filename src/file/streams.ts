@@ -23,7 +23,7 @@ export interface ReadableWebStreamOptions {
   end?: number | undefined;
   /** Without effect, as in `FileHandle`: it is a stream of bytes. */
   type?: "bytes" | undefined;
-  /** How many blocks are in flight at most; by default 1 MiB of them with `direct`, else one. */
+  /** How many blocks are in flight at most; by default 2 MiB of them with `direct`, else one. */
   depth?: number | undefined;
   /** Ends the stream with `signal.reason`. */
   signal?: AbortSignal | undefined;
@@ -102,7 +102,7 @@ export function parseWebStream(options: ReadableWebStreamOptions): ReadableWebSt
 export function webStream(
   { file, ends, read }: StreamSource,
   { start, end = Infinity, signal, autoClose }: ReadableWebStreamOptions,
-): ReadableStream<Uint8Array> {
+): ReadableStream<Uint8Array> & globalThis.ReadableStream<Uint8Array<ArrayBuffer>> {
   let controller!: ReadableByteStreamController;
   let position = start ?? null;
   let isOver = false;
@@ -124,7 +124,7 @@ export function webStream(
     controller.byobRequest?.respond(0);
   };
   ends.add(close);
-  return new ReadableStream<Uint8Array>({
+  const stream: unknown = new ReadableStream<Uint8Array>({
     type: "bytes",
     start(itsController) {
       controller = itsController as ReadableByteStreamController;
@@ -146,4 +146,7 @@ export function webStream(
     },
     cancel: over,
   });
+  // With the types of a browser beside those of Node a Response takes only the former's streams,
+  // and functions of Node only the latter's: it is one class.
+  return stream as ReturnType<typeof webStream>;
 }

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { FileHandle, open as openHandle } from "node:fs/promises";
+import type { ReadableStream as NodeStream } from "node:stream/web";
 import { test } from "node:test";
 import { type AioFile, open, type OpenOptions } from "../../mod.ts";
 
@@ -9,6 +10,13 @@ test("an AioFile is assignable to FileHandle, and open to that of node:fs/promis
   const handle: (file: AioFile) => FileHandle = (file) => file;
   assert.equal(opens, open);
   assert.equal(typeof handle, "function");
+});
+
+test("a web stream of a file is assignable to Node's type, and the body of a Response", () => {
+  const stream: (file: AioFile) => NodeStream<Uint8Array> = (file) => file.readableWebStream();
+  const response: (file: AioFile) => Response = (file) => new Response(file.readableWebStream());
+  assert.equal(typeof stream, "function");
+  assert.equal(typeof response, "function");
 });
 
 test("a misspelt option is a TypeError that names the nearest one", async () => {
