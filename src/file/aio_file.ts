@@ -15,8 +15,7 @@ import {
   IOCB_CMD_PREAD,
   IOCB_CMD_PWRITE,
 } from "../abi/opcodes.ts";
-import { shown } from "../abi/shown.ts";
-import { checkInteger, checkRange } from "../check.ts";
+import { checkInteger, checkRange, valueError } from "../check.ts";
 import { AioError } from "../errors/aio_error.ts";
 import { asAioError } from "../errors/as_aio_error.ts";
 import { unwatch, watch } from "../forgotten.ts";
@@ -448,11 +447,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   ): Ranges<T> {
     checkInteger("read ranges", "depth", depth, MAXIMUM_DEPTH, 1);
     if (order !== "completion" && order !== "request") {
-      throw new TypeError(
-        `Cannot read ranges: \`order\` must be "completion" or "request": current value is "${
-          shown(order)
-        }"`,
-      );
+      throw valueError("read ranges", "order", '"completion" or "request"', order);
     }
     this.#file.check("read");
     return new Ranges(this.#file, requests, { depth, order, signal, whole, owner: this });
@@ -1276,7 +1271,10 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     const { start, end, signal, depth = this.direct ? BYTES_AHEAD / CHUNK_SIZE : 1 } = parsed;
     const isPlaced = start !== undefined;
     if (this.#closing !== undefined || (this.#streamed && !isPlaced)) {
-      const error = new Error("Cannot create stream: the file is closed, or has one already");
+      const reason = this.#closing !== undefined
+        ? "the file is closed"
+        : "the file has one from its position already; with `start` there can be many";
+      const error = new Error(`Cannot create stream: ${reason}`);
       throw Object.assign(error, { code: "ERR_INVALID_STATE" });
     }
     this.#streamed ||= !isPlaced;

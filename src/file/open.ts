@@ -10,8 +10,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { isPermitted } from "../../ffi/permission.ts";
 import { EINVAL, ESTALE } from "../abi/errno.ts";
-import { shown } from "../abi/shown.ts";
-import { typeError } from "../check.ts";
+import { typeError, valueError } from "../check.ts";
 import { AioContext, internalsOf } from "../context/aio_context.ts";
 import type { Core } from "../context/core.ts";
 import type { EventLoop } from "../context/event_loop.ts";
@@ -99,11 +98,7 @@ export async function open(
   const stack = stackOfCaller(open, false);
   const { direct = false, context: given, mode: permissions } = parseOptions(options);
   if (direct !== true && direct !== false && direct !== "try") {
-    throw new TypeError(
-      `Cannot open file: \`direct\` must be true, false or "try": current value is ${
-        shown(direct)
-      }`,
-    );
+    throw valueError("open file", "direct", 'true, false or "try"', direct);
   }
   if (path instanceof URL) path = fileURLToPath(path);
   if (path instanceof Uint8Array) {

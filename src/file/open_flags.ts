@@ -49,7 +49,7 @@ export function parseFlags(flags: string | number | null | undefined): number {
   if (typeof flags === "number") return flags;
   const name = flags ?? "r";
   if (typeof name === "string" && name in FLAGS) return FLAGS[name]!;
-  throw valueError("open file", "flags", "flags that node:fs knows", flags);
+  throw valueError("open file", "flags", 'those of node:fs, as "r+", before any options', flags);
 }
 
 /**

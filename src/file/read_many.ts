@@ -6,7 +6,7 @@
 import { ENODATA, ESPIPE } from "../abi/errno.ts";
 import { IOCB_CMD_PREAD } from "../abi/opcodes.ts";
 import { AioError } from "../errors/aio_error.ts";
-import { checkRange } from "../check.ts";
+import { checkRange, typeError } from "../check.ts";
 import { onAbort } from "./abortable.ts";
 import type { OpenFile } from "./open_file.ts";
 import { RangeRead } from "./read.ts";
@@ -143,10 +143,15 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
 
   #begin(requests: RangeRequests<T>): void {
     this.#requests = undefined;
-    this.#async = Symbol.asyncIterator in requests;
-    this.#source = Symbol.asyncIterator in requests
-      ? requests[Symbol.asyncIterator]()
-      : requests[Symbol.iterator]();
+    const { [Symbol.asyncIterator]: async, [Symbol.iterator]: sync } = Object(requests) as
+      & AsyncIterable<RangeRequest<T>>
+      & Iterable<RangeRequest<T>>;
+    const make: unknown = async ?? sync;
+    if (typeof make !== "function") {
+      throw typeError("read ranges", "requests", "an iterable of positions and lengths");
+    }
+    this.#async = async != null;
+    this.#source = make.call(requests) as Iterator<RangeRequest<T>>;
   }
 
   [Symbol.asyncIterator](): this {

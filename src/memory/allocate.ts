@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { shown } from "../abi/shown.ts";
+import { checkInteger } from "../check.ts";
 import { LARGEST_ARENA, SMALLEST_ARENA } from "../tuning.ts";
 
 const WASM_PAGE_SIZE = 65536;
@@ -82,15 +82,10 @@ const arenas = new Arenas(LARGEST_ARENA);
  * @param byteLength The size in bytes, at most 4 GiB
  * @returns A view of exactly `byteLength` bytes that begins at a page boundary
  * @throws {RangeError} If `byteLength` is not an integer from 1 to 4 GiB, or memory is exhausted
+ * @throws {TypeError} If it is no number
  */
 export function allocate(byteLength: number): Uint8Array<ArrayBuffer> {
-  if (!Number.isInteger(byteLength) || byteLength < 1 || byteLength > MAXIMUM_BYTE_LENGTH) {
-    throw new RangeError(
-      `Cannot allocate memory: \`byteLength\` must be an integer from 1 to ${MAXIMUM_BYTE_LENGTH}: current value is ${
-        shown(byteLength)
-      }`,
-    );
-  }
+  checkInteger("allocate memory", "byteLength", byteLength, MAXIMUM_BYTE_LENGTH, 1);
   // No arena of ordinary memory: a program that detaches one piece would detach all the others.
   return arenas.cut(byteLength) ?? new Uint8Array(byteLength);
 }

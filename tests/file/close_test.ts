@@ -225,6 +225,7 @@ onGrounds("everything fails with EBADF once the file is closed", async (ground) 
     assert.throws(call, { code: "EBADF" });
   }
   // As FileHandle does.
-  assert.throws(() => file.readableWebStream(), { code: "ERR_INVALID_STATE" });
+  const closed = { code: "ERR_INVALID_STATE", message: /the file is closed$/ };
+  assert.throws(() => file.readableWebStream(), closed);
   assert.equal(readFileSync(file.path, "latin1"), "content");
 });

@@ -28,3 +28,10 @@ test("a misspelt option is a TypeError that names the nearest one", async () => 
     });
   }
 });
+
+test("options in the place of the flags are a TypeError that says so", async () => {
+  await assert.rejects(open("missing", { direct: true } as never), {
+    name: "TypeError",
+    message: /`flags` must be .* before any options/,
+  });
+});

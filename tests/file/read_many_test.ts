@@ -351,9 +351,14 @@ onGrounds("wrong options are refused at once", async (ground) => {
     assert.throws(readMany({ depth }), RangeError, `depth ${depth}`);
   }
   assert.throws(readMany({ depth: "1" }), TypeError);
-  assert.throws(readMany({ order: "random" }), TypeError);
+  assert.throws(readMany({ order: "random" }), { code: "ERR_INVALID_ARG_VALUE" });
   const nothing = undefined as unknown as Parameters<AioFile["readMany"]>[0];
-  assert.throws(() => file.readMany(nothing), TypeError);
+  for (const requests of [nothing, { position: 0, length: 1 } as never]) {
+    assert.throws(() => file.readMany(requests), {
+      code: "ERR_INVALID_ARG_TYPE",
+      message: /`requests` must be an iterable/,
+    });
+  }
   await file.close();
   assert.throws(readMany({}), (error) => error instanceof AioError && error.code === "EBADF");
 });

@@ -147,7 +147,8 @@ onGrounds("a file has one stream without a range, and many with one", async (gro
   await using scene = new Scene(ground);
   const file = await scene.holding("0123456789", "r");
   file.readableWebStream();
-  assert.throws(() => file.readableWebStream(), { code: "ERR_INVALID_STATE" });
+  const again = { code: "ERR_INVALID_STATE", message: /has one .* `start`/ };
+  assert.throws(() => file.readableWebStream(), again);
   const ranges = [file.readableWebStream({ start: 3 }), file.readableWebStream({ end: 3 })];
   const [rest, beginning] = await Promise.all(ranges.map(bytesOf));
   assert.equal(Buffer.from(rest!).toString(), "3456789");

@@ -45,10 +45,11 @@ test("allocated memory cannot be transferred, detached or resized", () => {
   assert.equal(memory[7], 7);
 });
 
-test("memory of no length, too long, or of no number, is a RangeError", () => {
+test("memory of no length or too long is a RangeError, of no number a TypeError", () => {
   for (const byteLength of [0, -1, 1.5, NaN, Infinity, 2 ** 32 + 1]) {
     assert.throws(() => allocate(byteLength), RangeError, `${byteLength}`);
   }
+  assert.throws(() => allocate(undefined as never), TypeError);
 });
 
 test("two pieces of allocated memory do not share bytes", () => {
