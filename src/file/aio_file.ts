@@ -889,6 +889,11 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     options: WriteFileOptions | BufferEncoding | null | undefined,
     runtimes: () => Promise<void>,
   ): Promise<void> {
+    // An option of the other writes. The runtime ignores it, and what is not safe would pass for it.
+    if (typeof options === "object" && options !== null && "durable" in options) {
+      const error = new TypeError("Cannot write file: unknown option `durable`: use `flush`");
+      throw Object.assign(error, { code: "ERR_INVALID_ARG_VALUE" });
+    }
     let parts: ReturnType<typeof partsOf>;
     let settings: ReturnType<typeof parseFileOptions>;
     try {

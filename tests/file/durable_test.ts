@@ -85,3 +85,13 @@ onGrounds("what is not a boolean is refused", async (ground) => {
   await assert.rejects(file.writev([Buffer.alloc(1)], 0, wrong), TypeError);
   assert.equal(readFileSync(file.path, "latin1"), "content");
 });
+
+onGrounds("durable is refused where it would have no effect", async (ground) => {
+  await using scene = new Scene(ground);
+  const file = await scene.holding("content", "r+");
+  const options = { durable: true } as object;
+  const refused = { name: "TypeError", code: "ERR_INVALID_ARG_VALUE", message: /`flush`$/ };
+  await assert.rejects(file.writeFile("x", options), refused);
+  await assert.rejects(file.appendFile("x", options), refused);
+  assert.equal(readFileSync(file.path, "latin1"), "content");
+});
