@@ -14,8 +14,11 @@ const root = fileURLToPath(new URL("../..", import.meta.url));
 const changelog = readFileSync(join(root, "CHANGELOG.md"), "utf8");
 const noGit = spawnSync("git", ["--version"]).status !== 0 && "git is not installed";
 
-/** So that no settings of the user's or of a hook reach the clone. */
-const env = ["-u", "GIT_DIR", "-u", "GIT_INDEX_FILE", "-u", "GIT_WORK_TREE"].concat(
+/** So that no settings of the user's or of a hook reach the clone, and none of this Node its npm. */
+const env = ["GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "NODE_OPTIONS"].flatMap((name) => [
+  "-u",
+  name,
+]).concat(
   ["GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_SYSTEM=/dev/null"],
   ["AUTHOR", "COMMITTER"].flatMap((who) => [`GIT_${who}_NAME=test`, `GIT_${who}_EMAIL=test@test`]),
 );
