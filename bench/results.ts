@@ -67,24 +67,42 @@ const PLOTTED: Readonly<Record<string, BenchRow["by"]>> = {
 const FOLDER = join(root, "bench/results");
 const PAGE = join(root, "bench/RESULTS.md");
 
+const HELP = `Usage: npm run bench:results -- [options]
+
+Measures with bench/iops.ts, and writes bench/RESULTS.md with tables and plots. All sections take
+over an hour.
+
+  --only NAME,…       some of the sections, the others stay as they are; "," measures none
+                      ${SECTIONS.map(({ name }) => name).join(", ")}
+  --rounds 5          how often; every round runs all participants, and medians are shown
+  --seconds 2         how long each cell is measured
+  --runtimes bun,…    in which runtimes (default: all three)
+  --help              this text
+`;
+
 const { values: options } = parseArgs({
   options: {
     only: { type: "string", default: "" },
     rounds: { type: "string", default: "5" },
     seconds: { type: "string", default: "2" },
     runtimes: { type: "string", default: "bun,deno,node" },
+    help: { type: "boolean", default: false },
   },
 });
+if (options.help) console.log(HELP.trimEnd());
+else await main();
 
-try {
-  mkdirSync(FOLDER, { recursive: true });
-  const wanted = options.only === "," ? [] : select(SECTIONS, options.only);
-  for (const section of wanted) measure(section);
-  writeFileSync(PAGE, pageOf(SECTIONS.filter(({ name }) => existsSync(fileOf(name)))));
-  await must(runtimes.deno, ["fmt", "--quiet", PAGE, FOLDER]);
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
+async function main(): Promise<void> {
+  try {
+    mkdirSync(FOLDER, { recursive: true });
+    const wanted = options.only === "," ? [] : select(SECTIONS, options.only);
+    for (const section of wanted) measure(section);
+    writeFileSync(PAGE, pageOf(SECTIONS.filter(({ name }) => existsSync(fileOf(name)))));
+    await must(runtimes.deno, ["fmt", "--quiet", PAGE, FOLDER]);
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+  }
 }
 
 /** Where the figures of a section are kept. */
