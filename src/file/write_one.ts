@@ -13,13 +13,7 @@ import {
   ownView,
   partOf,
 } from "../memory/intrinsics.ts";
-import {
-  CURRENT_POSITION,
-  NO_ADDRESS,
-  promiseOf,
-  type Settles,
-  Transfer,
-} from "../route/transfer.ts";
+import { NO_ADDRESS, promiseOf, type Settles, Transfer } from "../route/transfer.ts";
 import type { MemoryRange } from "./arguments.ts";
 import type { OpenFile } from "./open_file.ts";
 import type { LockedRange } from "./range_lock.ts";
@@ -92,19 +86,15 @@ export class Write<D> extends Transfer implements Settles<WriteResult<D>> {
 
   /** Uses the memory where it lies, if the kernel may, or copies it to a bounce buffer. */
   #pinSource(): void {
-    const { bytes, offset, length } = this.#range;
-    const { core: { pool, files }, alignment, direct, router } = this.file;
+    const { bytes, offset, length, position } = this.#range;
+    const { core: { pool }, alignment, router } = this.file;
     checkIntact(bytes, offset + length, "write from");
     const base = pool.addressOf(bufferOf(bytes));
-    // Threads of `node:fs` take memory as it is; what stands in for them wants an address.
-    const needsNone = base === NO_ADDRESS && !direct && files.pwritev === undefined &&
-      (this.#range.position === CURRENT_POSITION || router.writesOnThreads) &&
-      router.hasThreads && isPlain(bytes);
-    this.address = base === NO_ADDRESS ? NO_ADDRESS : base + byteOffsetOf(bytes) + offset;
-    if (needsNone) {
+    if (base === NO_ADDRESS && router.writesInPlace(position) && isPlain(bytes)) {
       this.bytes = ownView(bytes, offset, length);
       return;
     }
+    this.address = base === NO_ADDRESS ? NO_ADDRESS : base + byteOffsetOf(bytes) + offset;
     if (base !== NO_ADDRESS && this.address % alignment.memory === 0) {
       // No address is known of a SharedArrayBuffer.
       this.bytes = bytes as Uint8Array<ArrayBuffer>;

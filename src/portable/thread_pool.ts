@@ -12,7 +12,7 @@ import { EBADF, EFAULT } from "../abi/errno.ts";
 import { resultOf } from "../errors/errno_of.ts";
 import { isOpen, isSameFile } from "../threads/file_identity.ts";
 import type { FileOperation } from "../threads/file_operation.ts";
-import { readOnThread, syncOnThread, writeOnThread } from "../threads/fs_threads.ts";
+import { callbackOf, readOnThread, syncOnThread, writeOnThread } from "../threads/fs_threads.ts";
 import { queueMicrotask } from "../timers.ts";
 import { Aligned } from "./aligned.ts";
 
@@ -43,13 +43,16 @@ export class ThreadPool {
       memory.free();
       this.#finish(job, res);
     };
-    if (kind === "read") return readOnThread(fd, bytes, 0, bytes.length, position, finish);
+    if (kind === "read") {
+      return readOnThread(fd, bytes, 0, bytes.length, position, callbackOf(finish));
+    }
     if (!operation.gather(bytes)) return queueMicrotask(() => finish(-EFAULT));
+    const written = (res: number) => {
+      if (durable === undefined || res < 0) finish(res);
+      else this.#sync(operation, durable, res, finish);
+    };
     const write = (start: number | null) =>
-      writeOnThread(fd, bytes, 0, bytes.length, start, (res) => {
-        if (durable === undefined || res < 0) finish(res);
-        else this.#sync(operation, durable, res, finish);
-      });
+      writeOnThread(fd, bytes, 0, bytes.length, start, callbackOf(written));
     if (!append || position === null) return write(position);
     fstat(fd, (error, stats) => {
       if (error) finish(resultOf(error));

@@ -12,7 +12,13 @@ import { EINVAL } from "../abi/errno.ts";
 import { IOVEC_SIZE, writeIovec } from "../abi/iovec.ts";
 import { RWF_DSYNC } from "../abi/rw_flags.ts";
 import type { PooledBuffer } from "../memory/buffer_pool.ts";
-import { syncOnThread, writeOnThread, writevOnThread } from "../threads/fs_threads.ts";
+import {
+  type Callback,
+  callbackOf,
+  syncOnThread,
+  writeOnThread,
+  writevOnThread,
+} from "../threads/fs_threads.ts";
 import { threadQuota, type ThreadTask } from "../threads/quota.ts";
 import { queueMicrotask } from "../timers.ts";
 import { ENOUGH_BYTES_PER_CALL, WRITES_PER_CALL } from "../tuning.ts";
@@ -62,7 +68,7 @@ export class CoalescedWrites {
   };
 }
 
-/** Writes of which each begins where the one before it ends. */
+/** Writes of which each begins where the one before it ends, by {@link Transfer.next}. */
 class Run implements ThreadTask {
   /** RWF_DSYNC or 0, the same for all. */
   rwFlags = 0;
@@ -70,9 +76,10 @@ class Run implements ThreadTask {
   end = 0;
   readonly #router: Router;
   readonly #over: (run: Run) => void;
-  #waiting: Transfer[] = [];
-  /** What the threads have. */
-  #sent: Transfer[] = [];
+  #first: Transfer | undefined = undefined;
+  #last: Transfer | undefined = undefined;
+  /** How many, from the first on, the threads have. */
+  #sent = 0;
   /** How many of them are written. */
   #whole = 0;
   /** How many more are written in part: 0 or 1. */
@@ -87,7 +94,9 @@ class Run implements ThreadTask {
 
   /** Adds a write behind those that wait. */
   push(write: Transfer, end: number): void {
-    this.#waiting.push(write);
+    if (this.#last === undefined) this.#first = write;
+    else this.#last.next = write;
+    this.#last = write;
     this.end = end;
   }
 
@@ -100,91 +109,98 @@ class Run implements ThreadTask {
 
   /** See {@link ThreadTask}. */
   begin(): void {
-    const count = this.#portion();
-    // Most writes are alone.
-    if (count === this.#waiting.length) [this.#sent, this.#waiting] = [this.#waiting, this.#sent];
-    else this.#sent = this.#waiting.splice(0, count);
+    this.#sent = this.#portion();
     this.#whole = this.#partial = 0;
-    const { fd, core: { files, pool } } = this.#router.file;
+    const { files, pool } = this.#router.file.core;
     if (files.pwritev === undefined) return this.#write();
     let vector: PooledBuffer;
     try {
-      vector = pool.take(this.#sent.length * IOVEC_SIZE);
+      vector = pool.take(this.#sent * IOVEC_SIZE);
     } catch {
       // There is no memory, and others keep theirs until these are written.
       return this.#write();
     }
     this.#describe(vector);
-    const { position } = this.#sent[0]!;
     const over = (count: number): void => {
       pool.give(vector);
       // The second attempt says what went wrong; of several writes each makes its own.
-      if (count >= 0 || this.#sent.length > 1) this.#moved(count);
+      if (count >= 0 || this.#sent > 1) this.#moved(count);
       else this.#write();
     };
-    files.pwritev(fd, vector.address, this.#sent.length, position).then(over, () => over(-1));
+    const { fd } = this.#router.file;
+    files.pwritev(fd, vector.address, this.#sent, this.#first!.position).then(over, () => over(-1));
   }
 
+  /** How many go to a thread at once. */
   #portion(): number {
     if (this.#separate > 0) {
       this.#separate--;
       return 1;
     }
     let count = 0;
-    for (let bytes = 0; count < this.#waiting.length && count < WRITES_PER_CALL; count++) {
-      if (bytes >= ENOUGH_BYTES_PER_CALL) break;
-      bytes += this.#waiting[count]!.nbytes;
+    let bytes = 0;
+    for (let write = this.#first; write !== undefined; write = write.next) {
+      if (count === WRITES_PER_CALL || bytes >= ENOUGH_BYTES_PER_CALL) break;
+      count++;
+      bytes += write.nbytes;
     }
     return count;
   }
 
   #describe({ bytes }: PooledBuffer): void {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-    for (const [index, { address, nbytes }] of this.#sent.entries()) {
-      writeIovec(view, index * IOVEC_SIZE, address, nbytes);
+    let write = this.#first!;
+    for (let index = 0; index < this.#sent; index++, write = write.next!) {
+      writeIovec(view, index * IOVEC_SIZE, write.address, write.nbytes);
     }
   }
 
   #write(): void {
     const { fd } = this.#router.file;
-    const [first] = this.#sent as [Transfer];
+    const first = this.#first!;
     const { nbytes } = first;
     const position = first.position === CURRENT_POSITION ? null : first.position;
-    if (this.#sent.length > 1) {
-      const memories = this.#sent.map((write) => this.#bytesOf(write));
-      return writevOnThread(fd, memories, position, this.#moved);
-    }
+    if (this.#sent > 1) return writevOnThread(fd, this.#memories(), position, this.#moved);
     // Not a writev of one: in some runtimes that copies, and O_DIRECT wants memory as it is.
     const start = first.offset + first.done;
-    writeOnThread(fd, this.#router.memoryOf(first), start, nbytes, position, this.#moved);
+    writeOnThread(fd, this.#router.memoryOf(first), start, nbytes, position, this.#written);
   }
 
-  #bytesOf(write: Transfer): Uint8Array {
-    const memory = this.#router.memoryOf(write);
-    const start = write.offset + write.done;
-    return write.nbytes === memory.length ? memory : memory.subarray(start, start + write.nbytes);
+  #memories(): Uint8Array[] {
+    const memories: Uint8Array[] = [];
+    let write = this.#first!;
+    for (; memories.length < this.#sent; write = write.next!) {
+      const memory = this.#router.memoryOf(write);
+      const start = write.offset + write.done;
+      const isAll = write.nbytes === memory.length;
+      memories.push(isAll ? memory : memory.subarray(start, start + write.nbytes));
+    }
+    return memories;
   }
 
   readonly #moved = (res: number): void => {
     threadQuota.returned();
     if (res > 0) this.#advance(res);
-    else if (this.#sent.length > 1) this.#writeSeparately();
+    else if (this.#sent > 1) this.#writeSeparately();
     else {
       this.#whole = 1;
-      const { done } = this.#sent[0]!;
+      const { done } = this.#first!;
       this.#settle(done === 0 ? res : done);
     }
   };
 
+  /** Made once, as most writes are alone. */
+  readonly #written: Callback = callbackOf(this.#moved);
+
   /** They are written one by one, so that each meets its own error. */
   #writeSeparately(): void {
-    this.#separate = this.#sent.length;
+    this.#separate = this.#sent;
     this.#settle();
   }
 
   #advance(count: number): void {
-    for (let left = count; left > 0;) {
-      const write = this.#sent[this.#whole]!;
+    let write = this.#first!;
+    for (let left = count; left > 0; write = write.next!) {
       const { nbytes } = write;
       write.advance(Math.min(left, nbytes));
       // Nothing says why the rest was not written: the next attempt does.
@@ -217,12 +233,24 @@ class Run implements ThreadTask {
    * @param res The result, if it is not what is written of each
    */
   #settle(res?: number): void {
-    const over = this.#sent.splice(0, this.#whole);
-    if (this.#sent.length > 0) this.#waiting = this.#sent.splice(0).concat(this.#waiting);
-    if (this.#waiting.length > 0) threadQuota.begin(this);
-    else this.#over(this);
-    for (const write of over) write.settle(res ?? write.done);
+    const { loop } = this.#router.file;
+    let write = this.#first;
+    let left = this.#whole;
+    // This run goes on, perhaps with other writes, before these are told.
+    for (let count = left; count > 0; count--) this.#first = this.#first!.next;
+    if (this.#first !== undefined) threadQuota.begin(this);
+    else {
+      this.#last = undefined;
+      this.#over(this);
+    }
+    for (; left > 0; left--) {
+      const { next } = write!;
+      // Else one that is collected late would keep all that came after it.
+      write!.next = undefined;
+      write!.settle(res ?? write!.done);
+      write = next;
+    }
     // What the results led to is to be sent.
-    this.#router.file.loop.send();
+    loop.send();
   }
 }

@@ -6,7 +6,12 @@
 import { EAGAIN, ECANCELED, EIO, EOPNOTSUPP } from "../abi/errno.ts";
 import { IOCB_CMD_PREAD, IOCB_CMD_PWRITE } from "../abi/opcodes.ts";
 import { RWF_NOWAIT } from "../abi/rw_flags.ts";
-import { lengthOnThread, readOnThread, type VectorOnThread } from "../threads/fs_threads.ts";
+import {
+  callbackOf,
+  lengthOnThread,
+  readOnThread,
+  type VectorOnThread,
+} from "../threads/fs_threads.ts";
 import { threadQuota } from "../threads/quota.ts";
 import { CacheMisses } from "./cache_misses.ts";
 import { CoalescedWrites } from "./coalesced_writes.ts";
@@ -18,6 +23,7 @@ export class Router {
   readonly file: RoutedFile;
   /** Chosen with the first transfer: the question costs a call, and some files have no transfer. */
   #routes: Routes | undefined = undefined;
+  #hasThreads: boolean | undefined = undefined;
   /** How O_DIRECT reads what the page cache may have yet to write. */
   #cachedReads: Route = "ringNoWait";
   #cachedStart = 0;
@@ -41,8 +47,16 @@ export class Router {
    * which does not see what they do.
    */
   get hasThreads(): boolean {
-    const { direct, isStream } = this.file;
-    return !direct && !isStream && !this.#isSimulated;
+    return this.#hasThreads ??= !this.file.direct && !this.file.isStream && !this.#isSimulated;
+  }
+
+  /**
+   * Whether the threads make a write in the user's own memory, whose address nobody needs: not where
+   * the runtime's writes have to be replaced.
+   */
+  writesInPlace(position: number): boolean {
+    if (!this.hasThreads || this.file.core.files.pwritev !== undefined) return false;
+    return position === CURRENT_POSITION || this.writesOnThreads;
   }
 
   /** Only the disk of a simulation has positions of its own. */
@@ -227,10 +241,10 @@ export class Router {
       transfer.offset + transfer.done,
       transfer.nbytes,
       position === CURRENT_POSITION ? null : position,
-      (res) => {
+      callbackOf((res) => {
         threadQuota.returned();
         this.#returned(transfer, res);
-      },
+      }),
     );
   }
 

@@ -42,6 +42,8 @@ export abstract class Transfer extends Operation implements ThreadTask {
   tries = 0;
   /** Whether it is on a thread as one of the {@link CacheMisses}. */
   missed = false;
+  /** The one behind it, among the {@link CoalescedWrites}. */
+  next: Transfer | undefined = undefined;
 
   constructor(file: TransferredFile) {
     super();

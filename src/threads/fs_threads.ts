@@ -18,11 +18,18 @@ const NO_FILE = 2 ** 31 - 1;
 export type Settle = (res: number) => void;
 
 /** What `node:fs` calls at the end. */
-type Callback = (error: Error | null, count?: number) => void;
+export type Callback = (error: Error | null, count?: number) => void;
+
+/** Has `node:fs` give a result to `settle`. */
+export function callbackOf(settle: Settle): Callback {
+  return (error, count = 0) => settle(error ? resultOf(error) : count);
+}
 
 /**
  * Moves bytes of `memory` from `start` on; `position` is `null` for a stream, and for the
  * descriptor's own position.
+ *
+ * @param callback From {@link callbackOf}
  */
 type TransferOnThread = (
   fd: number,
@@ -30,16 +37,26 @@ type TransferOnThread = (
   start: number,
   length: number,
   position: number | null,
-  settle: Settle,
+  callback: Callback,
 ) => void;
 
 /** Reads into `memory`. */
-export const readOnThread: TransferOnThread = (fd, memory, start, length, position, settle) =>
-  begin(settle, (callback) => read(fd, memory, start, length, position, callback));
+export const readOnThread: TransferOnThread = (fd, memory, start, length, position, callback) => {
+  try {
+    read(fd, memory, start, length, position, callback);
+  } catch (error) {
+    refused(callback, error);
+  }
+};
 
 /** Writes from `memory`. */
-export const writeOnThread: TransferOnThread = (fd, memory, start, length, position, settle) =>
-  begin(settle, (callback) => write(fd, memory, start, length, position, callback));
+export const writeOnThread: TransferOnThread = (fd, memory, start, length, position, callback) => {
+  try {
+    write(fd, memory, start, length, position, callback);
+  } catch (error) {
+    refused(callback, error);
+  }
+};
 
 /** Moves several pieces of memory, one behind the other. */
 export type VectorOnThread = (
@@ -82,10 +99,15 @@ export function lengthOnThread(fd: number, settle: Settle): void {
 }
 
 function begin(settle: Settle, call: (callback: Callback) => void): void {
+  const callback = callbackOf(settle);
   try {
-    call((error, count = 0) => settle(error ? resultOf(error) : count));
+    call(callback);
   } catch (error) {
-    // The runtime rejects some arguments before a thread has seen them: a result like any other.
-    queueMicrotask(() => settle(resultOf(error)));
+    refused(callback, error);
   }
+}
+
+/** The runtime rejects some arguments before a thread has seen them: a result like any other. */
+function refused(callback: Callback, error: unknown): void {
+  queueMicrotask(() => callback(error as Error));
 }
