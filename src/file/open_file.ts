@@ -10,6 +10,7 @@ import type { EventLoop } from "../context/event_loop.ts";
 import { AioError } from "../errors/aio_error.ts";
 import { requestError, TRANSFERS } from "../errors/request_error.ts";
 import type { DirectAlignment } from "../file_host.ts";
+import { keepAlive } from "../kept_alive.ts";
 import type { RoutedFile } from "../route/route.ts";
 import { Router } from "../route/router.ts";
 import { CURRENT_POSITION } from "../route/transfer.ts";
@@ -180,3 +181,18 @@ export class OpenFile implements RoutedFile {
     return new Promise((resolve) => this.#drained = resolve);
   }
 }
+
+keepAlive(
+  new OpenFile({
+    fd: -1,
+    path: "",
+    core: { files: {} } as Core,
+    loop: undefined as never,
+    direct: false,
+    alignment: { memory: 1, offset: 1, readOffset: 1 },
+    readable: false,
+    writable: false,
+    append: false,
+    buffered: undefined,
+  }),
+);

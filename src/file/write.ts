@@ -33,7 +33,7 @@ export function write<D>(
 ): Promise<WriteResult<D>> {
   return isOneWrite(file, range)
     ? new Write(file, range, lockBytes(file, range, true), range.position === CURRENT_POSITION)
-      .promise
+      .issue()
     : writeAfter(file, range, lockLength(file), signal);
 }
 
@@ -148,7 +148,7 @@ async function writePart(
     return await whenReady(file, POLLOUT, undefined, () => writeLocked(file, part));
   }
   if (isAligned(file, part)) {
-    return await new Write(file, part, lockBytes(file, part, false, lengthLock)).promise;
+    return await new Write(file, part, lockBytes(file, part, false, lengthLock)).issue();
   }
   return await writeUnaligned(file, part, lengthLock, true);
 }

@@ -4,6 +4,7 @@
  * @module
  */
 import { IOCB_CMD_PWRITE } from "../abi/opcodes.ts";
+import { keepAlive } from "../kept_alive.ts";
 import type { PooledBuffer } from "../memory/buffer_pool.ts";
 import {
   bufferOf,
@@ -51,6 +52,13 @@ export class Write<D> extends Transfer implements Settles<WriteResult<D>> {
     this.#range = range;
     this.#lock = lock;
     this.#hasTurn = takesTurn;
+  }
+
+  /** Begins it, as soon as it has what it waits for. */
+  issue(): Promise<WriteResult<D>> {
+    const { file } = this;
+    const lock = this.#lock;
+    const takesTurn = this.#hasTurn;
     file.enter();
     // Both are asked for at once, so all writes get both in the same order and none waits for ever.
     if (lock.blockers > 0) {
@@ -62,6 +70,7 @@ export class Write<D> extends Transfer implements Settles<WriteResult<D>> {
       file.cursor.enter(() => this.#granted());
     }
     if (--this.#missing === 0) this.#send();
+    return this.promise;
   }
 
   #granted(): void {
@@ -124,5 +133,8 @@ export class Write<D> extends Transfer implements Settles<WriteResult<D>> {
 
 /** Writes with one request, where the caller has locked what has to be. */
 export function writeLocked(file: OpenFile, range: MemoryRange): Promise<WriteResult<unknown>> {
-  return new Write(file, range, file.lock.take(0, 0, false)).promise;
+  return new Write(file, range, file.lock.take(0, 0, false)).issue();
 }
+
+const nothing = undefined as never;
+keepAlive(new Write(nothing, nothing, nothing));

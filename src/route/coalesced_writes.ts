@@ -11,6 +11,7 @@
 import { EINVAL } from "../abi/errno.ts";
 import { IOVEC_SIZE, writeIovec } from "../abi/iovec.ts";
 import { RWF_DSYNC } from "../abi/rw_flags.ts";
+import { keepAlive } from "../kept_alive.ts";
 import type { PooledBuffer } from "../memory/buffer_pool.ts";
 import {
   type Callback,
@@ -254,3 +255,5 @@ class Run implements ThreadTask {
     loop.send();
   }
 }
+
+keepAlive(new Run(undefined as never, undefined as never));
