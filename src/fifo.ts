@@ -14,6 +14,11 @@ export class Fifo<T> {
   #items: (T | undefined)[] = [];
   #head = 0;
 
+  /** The oldest item; `undefined` if there is none. */
+  get oldest(): T | undefined {
+    return this.#items[this.#head];
+  }
+
   /** Puts an item at the end. */
   push(item: T): void {
     this.#items.push(item);

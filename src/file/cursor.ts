@@ -10,6 +10,9 @@ import type { FileHost, FilePosition } from "../file_host.ts";
 import { CURRENT_POSITION } from "../route/transfer.ts";
 import type { OpenFile } from "./open_file.ts";
 
+/** The kind of a turn that only one operation has. */
+const ALONE = -1;
+
 const SEEK_SET = 0;
 const SEEK_CUR = 1;
 
@@ -44,16 +47,26 @@ class SoughtPosition implements FilePosition {
   }
 }
 
+/** An operation that waits for its turn. */
+interface Waiting {
+  /** {@link ALONE}, or the RWF_* of a write. */
+  readonly kind: number;
+  readonly begin: () => void;
+}
+
 /**
  * The position is the descriptor's, so others that hold the descriptor see it and move it, too.
- * Operations without a position take turns: each begins where the one before it ended.
+ * Operations without a position take turns: each begins where the one before it ended. Writes that
+ * the threads keep in order have a turn together.
  */
 export class Cursor {
   readonly #file: OpenFile;
   /** How the position is found and moved, where the kernel does not do it on the way. */
   readonly #position: FilePosition | undefined;
-  #taken = false;
-  readonly #waiting = new Fifo<() => void>();
+  /** How many operations have the turn, and of which kind. */
+  #holders = 0;
+  #kind = ALONE;
+  readonly #waiting = new Fifo<Waiting>();
 
   /** @param file Whose position it is */
   constructor(file: OpenFile) {
@@ -87,16 +100,43 @@ export class Cursor {
 
   /** Calls `begin` when it is its turn: now, if nothing is under way. {@link Cursor.leave} is to follow. */
   enter(begin: () => void): void {
-    if (this.#taken) return this.#waiting.push(begin);
-    this.#taken = true;
+    this.#enter(ALONE, begin);
+  }
+
+  /**
+   * As {@link Cursor.enter}, for a write that `begin` gives to the threads: {@link CoalescedWrites}
+   * makes one call of those that are under way together, in the order of the calls of `begin`.
+   *
+   * @param rwFlags Of the write: others may have no part in its call
+   */
+  enterWrite(rwFlags: number, begin: () => void): void {
+    this.#enter(rwFlags, begin);
+  }
+
+  #enter(kind: number, begin: () => void): void {
+    // What waits already must not wait for ever.
+    const isShared = kind !== ALONE && kind === this.#kind && this.#waiting.length === 0;
+    if (this.#holders === 0 || isShared) this.#take(kind, begin);
+    else this.#waiting.push({ kind, begin });
+  }
+
+  #take(kind: number, begin: () => void): void {
+    this.#kind = kind;
+    this.#holders++;
     begin();
   }
 
-  /** Ends a turn, and begins the next. */
+  /** Ends a turn, and begins the next when no other has it. */
   leave(): void {
-    const next = this.#waiting.shift();
-    if (next === undefined) this.#taken = false;
-    else next();
+    if (--this.#holders > 0) return;
+    let next = this.#waiting.shift();
+    while (next !== undefined) {
+      this.#take(next.kind, next.begin);
+      // One that failed at once has left, and has begun what came after it.
+      const isShared = this.#holders > 0 && this.#kind !== ALONE &&
+        this.#waiting.oldest?.kind === this.#kind;
+      next = isShared ? this.#waiting.shift() : undefined;
+    }
   }
 
   /**

@@ -67,7 +67,7 @@ export class Write<D> extends Transfer implements Settles<WriteResult<D>> {
     }
     if (takesTurn) {
       this.#missing++;
-      file.cursor.enter(() => this.#granted());
+      file.cursor.enterWrite(this.#range.rwFlags, () => this.#granted());
     }
     if (--this.#missing === 0) this.#send();
     return this.promise;

@@ -45,14 +45,15 @@ class Elsewhere implements Disposable {
         this.#underWay--;
         let left = this.outcome(call);
         if (left < 0) return -1;
-        let at = position;
+        let done = 0;
         for (const bytes of memoryOf(iov, iovcnt)) {
           if (left === 0) break;
+          const at = position < 0 ? null : position + done;
           const written = writeSync(fd, bytes, 0, Math.min(left, bytes.length), at);
           left -= written;
-          at += written;
+          done += written;
         }
-        return at - position;
+        return done;
       },
     });
   }
@@ -80,6 +81,13 @@ async function writePart(file: AioFile, index: number, durable = false): Promise
   assert.equal(bytesWritten, SIZE);
 }
 
+/** Writes part `index` of the content where the one before it ended. */
+async function writeNext(file: AioFile, index: number, durable = false): Promise<void> {
+  const part = CONTENT.subarray(index * SIZE, (index + 1) * SIZE);
+  const { bytesWritten } = await file.write(part, { durable });
+  assert.equal(bytesWritten, SIZE);
+}
+
 function indices(count: number): number[] {
   return Array.from({ length: count }, (_, index) => index);
 }
@@ -92,6 +100,32 @@ testWithin("writes of which each begins where one ends go together", async () =>
     const calls = elsewhere.calls.map(({ count }) => count);
     assert.deepEqual(calls, calls[0] === 1 ? [1, 64, 64, 64, 7] : [64, 64, 64, 8]);
     sameBytes(readFileSync(file.path), CONTENT);
+  });
+}, LINUX);
+
+testWithin("writes without a position go together, in the order of their calls", async () => {
+  await onElsewhere(async (file, elsewhere) => {
+    const first = indices(100).map((index) => writeNext(file, index));
+    // Others have no part in a call that is synced, nor in a turn that a read waits for.
+    const durable = indices(10).map((index) => writeNext(file, 100 + index, true));
+    const read = file.read(new Uint8Array(10));
+    const last = indices(20).map((index) => writeNext(file, 110 + index));
+    await Promise.all([...first, ...durable, ...last]);
+    assert.equal((await read).bytesRead, 0);
+    assert.equal(elsewhere.most, 1);
+    const calls = elsewhere.calls.map(({ count }) => count);
+    // The first of each turn may go before the others are there.
+    assert.ok(calls.length <= 3 + 2 + 2, `calls: ${calls}`);
+    sameBytes(readFileSync(file.path), CONTENT.subarray(0, 130 * SIZE));
+  });
+}, LINUX);
+
+testWithin("a write without a position that fails keeps its place", async () => {
+  await onElsewhere(async (file, elsewhere) => {
+    // The second attempt is the file's own.
+    elsewhere.outcome = ({ count }) => count > 1 ? -1 : SIZE / 2;
+    await Promise.all(indices(8).map((index) => writeNext(file, index)));
+    sameBytes(readFileSync(file.path), CONTENT.subarray(0, 8 * SIZE));
   });
 }, LINUX);
 
