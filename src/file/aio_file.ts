@@ -1186,7 +1186,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   #close(): Promise<void> {
     unwatch(this);
     const file = this.#file;
-    file.closed = true;
+    file.close();
     if (!file.isBusy && this.#closeBuffered === undefined) return this.#closeRuntimes();
     return this.#closeAll();
   }
@@ -1242,7 +1242,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     }
     const moved = move();
     unwatch(this);
-    file.closed = true;
+    file.close();
     this.#closing = Promise.resolve();
     return moved;
   }

@@ -10,7 +10,6 @@ import type { EventLoop } from "../context/event_loop.ts";
 import { AioError } from "../errors/aio_error.ts";
 import { requestError, TRANSFERS } from "../errors/request_error.ts";
 import type { DirectAlignment } from "../file_host.ts";
-import { keepAlive } from "../kept_alive.ts";
 import type { RoutedFile } from "../route/route.ts";
 import { Router } from "../route/router.ts";
 import { CURRENT_POSITION } from "../route/transfer.ts";
@@ -21,7 +20,16 @@ import { type RangeLock, rangeLockOf } from "./range_lock.ts";
 /** What `open` found out. */
 export type OpenFileState =
   & Omit<RoutedFile, "isStream" | "isRegular">
-  & Pick<OpenFile, "path" | "readable" | "writable" | "buffered">;
+  & Pick<OpenFile, "path" | "readable" | "writable" | "buffered" | "sharesContext">;
+
+/**
+ * The last file that was closed, with the reads and writes that it used: V8 throws away what it has
+ * optimized for the objects of a class when a full garbage collection finds none of them.
+ *
+ * Writes of 100 bytes one at a time, in runs of 300 with a file each between which everything was
+ * collected, took 1.20 times as long as FileHandle's in Node, and 1.08 with a file kept.
+ */
+const lastClosed: OpenFile[] = [];
 
 /** A file descriptor with what belongs to it; counts what is under way, so that closing can wait. */
 export class OpenFile implements RoutedFile {
@@ -42,13 +50,17 @@ export class OpenFile implements RoutedFile {
    * every regular file that is opened with O_DIRECT to be written; a descriptor of its own.
    */
   readonly buffered: OpenFile | undefined;
+  /** Whether its context is that of all files that were given none. */
+  readonly sharesContext: boolean;
   /** Who does its transfers. */
   readonly router: Router;
   /** Reads that are over, to be used again: an object less for the garbage collector each. */
   readonly idleReads: unknown[] = [];
+  /** Writes that are over, likewise. */
+  readonly idleWrites: unknown[] = [];
   /** Its current position. */
   readonly cursor: Cursor;
-  /** Set when closing begins: nothing new is started. */
+  /** Whether closing has begun: nothing new is started. */
   closed = false;
   #kind: FileKind | undefined = undefined;
   #lock: RangeLock | undefined = undefined;
@@ -66,6 +78,7 @@ export class OpenFile implements RoutedFile {
     this.writable = state.writable;
     this.append = state.append;
     this.buffered = state.buffered;
+    this.sharesContext = state.sharesContext;
     this.router = new Router(this);
     this.cursor = new Cursor(this);
   }
@@ -93,6 +106,13 @@ export class OpenFile implements RoutedFile {
   /** Held by writes to the file against each other, whoever opened it in this thread. */
   get lock(): RangeLock {
     return this.#lock ??= rangeLockOf(this.core.files.process, this.kind.device, this.kind.inode);
+  }
+
+  /** Closing begins. */
+  close(): void {
+    this.closed = true;
+    // A context of the user's would never be found to be forgotten.
+    if (this.sharesContext) lastClosed[0] = this;
   }
 
   /** Throws what keeps an operation from being started at all. */
@@ -181,18 +201,3 @@ export class OpenFile implements RoutedFile {
     return new Promise((resolve) => this.#drained = resolve);
   }
 }
-
-keepAlive(
-  new OpenFile({
-    fd: -1,
-    path: "",
-    core: { files: {} } as Core,
-    loop: undefined as never,
-    direct: false,
-    alignment: { memory: 1, offset: 1, readOffset: 1 },
-    readable: false,
-    writable: false,
-    append: false,
-    buffered: undefined,
-  }),
-);

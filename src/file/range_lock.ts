@@ -14,7 +14,6 @@
  *
  * @module
  */
-import { keepAlive } from "../kept_alive.ts";
 
 /** A range that is locked, or waited for. */
 export class LockedRange {
@@ -134,8 +133,6 @@ export class RangeLock {
     }
   }
 }
-
-keepAlive(new RangeLock().take(0, 0, false));
 
 function conflict(a: LockedRange, b: LockedRange): boolean {
   // A range without a byte overlaps nothing, wherever it lies.

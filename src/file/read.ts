@@ -23,7 +23,7 @@ import {
   Transfer,
 } from "../route/transfer.ts";
 import {
-  IDLE_READS_KEPT,
+  IDLE_TRANSFERS_KEPT,
   LARGEST_NEXT_READ,
   LARGEST_READ,
   LARGEST_THREAD_READ,
@@ -283,7 +283,7 @@ class ReadInto extends PromisedRead<ReadResult<unknown>> {
     this.#range = undefined;
     this.resolve = this.reject = ignore;
     const { idleReads } = this.file;
-    if (idleReads.length < IDLE_READS_KEPT) idleReads.push(this);
+    if (idleReads.length < IDLE_TRANSFERS_KEPT) idleReads.push(this);
   }
 }
 

@@ -11,7 +11,7 @@ import type { OpenFile } from "./open_file.ts";
 import type { LockedRange } from "./range_lock.ts";
 import { sizeOf } from "./size_of.ts";
 import { whenReady } from "./stream_turn.ts";
-import { Write, writeLocked, type WriteResult } from "./write_one.ts";
+import { writeLocked, writeOne, type WriteResult } from "./write_one.ts";
 import { writeUnaligned } from "./write_unaligned.ts";
 
 /** PIPE_BUF: for so many bytes there is room when poll says so. See pipe(7). */
@@ -32,8 +32,7 @@ export function write<D>(
   signal?: AbortSignal,
 ): Promise<WriteResult<D>> {
   return isOneWrite(file, range)
-    ? new Write(file, range, lockBytes(file, range, true), range.position === CURRENT_POSITION)
-      .issue()
+    ? writeOne(file, range, lockBytes(file, range, true), range.position === CURRENT_POSITION)
     : writeAfter(file, range, lockLength(file), signal);
 }
 
@@ -148,7 +147,7 @@ async function writePart(
     return await whenReady(file, POLLOUT, undefined, () => writeLocked(file, part));
   }
   if (isAligned(file, part)) {
-    return await new Write(file, part, lockBytes(file, part, false, lengthLock)).issue();
+    return await writeOne(file, part, lockBytes(file, part, false, lengthLock));
   }
   return await writeUnaligned(file, part, lengthLock, true);
 }

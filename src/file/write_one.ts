@@ -4,7 +4,6 @@
  * @module
  */
 import { IOCB_CMD_PWRITE } from "../abi/opcodes.ts";
-import { keepAlive } from "../kept_alive.ts";
 import type { PooledBuffer } from "../memory/buffer_pool.ts";
 import {
   bufferOf,
@@ -15,6 +14,7 @@ import {
   partOf,
 } from "../memory/intrinsics.ts";
 import { NO_ADDRESS, promiseOf, type Settles, Transfer } from "../route/transfer.ts";
+import { IDLE_TRANSFERS_KEPT } from "../tuning.ts";
 import type { MemoryRange } from "./arguments.ts";
 import type { OpenFile } from "./open_file.ts";
 import type { LockedRange } from "./range_lock.ts";
@@ -27,38 +27,28 @@ export interface WriteResult<D> {
 
 /**
  * A write with one request: of whole blocks, if the file was opened with O_DIRECT. It waits for its
- * range, and holds memory and range until it is over.
+ * range, and holds memory and range until it is over. Then it is used again.
  */
-export class Write<D> extends Transfer implements Settles<WriteResult<D>> {
+class Write<D> extends Transfer implements Settles<WriteResult<D>> {
   declare protected readonly file: OpenFile;
   resolve!: (result: WriteResult<D>) => void;
   reject!: (reason: unknown) => void;
-  /** The result. */
-  readonly promise: Promise<WriteResult<D>> = promiseOf(this);
-  readonly #range: MemoryRange<D>;
-  readonly #lock: LockedRange;
+  #range: MemoryRange<D> | undefined = undefined;
+  #lock: LockedRange | undefined = undefined;
   /** Whether it has the cursor's turn, or waits for it. */
-  readonly #hasTurn: boolean;
+  #hasTurn = false;
   /** What it still waits for. */
-  #missing = 1;
+  #missing = 0;
   #bounce: PooledBuffer | undefined = undefined;
 
-  /**
-   * @param lock Is waited for, and given back
-   * @param takesTurn Whether it is at the current position, and waits for its turn there
-   */
-  constructor(file: OpenFile, range: MemoryRange<D>, lock: LockedRange, takesTurn = false) {
-    super(file);
+  /** Begins the write, and makes its promise; see {@link writeOne}. */
+  issue(range: MemoryRange<D>, lock: LockedRange, takesTurn: boolean): Promise<WriteResult<D>> {
+    const { file } = this;
+    const promise = promiseOf(this);
     this.#range = range;
     this.#lock = lock;
     this.#hasTurn = takesTurn;
-  }
-
-  /** Begins it, as soon as it has what it waits for. */
-  issue(): Promise<WriteResult<D>> {
-    const { file } = this;
-    const lock = this.#lock;
-    const takesTurn = this.#hasTurn;
+    this.#missing = 1;
     file.enter();
     // Both are asked for at once, so all writes get both in the same order and none waits for ever.
     if (lock.blockers > 0) {
@@ -67,10 +57,10 @@ export class Write<D> extends Transfer implements Settles<WriteResult<D>> {
     }
     if (takesTurn) {
       this.#missing++;
-      file.cursor.enterWrite(this.#range.rwFlags, () => this.#granted());
+      file.cursor.enterWrite(range.rwFlags, () => this.#granted());
     }
     if (--this.#missing === 0) this.#send();
-    return this.promise;
+    return promise;
   }
 
   #granted(): void {
@@ -78,29 +68,33 @@ export class Write<D> extends Transfer implements Settles<WriteResult<D>> {
   }
 
   #send(): void {
-    const { length, position, rwFlags } = this.#range;
+    const { file } = this;
+    const { length, position, rwFlags } = this.#range!;
     try {
       this.#pinSource();
     } catch (error) {
-      this.#end();
-      return this.reject(error);
+      this.reject(error);
+      return this.#end();
     }
     this.opcode = IOCB_CMD_PWRITE;
     this.nbytes = this.enough = length;
     this.position = position;
     this.rwFlags = rwFlags;
-    this.file.router.begin(this);
-    this.file.loop.send();
+    this.done = 0;
+    file.router.begin(this);
+    file.loop.send();
   }
 
   /** Uses the memory where it lies, if the kernel may, or copies it to a bounce buffer. */
   #pinSource(): void {
-    const { bytes, offset, length, position } = this.#range;
+    const { bytes, offset, length, position } = this.#range!;
     const { core: { pool }, alignment, router } = this.file;
     checkIntact(bytes, offset + length, "write from");
     const base = pool.addressOf(bufferOf(bytes));
+    this.offset = 0;
     if (base === NO_ADDRESS && router.writesInPlace(position) && isPlain(bytes)) {
       this.bytes = ownView(bytes, offset, length);
+      this.address = NO_ADDRESS;
       return;
     }
     this.address = base === NO_ADDRESS ? NO_ADDRESS : base + byteOffsetOf(bytes) + offset;
@@ -117,24 +111,44 @@ export class Write<D> extends Transfer implements Settles<WriteResult<D>> {
   }
 
   override settle(res: number): void {
-    const { data, position, length } = this.#range;
-    this.#end();
+    const { data, position, length } = this.#range!;
     if (res >= 0) this.resolve({ bytesWritten: res, buffer: data });
     else this.reject(this.file.error(res, IOCB_CMD_PWRITE, position, length));
+    this.#end();
   }
 
   #end(): void {
-    this.file.lock.remove(this.#lock);
-    if (this.#hasTurn) this.file.cursor.leave();
-    if (this.#bounce !== undefined) this.file.core.pool.give(this.#bounce);
-    this.file.leave();
+    const { file } = this;
+    file.lock.remove(this.#lock!);
+    if (this.#hasTurn) file.cursor.leave();
+    if (this.#bounce !== undefined) file.core.pool.give(this.#bounce);
+    file.leave();
+    // An idle write must keep nothing of its last user alive.
+    this.#range = this.#bounce = this.bytes = undefined;
+    this.resolve = this.reject = ignore;
+    if (file.idleWrites.length < IDLE_TRANSFERS_KEPT) file.idleWrites.push(this);
   }
+}
+
+function ignore(): void {}
+
+/**
+ * Writes with one request.
+ *
+ * @param lock Is waited for, and given back
+ * @param takesTurn Whether it is at the current position, and waits for its turn there
+ */
+export function writeOne<D>(
+  file: OpenFile,
+  range: MemoryRange<D>,
+  lock: LockedRange,
+  takesTurn = false,
+): Promise<WriteResult<D>> {
+  const write = file.idleWrites.pop() as Write<D> | undefined ?? new Write<D>(file);
+  return write.issue(range, lock, takesTurn);
 }
 
 /** Writes with one request, where the caller has locked what has to be. */
 export function writeLocked(file: OpenFile, range: MemoryRange): Promise<WriteResult<unknown>> {
-  return new Write(file, range, file.lock.take(0, 0, false)).issue();
+  return writeOne(file, range, file.lock.take(0, 0, false));
 }
-
-const nothing = undefined as never;
-keepAlive(new Write(nothing, nothing, nothing));

@@ -11,7 +11,6 @@
 import { EINVAL } from "../abi/errno.ts";
 import { IOVEC_SIZE, writeIovec } from "../abi/iovec.ts";
 import { RWF_DSYNC } from "../abi/rw_flags.ts";
-import { keepAlive } from "../kept_alive.ts";
 import type { PooledBuffer } from "../memory/buffer_pool.ts";
 import {
   type Callback,
@@ -255,5 +254,3 @@ class Run implements ThreadTask {
     loop.send();
   }
 }
-
-keepAlive(new Run(undefined as never, undefined as never));
