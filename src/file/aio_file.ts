@@ -4,8 +4,18 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { type BigIntStats, ftruncate, type ReadStream, type Stats } from "node:fs";
-import type { CreateReadStreamOptions, FileHandle } from "node:fs/promises";
+import {
+  type BigIntStats,
+  ftruncate,
+  type ReadStream,
+  type Stats,
+  type WriteStream,
+} from "node:fs";
+import type {
+  CreateReadStreamOptions,
+  CreateWriteStreamOptions,
+  FileHandle,
+} from "node:fs/promises";
 import type { ReadableStream } from "node:stream/web";
 import { promisify } from "node:util";
 import { EINVAL, EIO, EOPNOTSUPP } from "../abi/errno.ts";
@@ -60,6 +70,7 @@ import { readAhead } from "./read_ahead.ts";
 import {
   CHUNK_SIZE,
   nodeStream,
+  nodeWriteStream,
   parseWebStream,
   type ReadableWebStreamOptions,
   type StreamRead,
@@ -1318,6 +1329,32 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     const last = typeof end === "number" ? end : Infinity;
     const read = this.#streamRead(isAhead ? BYTES_AHEAD : 0, isPlaced, last + 1);
     return nodeStream({ file: this, ends: this.#streamEnds, read }, options);
+  }
+
+  /**
+   * The file as a Node stream to write to; see `FileHandle.createWriteStream`. Chunks that wait are
+   * written together.
+   *
+   * @example
+   * ```ts
+   * import { open } from "kaio";
+   * import { pipeline } from "node:stream/promises";
+   *
+   * await using file = await open("log.bin", "w");
+   * await pipeline(["hello, ", "disk"], file.createWriteStream());
+   * ```
+   *
+   * @param options Where to begin in bytes, by default at the current position; encoding; `flush`;
+   * `autoClose`, by default true, closes the file when the stream is over
+   * @returns A stream
+   * @throws {RangeError} ERR_OUT_OF_RANGE
+   * @throws {Error} What the runtime makes of a closed file
+   */
+  override createWriteStream(options?: CreateWriteStreamOptions): WriteStream {
+    const own = (options as { fs?: unknown } | undefined)?.fs !== undefined;
+    // The runtime refuses both: a handle is not written by functions of the caller's.
+    if (own || this.#closing !== undefined) return super.createWriteStream(options);
+    return nodeWriteStream({ file: this, ends: this.#streamEnds }, options);
   }
 
   /** What reads for a stream: ahead, if it has a position or the file finds its own. */

@@ -4,8 +4,8 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { createReadStream, type ReadStream } from "node:fs";
-import type { CreateReadStreamOptions } from "node:fs/promises";
+import { createReadStream, createWriteStream, type ReadStream, type WriteStream } from "node:fs";
+import type { CreateReadStreamOptions, CreateWriteStreamOptions } from "node:fs/promises";
 import { type ReadableByteStreamController, ReadableStream } from "node:stream/web";
 import { checkInteger, typeError } from "../check.ts";
 import { checkOptionNames } from "../option_names.ts";
@@ -55,11 +55,35 @@ interface StreamFs {
     position: number | null | undefined,
     callback: (error: Error | null, bytesRead?: number, buffer?: Uint8Array) => void,
   ): void;
-  close(fd: number, callback: (error?: Error) => void): void;
+  close: StreamClose;
 }
 
-/** What a stream is made of; and what ends the streams of its file when that is closed. */
-type StreamSource = { file: AioFile; read: StreamRead; ends: Set<() => void> };
+/** What the runtime's stream writes, syncs and closes with, in place of `node:fs`. */
+interface WriteStreamFs {
+  write(
+    fd: number,
+    buffer: Uint8Array,
+    offset: number,
+    length: number,
+    position: number | null | undefined,
+    callback: (error: Error | null, bytesWritten?: number) => void,
+  ): void;
+  writev(
+    fd: number,
+    buffers: Uint8Array[],
+    position: number | null | undefined,
+    callback: (error: Error | null, bytesWritten?: number) => void,
+  ): void;
+  fsync(fd: number, callback: (error: Error | null) => void): void;
+  close: StreamClose;
+}
+
+type StreamClose = (fd: number, callback: (error?: Error) => void) => void;
+
+/** A file, and what ends its streams when it is closed. */
+type StreamOwner = { file: AioFile; ends: Set<() => void> };
+/** What a stream is made of. */
+type StreamSource = StreamOwner & { read: StreamRead };
 
 /** See `FileHandle.createReadStream`. */
 export function nodeStream(
@@ -71,15 +95,54 @@ export function nodeStream(
       read(buffer, length, position)
         .then(({ bytesRead, buffer }) => callback(null, bytesRead, buffer), callback);
     },
-    close: (_fd, callback) => void file.close().then(() => callback(), callback),
+    close: closeOf(file),
   };
   // Not all versions of the runtimes' types have `fs` among the options.
   const all: unknown = { ...options as object, fd: file.fd, fs };
   const stream = createReadStream("", all as Parameters<typeof createReadStream>[1]);
+  return endedWith(ends, stream, "end");
+}
+
+/**
+ * See `FileHandle.createWriteStream`. The runtime's own would do: but not all of them write several
+ * chunks by one call of a handle whose `write` is not theirs.
+ */
+export function nodeWriteStream(
+  { file, ends }: StreamOwner,
+  options: CreateWriteStreamOptions | undefined,
+): WriteStream {
+  const fs: WriteStreamFs = {
+    write(_fd, buffer, offset, length, position, callback) {
+      file.write(buffer, offset, length, position)
+        .then(({ bytesWritten }) => callback(null, bytesWritten), callback);
+    },
+    writev(_fd, buffers, position, callback) {
+      file.writev(buffers, position)
+        .then(({ bytesWritten }) => callback(null, bytesWritten), callback);
+    },
+    fsync: (_fd, callback) => void file.sync().then(() => callback(null), callback),
+    close: closeOf(file),
+  };
+  const all: unknown = { highWaterMark: CHUNK_SIZE, ...options as object, fd: file.fd, fs };
+  const stream = createWriteStream("", all as Parameters<typeof createWriteStream>[1]);
+  return endedWith(ends, stream, "finish");
+}
+
+function closeOf(file: AioFile): StreamClose {
+  return (_fd, callback) => void file.close().then(() => callback(), callback);
+}
+
+/** Has a stream closed with its file, if it is not over by then. */
+function endedWith<S extends ReadStream | WriteStream>(
+  ends: Set<() => void>,
+  stream: S,
+  last: "end" | "finish",
+): S {
   const end = () => stream.close();
   const over = () => ends.delete(end);
   ends.add(end);
-  return stream.once("end", over).once("close", over);
+  stream.once(last, over).once("close", over);
+  return stream;
 }
 
 /** Checks the options of a web stream; `start` is then there if it is a range. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
-import type { EventEmitter } from "node:events";
+import { type EventEmitter, once } from "node:events";
 import {
   createReadStream,
   createWriteStream,
@@ -8,6 +8,7 @@ import {
   type ReadStream,
   statSync,
   writeFileSync,
+  type WriteStream,
 } from "node:fs";
 import { type FileHandle, open as openHandle, readFile, writeFile } from "node:fs/promises";
 import process from "node:process";
@@ -105,7 +106,49 @@ twins("createWriteStream", async (open, folder, note) => {
     await finished(stream);
     return readFileSync(path);
   });
+  await note("chunks that wait", async () => {
+    const file = await open(path, "w");
+    const stream = file.createWriteStream({ flush: true });
+    const wanted: boolean[] = [];
+    for (let i = 0; i < 30; i++) wanted.push(stream.write(new Uint8Array(5000).fill(i)));
+    stream.end(new Uint8Array(0));
+    await finished(stream);
+    return [readFileSync(path), wanted, stream.bytesWritten, stream.writableHighWaterMark];
+  });
+  for (
+    const options of [{ highWaterMark: 10 }, { encoding: "hex" }] as const
+  ) {
+    await note(`with ${JSON.stringify(options)}`, async () => {
+      const file = await open(path, "w");
+      const stream = file.createWriteStream(options);
+      const events = eventsIn(stream);
+      stream.write("ab12");
+      stream.end("cd");
+      await finished(stream);
+      return [readFileSync(path), events, stream.writableHighWaterMark];
+    });
+  }
+  await note("the file is closed while the stream waits", async () => {
+    const file = await open(path, "w");
+    const stream = file.createWriteStream();
+    const events = eventsIn(stream);
+    await new Promise((resolve) => stream.write("abc", resolve));
+    await Promise.all([once(stream, "close"), file.close()]);
+    return [readFileSync(path), events, stream.destroyed];
+  });
+  await note("a file that is not open for writing", async () => {
+    const file = await open(path, "r");
+    const stream = file.createWriteStream();
+    stream.end("abc");
+    await finished(stream);
+  });
 });
+
+function eventsIn(stream: WriteStream): string[] {
+  const events: string[] = [];
+  for (const event of ["error", "finish", "close"]) stream.on(event, () => events.push(event));
+  return events;
+}
 
 twins("streams of node:fs take the file in place of a descriptor", async (open, folder, note) => {
   const path = folder.join("file");
