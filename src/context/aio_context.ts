@@ -644,6 +644,8 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
    * @returns All available completions, valid until the next call
    * @throws {RangeError} If `minimum` is not an integer from 0 on, or `timeout` is negative
    * @throws {Error} If a loop is under way, or the context is closed
+   * @throws {AioError} What io_getevents answers; EAGAIN if the kernel takes nothing of what is
+   * queued, and nothing is in flight
    */
   wait(minimum: number = 1, options: WaitOptions = {}): readonly Completion<T>[] {
     checkOptionNames("wait", options, ["timeout"]);

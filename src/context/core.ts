@@ -4,6 +4,8 @@
  *
  * @module
  */
+import { EAGAIN } from "../abi/errno.ts";
+import { AioError } from "../errors/aio_error.ts";
 import type { FileHost } from "../file_host.ts";
 import type { Kernel } from "../kernel.ts";
 import { type BufferPool, bufferPoolOf } from "../memory/buffer_pool.ts";
@@ -16,6 +18,15 @@ import { Submission } from "./submission.ts";
 
 /** Microseconds. */
 const LONGEST_SLEEP = 3600e6;
+/** Microseconds until the next io_submit, where the kernel takes nothing and has nothing. */
+const RETRY = 1000;
+/** How often in a row it may take nothing: a second, in all. */
+const MOST_REFUSALS = 1000;
+
+const REFUSED =
+  "the kernel has no memory for it; or a runtime that has no descriptor left uses the " +
+  "file on another thread, which returns it through the event loop that this wait blocks; use " +
+  "`for await`";
 
 /** What belongs to one context; knows nothing of promises or of the event loop. */
 export class Core {
@@ -64,10 +75,13 @@ export class Core {
    * Blocks the thread until `minimum` completions are ready or no more can come.
    *
    * @param milliseconds For how long at most
+   * @throws {AioError} EAGAIN if the kernel takes nothing of what is queued, and has nothing that
+   * could complete; what io_getevents answers
    */
   wait(minimum: number, milliseconds: number): void {
     const { submission, reaper, ready } = this;
     const end = this.#now() + milliseconds;
+    let refusals = 0;
     while (true) {
       submission.submit();
       let found = 0;
@@ -81,6 +95,15 @@ export class Core {
       // If some wait for a slot, or files have requests in flight, the first event is what matters.
       const { queued, inFlight } = submission;
       const least = queued > 0 || inFlight > ready.expected ? 1 : missing;
+      if (inFlight === 0) {
+        // No completion will say when it takes more. It may be this thread that would have to go on.
+        if (refusals++ === MOST_REFUSALS) {
+          throw new AioError(-EAGAIN, "io_submit", { hint: REFUSED });
+        }
+        reaper.pause(Math.min(left * 1000, RETRY));
+        continue;
+      }
+      refusals = 0;
       // A signal ends the sleep early, so it may be cut at an hour as well.
       reaper.sleep(left === Infinity ? left : Math.min(left * 1000, LONGEST_SLEEP), least);
     }

@@ -125,6 +125,11 @@ export class Reaper {
     return this.#getevents(Math.min(minimum, inFlight, this.#context.entries), microseconds);
   }
 
+  /** Sleeps in the kernel though nothing is in flight. */
+  pause(microseconds: number): void {
+    this.#getevents(1, microseconds);
+  }
+
   #getevents(minimum: number, microseconds: number): number {
     const { kernel, contextId, entries, events, eventsAddress, timeout, timeoutAddress } =
       this.#context;
