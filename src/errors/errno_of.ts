@@ -4,7 +4,7 @@
  * @module
  */
 import { constants } from "node:os";
-import { EACCES, EINVAL, EIO } from "../abi/errno.ts";
+import { EACCES, EAGAIN, EINVAL, EIO } from "../abi/errno.ts";
 import { errnos } from "./errno_names.ts";
 
 /**
@@ -26,9 +26,19 @@ export function errnoOf(error: unknown): number | undefined {
 export function resultOf(error: unknown): number {
   const { code } = error as { code?: unknown };
   if (code === "ERR_ACCESS_DENIED") return -EACCES;
+  if (isBusy(error)) return -EAGAIN;
   // The runtime rejects positions and lengths beyond its types before it asks the system.
   const rejected = typeof code === "string" && code.startsWith("ERR_");
   return errnoOf(error) ?? (rejected ? -EINVAL : -EIO);
+}
+
+/**
+ * Whether a runtime did not make a call because it has lent the file to another thread: its threads
+ * have each a descriptor of their own, as long as there are any.
+ */
+export function isBusy(error: unknown): boolean {
+  const { code, name } = error as { code?: unknown; name?: unknown };
+  return name === "Busy" && code === undefined && errnoOf(error) === undefined;
 }
 
 /** Some runtimes have a code for few errors only, and the system's number in the text of all. */

@@ -5,7 +5,9 @@
  */
 import { fstatSync, readFileSync, readvSync, type Stats, writevSync } from "node:fs";
 import { isatty } from "node:tty";
+import { EBADF } from "../abi/errno.ts";
 import { POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from "../abi/poll.ts";
+import { resultOf } from "../errors/errno_of.ts";
 import { type FileIdentity, isSameFile } from "../threads/file_identity.ts";
 import type { Disk } from "./disk.ts";
 import { EIOCBQUEUED, type PortableFile, WaitQueue } from "./file.ts";
@@ -76,7 +78,7 @@ export class Files {
   readonly #own = new Map<number, PortableFile>();
   #nextOwn = FIRST_OWN;
   /** What this io_submit has found out. */
-  readonly #found = new Map<number, PortableFile | undefined>();
+  readonly #found = new Map<number, PortableFile | number>();
   /** By descriptor, the file that requests in flight were submitted for last. */
   readonly #inUse = new Map<number, PortableFile>();
   /** The write that finds and moves the end of its file; of all files, as RWF_APPEND is rare. */
@@ -144,23 +146,25 @@ export class Files {
     this.#appendQueue = new WaitQueue();
   }
 
-  /** The file of a descriptor; `undefined` is EBADF. */
-  get(fd: number): PortableFile | undefined {
-    const own = this.#own.get(fd);
-    if (own !== undefined) return own;
-    if (this.#found.has(fd)) return this.#found.get(fd);
+  /**
+   * The file of a descriptor, or `-errno`: -EBADF, or -EAGAIN while the runtime cannot tell, so that
+   * the request is submitted again when others have completed.
+   */
+  get(fd: number): PortableFile | number {
+    const known = this.#own.get(fd) ?? this.#found.get(fd);
+    if (known !== undefined) return known;
     const file = this.#look(fd);
     this.#found.set(fd, file);
     return file;
   }
 
-  #look(fd: number): PortableFile | undefined {
-    if (fd > 0x7fffffff) return undefined;
+  #look(fd: number): PortableFile | number {
+    if (fd > 0x7fffffff) return -EBADF;
     let stats: Stats;
     try {
       stats = fstatSync(fd);
-    } catch {
-      return undefined;
+    } catch (error) {
+      return resultOf(error);
     }
     const known = this.#inUse.get(fd);
     if (known !== undefined && isSameFile(known.identity!, stats)) return known;
@@ -173,7 +177,7 @@ export class Files {
       !stats.isDirectory() &&
       (flags === undefined ? this.#isWritable(fd) : allows(flags, FMODE_WRITE));
     // Opened with O_PATH: a place in the tree, and no file. Others can be synced and polled.
-    if (!readable && !writable() && ((this.#flags(fd) ?? O_PATH) & O_PATH) !== 0) return undefined;
+    if (!readable && !writable() && ((this.#flags(fd) ?? O_PATH) & O_PATH) !== 0) return -EBADF;
     return new SystemFile(stats, kindOf(fd, stats), readable, writable, this.#queue);
   }
 

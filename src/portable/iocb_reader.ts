@@ -89,8 +89,8 @@ export class IocbReader {
     return (this.#words[word + 1]! | 0) * UPPER + this.#words[word]!;
   }
 
-  /** The file of the iocb; `undefined` if there is none. */
-  get file(): PortableFile | undefined {
+  /** The file of the iocb, or `-errno`. */
+  get file(): PortableFile | number {
     return this.#process.machine.files.get(this.#uint32(layout.IOCB_FILDES));
   }
 
@@ -105,11 +105,11 @@ export class IocbReader {
     const { space, machine: { files } } = this.#process;
     request.fd = this.#uint32(layout.IOCB_FILDES);
     const file = files.get(request.fd);
-    if (file === undefined) return -EBADF;
+    if (typeof file === "number") return file;
     request.file = file;
     if ((this.#uint32(layout.IOCB_FLAGS) & opcodes.IOCB_FLAG_RESFD) !== 0) {
       const eventfd = files.get(this.#uint32(layout.IOCB_RESFD));
-      if (eventfd === undefined) return -EBADF;
+      if (typeof eventfd === "number") return eventfd;
       if (!(eventfd instanceof Eventfd)) return -EINVAL;
       request.eventfd = eventfd;
     }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { EAGAIN, EBADF, EDEADLK, EFAULT, EINVAL } from "../abi/errno.ts";
+import { EAGAIN, EDEADLK, EFAULT, EINVAL } from "../abi/errno.ts";
 import type { Address } from "../kernel.ts";
 import { access_ok } from "./address_space.ts";
 import { IocbReader } from "./iocb_reader.ts";
@@ -54,7 +54,10 @@ export class Submission implements KiocbOwner {
     const { machine: { disk, files, today } } = this.#process;
     const reader = this.#reader;
     let errno = reader.read(iocb);
-    if (errno === 0 && !today && reader.file === undefined) errno = -EBADF;
+    if (errno === 0 && !today) {
+      const { file } = reader;
+      if (typeof file === "number") errno = file;
+    }
     if (errno === 0) errno = disk.submitFault?.(context) ?? 0;
     if (errno !== 0) return errno;
     if (!context.credits.take()) return -EAGAIN;

@@ -11,19 +11,21 @@
  * as a read that waits for the other end would block a worker for ever.
  *
  * A request holds its file in the kernel. Here there is only a number, so whoever does an operation
- * looks first whether the number still belongs to the file.
+ * looks first whether the number still belongs to the file. Where a runtime has no descriptor to
+ * spare, it may be unable to tell while another thread uses the file: -EAGAIN, and the operation
+ * waits for that thread.
  *
  * @module
  */
 import { fdatasyncSync, fstatSync, fsyncSync, readSync, writeSync } from "node:fs";
-import { EBADF, EFAULT } from "../abi/errno.ts";
+import { EAGAIN, EFAULT } from "../abi/errno.ts";
 import { resultOf } from "../errors/errno_of.ts";
 import { Fifo } from "../fifo.ts";
 import { Once } from "../once.ts";
 import { now, queueMicrotask } from "../timers.ts";
-import { type FileIdentity, isOpen } from "../threads/file_identity.ts";
+import { checkIdentity, type FileIdentity } from "../threads/file_identity.ts";
 import type { FileOperation } from "../threads/file_operation.ts";
-import { threadsRefuseSyncs } from "../threads/fs_threads.ts";
+import { isAwaited, threadsRefuseSyncs, whenFree } from "../threads/fs_threads.ts";
 import { workers } from "../threads/worker_pool.ts";
 import { Alarms } from "./alarms.ts";
 import { Aligned, trivialResult } from "./aligned.ts";
@@ -64,16 +66,24 @@ export class SystemDisk implements Disk {
   #launch(operation: FileOperation): void {
     const res = trivialResult(operation);
     this.#launched++;
-    if (res !== undefined) operation.done(res);
-    else if (this.#suitsWorkers(operation)) workers().launch(operation, this.queue);
-    else if (this.#isOpen(operation)) this.#pool.launch(operation);
-    else operation.done(-EBADF);
+    if (res !== undefined) return operation.done(res);
+    if (this.#suitsWorkers(operation)) return workers().launch(operation, this.queue);
+    const errno = isAwaited(operation.fd) ? -EAGAIN : this.#check(operation);
+    if (errno === 0) this.#pool.launch(operation);
+    else if (errno === -EAGAIN) this.#queueLater(operation);
+    else operation.done(errno);
   }
 
-  #isOpen({ fd, identity }: FileOperation): boolean {
-    if (identity !== this.#seen && !isOpen(fd, identity)) return false;
-    this.#seen = identity;
-    return true;
+  #check({ fd, identity }: FileOperation): number {
+    if (identity === this.#seen) return 0;
+    const errno = checkIdentity(fd, identity);
+    if (errno === 0) this.#seen = identity;
+    return errno;
+  }
+
+  /** The runtime cannot tell whether the file is open before its threads are through with it. */
+  #queueLater(operation: FileOperation): void {
+    whenFree(operation.fd, () => this.queue(operation));
   }
 
   #suitsWorkers({ kind, fd, position }: FileOperation): boolean {
@@ -87,9 +97,9 @@ export class SystemDisk implements Disk {
 
   advance(until: number): boolean {
     if (this.#alarms.ring() || workers().harvest()) return true;
-    const operation = this.#pending.shift() ?? this.#pool.takeBack();
+    const operation = this.#pending.shift() ?? this.#pool.takeBack(isFree);
     if (operation !== undefined) {
-      operation.done(trivialResult(operation) ?? this.#perform(operation));
+      this.#doNow(operation);
       return true;
     }
     const { next } = this.#alarms;
@@ -100,9 +110,16 @@ export class SystemDisk implements Disk {
     return true;
   }
 
+  #doNow(operation: FileOperation): void {
+    const res = trivialResult(operation);
+    if (res !== undefined) return operation.done(res);
+    const errno = checkIdentity(operation.fd, operation.identity);
+    if (errno === -EAGAIN) this.#queueLater(operation);
+    else operation.done(errno || this.#perform(operation));
+  }
+
   #perform(operation: FileOperation): number {
-    const { kind, fd, identity } = operation;
-    if (!isOpen(fd, identity)) return -EBADF;
+    const { kind, fd } = operation;
     try {
       if (kind === "read" || kind === "write") return this.#transfer(operation);
       return sync(kind, fd);
@@ -144,6 +161,11 @@ export class SystemDisk implements Disk {
   at(time: number, action: () => void): void {
     this.#alarms.add(time, action);
   }
+}
+
+/** Whether the runtime can do an operation on this thread, or tell at once that it cannot be done. */
+function isFree({ fd, identity }: FileOperation): boolean {
+  return checkIdentity(fd, identity) !== -EAGAIN;
 }
 
 function sync(kind: "fsync" | "fdatasync", fd: number): number {

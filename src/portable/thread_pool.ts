@@ -7,12 +7,19 @@
  *
  * @module
  */
-import { fstat } from "node:fs";
-import { EBADF, EFAULT } from "../abi/errno.ts";
+import { fstat, type Stats } from "node:fs";
+import { EAGAIN, EBADF, EFAULT } from "../abi/errno.ts";
 import { resultOf } from "../errors/errno_of.ts";
-import { isOpen, isSameFile } from "../threads/file_identity.ts";
+import { checkIdentity, isSameFile } from "../threads/file_identity.ts";
 import type { FileOperation } from "../threads/file_operation.ts";
-import { callbackOf, readOnThread, syncOnThread, writeOnThread } from "../threads/fs_threads.ts";
+import {
+  callbackOf,
+  isAwaited,
+  readOnThread,
+  syncOnThread,
+  whenFree,
+  writeOnThread,
+} from "../threads/fs_threads.ts";
 import { queueMicrotask } from "../timers.ts";
 import { Aligned } from "./aligned.ts";
 
@@ -35,7 +42,7 @@ export class ThreadPool {
   }
 
   #transfer(operation: FileOperation, job: ThreadJob): void {
-    const { kind, fd, identity, position, append, durable } = operation;
+    const { kind, fd, position, append, durable } = operation;
     const memory = new Aligned(operation);
     const { bytes } = memory;
     const finish = (res: number) => {
@@ -51,27 +58,52 @@ export class ThreadPool {
       if (durable === undefined || res < 0) finish(res);
       else this.#sync(operation, durable, res, finish);
     };
-    const write = (start: number | null) =>
-      writeOnThread(fd, bytes, 0, bytes.length, start, callbackOf(written));
+    const write = (start: number | null): void => {
+      const again = () => this.#whenFree(operation, finish, () => write(start));
+      if (isAwaited(fd)) again();
+      else writeOnThread(fd, bytes, 0, bytes.length, start, callbackOf(written, again));
+    };
     if (!append || position === null) return write(position);
-    fstat(fd, (error, stats) => {
-      if (error) finish(resultOf(error));
-      else if (isSameFile(stats, identity)) write(stats.size);
-      else finish(-EBADF);
-    });
+    this.#look(operation, finish, ({ size }) => write(size));
   }
 
   /** Syncs, and has `finish` called with `res`, or with an error. */
   #sync(
-    { fd, identity }: FileOperation,
+    operation: FileOperation,
     kind: "fsync" | "fdatasync",
     res: number,
     finish: (res: number) => void,
   ): void {
+    const { fd, identity } = operation;
     syncOnThread(kind, fd, (synced) => {
-      if (synced < 0) finish(synced);
       // The sync of another file makes nothing of this one durable.
-      else finish(isOpen(fd, identity) ? res : -EBADF);
+      const errno = synced < 0 ? synced : checkIdentity(fd, identity);
+      if (errno === -EAGAIN) this.#look(operation, finish, () => finish(res));
+      else finish(errno || res);
+    });
+  }
+
+  /** Asks for the file of an operation; if it is not that any more, `finish` gets the error. */
+  #look(
+    { fd, identity }: FileOperation,
+    finish: (res: number) => void,
+    found: (stats: Stats) => void,
+  ): void {
+    fstat(fd, (error, stats) => {
+      if (error) finish(resultOf(error));
+      else if (isSameFile(stats, identity)) found(stats);
+      else finish(-EBADF);
+    });
+  }
+
+  /** As the function of this name, but if the file is another by then, `finish` gets the error. */
+  #whenFree(operation: FileOperation, finish: (res: number) => void, action: () => void): void {
+    const { fd, identity } = operation;
+    whenFree(fd, () => {
+      const errno = checkIdentity(fd, identity);
+      if (errno === 0) action();
+      else if (errno === -EAGAIN) this.#whenFree(operation, finish, action);
+      else finish(errno);
     });
   }
 
@@ -80,13 +112,18 @@ export class ThreadPool {
     job.operation?.done(res);
   }
 
-  /** Takes back an operation that may be done twice; its first result is dropped. */
-  takeBack(): FileOperation | undefined {
+  /**
+   * Takes back an operation that may be done twice; its first result is dropped.
+   *
+   * @param suits Whether the operation can be done now
+   */
+  takeBack(suits: (operation: FileOperation) => boolean): FileOperation | undefined {
     for (const job of this.#jobs) {
       const { operation } = job;
       if (operation === undefined || operation.kind === "write") continue;
       // The bytes of a stream come only once.
       if (operation.kind === "read" && operation.position === null) continue;
+      if (!suits(operation)) continue;
       job.operation = undefined;
       return operation;
     }

@@ -16,6 +16,7 @@ import {
   type Callback,
   callbackOf,
   syncOnThread,
+  whenFree,
   writeOnThread,
   writevOnThread,
 } from "../threads/fs_threads.ts";
@@ -190,7 +191,10 @@ class Run implements ThreadTask {
   };
 
   /** Made once, as most writes are alone. */
-  readonly #written: Callback = callbackOf(this.#moved);
+  readonly #written: Callback = callbackOf(
+    this.#moved,
+    () => whenFree(this.#router.file.fd, () => this.#write()),
+  );
 
   /** They are written one by one, so that each meets its own error. */
   #writeSeparately(): void {

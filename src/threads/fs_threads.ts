@@ -2,10 +2,14 @@
  * Transfers by the functions of `node:fs` that take a callback: the runtime's own threads do the
  * work, and the result arrives through the event loop as the kernel would give it.
  *
+ * A runtime that has no descriptor to spare may refuse a write while one of its threads uses the
+ * file. It is made again when an asynchronous fstat, which is never refused, has had its turn.
+ * Meanwhile what is begun on the same descriptor waits behind it, or it could be overtaken for ever.
+ *
  * @module
  */
 import { fdatasync, fstat, fsync, fsyncSync, read, readv, write, writev } from "node:fs";
-import { resultOf } from "../errors/errno_of.ts";
+import { isBusy, resultOf } from "../errors/errno_of.ts";
 import { queueMicrotask } from "../timers.ts";
 
 /** No descriptor is as high. */
@@ -20,9 +24,37 @@ export type Settle = (res: number) => void;
 /** What `node:fs` calls at the end. */
 export type Callback = (error: Error | null, count?: number) => void;
 
-/** Has `node:fs` give a result to `settle`. */
-export function callbackOf(settle: Settle): Callback {
-  return (error, count = 0) => settle(error ? resultOf(error) : count);
+/**
+ * Has `node:fs` give a result to `settle`.
+ *
+ * @param again Called in place of it where a write was not made: it is to be made {@link whenFree}
+ */
+export function callbackOf(settle: Settle, again?: () => void): Callback {
+  return (error, count = 0) => {
+    if (error && again !== undefined && isBusy(error)) again();
+    else settle(error ? resultOf(error) : count);
+  };
+}
+
+/** By descriptor, what waits until the runtime is through with the file. */
+const waiting = new Map<number, (() => void)[]>();
+
+/** Whether what is begun on a descriptor has to wait. */
+export function isAwaited(fd: number): boolean {
+  return waiting.size > 0 && waiting.has(fd);
+}
+
+/** Calls `action` when the calls that the runtime makes for a file by now have been made. */
+export function whenFree(fd: number, action: () => void): void {
+  const actions = waiting.get(fd);
+  if (actions !== undefined) return void actions.push(action);
+  const all = [action];
+  waiting.set(fd, all);
+  // One at a time for each file: two would keep it busy for each other for ever.
+  fstat(fd, () => {
+    waiting.delete(fd);
+    for (const each of all) each();
+  });
 }
 
 /**
@@ -42,6 +74,9 @@ type TransferOnThread = (
 
 /** Reads into `memory`. */
 export const readOnThread: TransferOnThread = (fd, memory, start, length, position, callback) => {
+  if (isAwaited(fd)) {
+    return whenFree(fd, () => readOnThread(fd, memory, start, length, position, callback));
+  }
   try {
     read(fd, memory, start, length, position, callback);
   } catch (error) {
@@ -51,6 +86,9 @@ export const readOnThread: TransferOnThread = (fd, memory, start, length, positi
 
 /** Writes from `memory`. */
 export const writeOnThread: TransferOnThread = (fd, memory, start, length, position, callback) => {
+  if (isAwaited(fd)) {
+    return whenFree(fd, () => writeOnThread(fd, memory, start, length, position, callback));
+  }
   try {
     write(fd, memory, start, length, position, callback);
   } catch (error) {
@@ -68,16 +106,16 @@ export type VectorOnThread = (
 
 /** Reads into several pieces of memory. */
 export const readvOnThread: VectorOnThread = (fd, memories, position, settle) =>
-  begin(settle, (callback) => readv(fd, memories, position, callback));
+  begin(fd, settle, (callback) => readv(fd, memories, position, callback));
 
 /** Writes from several pieces of memory. */
 export const writevOnThread: VectorOnThread = (fd, memories, position, settle) =>
-  begin(settle, (callback) => writev(fd, memories, position, callback));
+  begin(fd, settle, (callback) => writev(fd, memories, position, callback));
 
 /** Flushes the written data of a file, and its metadata too unless `kind` is `"fdatasync"`. */
 export function syncOnThread(kind: "fsync" | "fdatasync", fd: number, settle: Settle): void {
   const sync = kind === "fsync" ? fsync : fdatasync;
-  begin(settle, (callback) => sync(fd, callback));
+  begin(fd, settle, (callback) => sync(fd, callback));
 }
 
 /**
@@ -95,11 +133,13 @@ export function threadsRefuseSyncs(): boolean {
 
 /** Asks how long a regular file is. */
 export function lengthOnThread(fd: number, settle: Settle): void {
-  begin(settle, (callback) => fstat(fd, (error, stats) => callback(error, stats?.size)));
+  begin(fd, settle, (callback) => fstat(fd, (error, stats) => callback(error, stats?.size)));
 }
 
-function begin(settle: Settle, call: (callback: Callback) => void): void {
-  const callback = callbackOf(settle);
+function begin(fd: number, settle: Settle, call: (callback: Callback) => void): void {
+  const again = () => whenFree(fd, () => begin(fd, settle, call));
+  if (isAwaited(fd)) return again();
+  const callback = callbackOf(settle, again);
   try {
     call(callback);
   } catch (error) {

@@ -7,12 +7,12 @@
  * @module
  */
 import { readSync } from "node:fs";
-import { EAGAIN, EBADF, EFAULT, EINTR, EIO, ENOSPC } from "../../abi/errno.ts";
+import { EAGAIN, EFAULT, EINTR, EIO, ENOSPC } from "../../abi/errno.ts";
 import { checkInteger } from "../../check.ts";
 import { resultOf } from "../../errors/errno_of.ts";
 import type { FilePosition } from "../../file_host.ts";
 import { Aligned, trivialResult } from "../aligned.ts";
-import { isOpen } from "../../threads/file_identity.ts";
+import { checkIdentity } from "../../threads/file_identity.ts";
 import type { Disk, DiskOperation } from "../disk.ts";
 import { SystemDisk } from "../system_disk.ts";
 import { allFaults, type Faults } from "./faults.ts";
@@ -30,6 +30,8 @@ interface InFlight {
   readonly number: number;
   readonly operation: DiskOperation;
   readonly file: StoredFile | undefined;
+  /** Why it has no file: `-errno`. */
+  readonly errno: number;
   readonly random: Random;
   /** What a sync covers. */
   readonly covers: readonly StoredWrite[];
@@ -102,16 +104,17 @@ export class SimulatedDisk implements Disk {
       return this.#streams.queue(operation);
     }
     // Looked up now, as the program may close the descriptor. It may have done so between two runs.
-    const key = isOpen(fd, operation.identity) ? keyOf(fd) : undefined;
+    const errno = checkIdentity(fd, operation.identity);
+    const key = errno === 0 ? keyOf(fd) : undefined;
     const { rank, requests } = this.#sender(operation.context ?? this);
     const random = requests.fork();
-    this.#schedule.ask(rank, () => this.#begin(operation, this.#fileOf(key), random));
+    this.#schedule.ask(rank, () => this.#begin(operation, this.#fileOf(key), errno, random));
   }
 
   #fileOf(key: string | undefined): StoredFile | undefined {
     if (key === undefined) return undefined;
     let file = this.#files.get(key);
-    if (file === undefined) this.#files.set(key, file = new StoredFile(this.#files.size + 1, key));
+    if (file === undefined) this.#files.set(key, file = new StoredFile(this.#files.size + 1));
     return file;
   }
 
@@ -126,10 +129,15 @@ export class SimulatedDisk implements Disk {
     return sender;
   }
 
-  #begin(operation: DiskOperation, file: StoredFile | undefined, random: Random): void {
+  #begin(
+    operation: DiskOperation,
+    file: StoredFile | undefined,
+    errno: number,
+    random: Random,
+  ): void {
     const { kind } = operation;
     const covers = kind === "read" || kind === "write" ? [] : file?.atRisk() ?? [];
-    const request = { number: ++this.#requests, operation, file, random, covers };
+    const request = { number: ++this.#requests, operation, file, errno, random, covers };
     const event = this.#schedule.after(this.#delay(random), () => this.#finish(request));
     this.#inFlight.set(request, event);
   }
@@ -161,7 +169,8 @@ export class SimulatedDisk implements Disk {
     const trivial = trivialResult(operation);
     if (trivial !== undefined) return outcomeOf(trivial);
     // The program has closed the descriptor meanwhile, and may have opened another file.
-    if (file === undefined || keyOf(operation.fd) !== file.key) return outcomeOf(-EBADF);
+    const errno = request.errno || checkIdentity(operation.fd, operation.identity);
+    if (file === undefined || errno !== 0) return outcomeOf(errno);
     if (kind !== "read" && kind !== "write") {
       // The compiler is to name this place to whoever adds a kind.
       kind satisfies "fsync" | "fdatasync";

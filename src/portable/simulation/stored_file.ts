@@ -44,8 +44,6 @@ const forgotten = new FinalizationRegistry<number>((fd) => closeSync(fd));
 export class StoredFile {
   /** Which file, in the order in which they were first used, from 1. */
   readonly number: number;
-  /** See {@link keyOf}. */
-  readonly key: string;
   /** The next write has no room. */
   full = false;
   /** A descriptor of our own, as the program may have closed its own when the power fails. */
@@ -55,9 +53,8 @@ export class StoredFile {
   /** How long the file was after the last write. */
   #size = 0;
 
-  constructor(number: number, key: string) {
+  constructor(number: number) {
     this.number = number;
-    this.key = key;
   }
 
   /**
@@ -248,12 +245,8 @@ function decide(sectors: number, { lostWrite, tornWrite }: Required<Faults>, ran
   return stored;
 }
 
-/** What identifies the file of a descriptor; `undefined` if it is closed. */
-export function keyOf(fd: number): string | undefined {
-  try {
-    const { dev, ino } = fstatSync(fd, { bigint: true });
-    return `${dev}:${ino}`;
-  } catch {
-    return undefined;
-  }
+/** What identifies the file of a descriptor. */
+export function keyOf(fd: number): string {
+  const { dev, ino } = fstatSync(fd, { bigint: true });
+  return `${dev}:${ino}`;
 }
