@@ -5,7 +5,9 @@
  *
  * @module
  */
+import { closeSync, openSync } from "node:fs";
 import { Worker } from "node:worker_threads";
+import { isPermitted } from "../../ffi/permission.ts";
 import { EFAULT, EIO } from "../abi/errno.ts";
 import { errnos } from "../errors/errno_names.ts";
 import { Fifo } from "../fifo.ts";
@@ -21,6 +23,9 @@ const { SLOTS, SLOT_SIZE, ALIGNMENT, JOB_SIZE } = shared;
 
 /** As many as the pools of the runtimes themselves have. */
 const MOST_WORKERS = 4;
+/** More descriptors than any runtime takes for a thread. */
+const DESCRIPTORS = 16;
+const NULL = "/dev/null";
 /** Longer than any process runs. */
 const KEEP_ALIVE_MILLISECONDS = 2 ** 30;
 
@@ -70,8 +75,8 @@ export class WorkerPool {
    * @param patient Whether the operations may wait until the thread has started
    */
   ready(fd: number, patient: boolean): boolean {
-    if (this.#workers === 0 && !this.#broken) this.#grow(fd);
-    if (this.#broken) return false;
+    if (this.#workers === 0) this.#grow(fd);
+    if (this.#broken || this.#workers === 0) return false;
     return patient || load(this.#control, shared.STARTED) === shared.SUITABLE;
   }
 
@@ -241,7 +246,7 @@ export class WorkerPool {
 
   /** @param fd What the first thread is to try; the others find what the first has found */
   #grow(fd?: number): void {
-    if (this.#broken || this.#workers === MOST_WORKERS) return;
+    if (this.#broken || this.#workers === MOST_WORKERS || !hasDescriptors()) return;
     const { buffer: control } = this.#control;
     const workerData = { control, jobs: this.#jobs.buffer, data: this.#data.buffer, errnos, fd };
     try {
@@ -294,6 +299,25 @@ function pages(byteLength: number): Uint8Array<SharedArrayBuffer> {
     return new Uint8Array(buffer as unknown as SharedArrayBuffer);
   } catch {
     return new Uint8Array(new SharedArrayBuffer(0));
+  }
+}
+
+/**
+ * Whether there are descriptors for one more thread: some runtimes end the process if there are not.
+ * Nothing is tried that a person at the terminal would be asked about, and then there is no thread.
+ */
+function hasDescriptors(): boolean {
+  if (!isPermitted({ name: "read", path: NULL })) return false;
+  const opened: number[] = [];
+  try {
+    while (opened.length < DESCRIPTORS) opened.push(openSync(NULL, "r"));
+    return true;
+  } catch (error) {
+    // A system without such a file, or a runtime that forbids it, says nothing of descriptors.
+    const { code } = error as { code?: unknown };
+    return code !== "EMFILE" && code !== "ENFILE";
+  } finally {
+    for (const fd of opened) closeSync(fd);
   }
 }
 
