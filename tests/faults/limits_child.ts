@@ -6,14 +6,19 @@ import { loadNative } from "../../ffi/native.ts";
 import { AioError } from "../../mod.ts";
 import { makeContext, openHere } from "./places.ts";
 
-const [path, resource] = process.argv.slice(2) as [string, "descriptors" | "addresses"];
+const [path, resource, when] = process.argv.slice(2) as [
+  string,
+  "descriptors" | "addresses",
+  "later" | "at once",
+];
 /** So large that its ring needs more than {@link SMALLEST} bytes. */
 const LARGE = 20_000;
 const SMALLEST = 1 << 20;
 
-/** Uses up what there is, and returns what gives it back. */
-function useUp(): () => void {
-  const taken: (() => void)[] = [];
+const taken: (() => void)[] = [];
+
+/** Uses up what there is, also what was given back since the last call. */
+function useUp(): void {
   if (resource === "descriptors") {
     try {
       while (true) {
@@ -33,7 +38,6 @@ function useUp(): () => void {
       }
     }
   }
-  return () => taken.splice(0).forEach((giveBack) => giveBack());
 }
 
 async function outcome(use: () => Promise<unknown>): Promise<string> {
@@ -47,6 +51,7 @@ async function outcome(use: () => Promise<unknown>): Promise<string> {
 }
 
 const file = await openHere(path, "r");
+const written = await openHere(path, "r+");
 const old = makeContext<undefined>(8);
 const entries = resource === "addresses" ? LARGE : 64;
 const uses = async () => ({
@@ -55,23 +60,46 @@ const uses = async () => ({
     for (let count = 0; count < 20; count++) old.read(file.fd, new Uint8Array(100));
     for await (const { error } of old) if (error) throw error;
   }),
+  mixed: await outcome(async () => {
+    for (let count = 0; count < 5; count++) {
+      for (const { fd } of [file, written]) old.read(fd, new Uint8Array(100));
+      old.write(written.fd, new Uint8Array(100), { position: 0 });
+      old.fdatasync(written.fd);
+    }
+    for await (const { error } of old) if (error) throw error;
+  }),
+  files: await outcome(() =>
+    Promise.all([
+      written.readAt(0, 1000),
+      written.write(new Uint8Array(100)),
+      written.sync(),
+      written.writev([new Uint8Array(100), new Uint8Array(100)], 0),
+    ])
+  ),
   context: await outcome(() => makeContext(entries)[Symbol.asyncDispose]()),
   open: await outcome(async () => await (await openHere(path, "r")).close()),
   direct: await outcome(async () => await (await openHere(path, "r+", { direct: "try" })).close()),
 });
-// Before anything is used up, so that what the runtime loads late is loaded.
-const first = await uses();
-const giveBack = useUp();
-// A context that is closed is used again, and so is not made.
+// Before anything is used up, so that what the runtime loads late is loaded. Deno ends soon after its
+// start if there is no descriptor for signals.
+process.on("SIGUSR2", () => {});
+const first = when === "later" ? await uses() : undefined;
+useUp();
 const scarce = {
   ...await uses(),
-  context: await outcome(() => makeContext(entries + 1)[Symbol.asyncDispose]()),
+  context: await outcome(() => {
+    // The garbage collector and other threads give addresses back at any time.
+    useUp();
+    // A context that is closed is used again, and so is not made: this one is larger.
+    return makeContext(entries + 1)[Symbol.asyncDispose]();
+  }),
 };
-giveBack();
+taken.splice(0).forEach((giveBack) => giveBack());
 const later = {
   ...await uses(),
   context: await outcome(() => makeContext(entries - 1)[Symbol.asyncDispose]()),
 };
 console.log(JSON.stringify({ first, scarce, later }));
 await file.close();
+await written.close();
 await old[Symbol.asyncDispose]();

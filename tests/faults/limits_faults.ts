@@ -19,16 +19,25 @@ const [FLAGS, GIBIBYTES] = process.versions["deno"] !== undefined
   ? [["run"], 8]
   : [["--disable-warning=ExperimentalWarning"], 18];
 
-type Uses = Record<"read" | "reads" | "context" | "open" | "direct", string>;
+const USES = ["read", "reads", "mixed", "files", "context", "open", "direct"] as const;
+type Uses = Record<(typeof USES)[number], string>;
 
-/** Runs limits_child.ts under a limit. */
-function limited(limit: string, resource: string): Record<"first" | "scarce" | "later", Uses> {
+/**
+ * Runs limits_child.ts under a limit.
+ *
+ * @param when Whether kaio is used before the resource is used up, or only then
+ */
+function limited(
+  limit: string,
+  resource: "descriptors" | "addresses",
+  when: "later" | "at once",
+): Record<"first" | "scarce" | "later", Uses> {
   using folder = new TempFolder();
   const path = folder.join("file");
   writeFileSync(path, new Uint8Array(10_000));
   const { status, signal, stdout, stderr } = spawnSync(
     "prlimit",
-    [limit, process.execPath, ...FLAGS, here("limits_child.ts"), path, resource],
+    [limit, process.execPath, ...FLAGS, here("limits_child.ts"), path, resource, when],
     { encoding: "utf8", timeout: HANG_MILLISECONDS },
   );
   assert.deepEqual([status, signal], [0, null], stderr);
@@ -37,27 +46,29 @@ function limited(limit: string, resource: string): Record<"first" | "scarce" | "
 
 const works = (...names: (keyof Uses)[]) =>
   Object.fromEntries(names.map((name) => [name, "works"]));
-const ALL = works("read", "reads", "context", "open", "direct");
+const ALL = works(...USES);
 
-onPlaces("prlimit", "no descriptor is left: EMFILE that says so, and recovery", () => {
-  const { first, scarce, later } = limited("--nofile=300", "descriptors");
-  assert.deepEqual(first, ALL);
-  const { context, open, direct, ...rest } = scarce;
-  assert.deepEqual(rest, works("read", "reads"));
-  if (kernelName === "linux") assert.match(context, /^EMFILE of eventfd: .*ulimit -n/);
-  for (const outcome of [open, direct]) assert.match(outcome, /^EMFILE of open: /);
-  assert.deepEqual(later, ALL);
-  return Promise.resolve();
-});
+for (const when of ["later", "at once"] as const) {
+  onPlaces("prlimit", `no descriptor is left, ${when}: EMFILE that says so, and recovery`, () => {
+    const { first, scarce, later } = limited("--nofile=300", "descriptors", when);
+    if (when === "later") assert.deepEqual(first, ALL);
+    const { context, open, direct, ...rest } = scarce;
+    assert.deepEqual(rest, works("read", "reads", "mixed", "files"));
+    if (kernelName === "linux") assert.match(context, /^EMFILE of eventfd: .*ulimit -n/);
+    for (const outcome of [open, direct]) assert.match(outcome, /^EMFILE of open: /);
+    assert.deepEqual(later, ALL);
+    return Promise.resolve();
+  });
+}
 
 onPlaces("prlimit", "no address is left: ENOMEM, and recovery", () => {
   // The portable kernel has no memory that a limit on addresses could refuse alone.
   if (kernelName !== "linux") return Promise.resolve();
-  const { first, scarce, later } = limited(`--as=${GIBIBYTES * 2 ** 30}`, "addresses");
+  const { first, scarce, later } = limited(`--as=${GIBIBYTES * 2 ** 30}`, "addresses", "later");
   assert.deepEqual(first, ALL);
   const { context, ...rest } = scarce;
   assert.match(context, /^ENOMEM of (io_setup|mmap): /);
-  assert.deepEqual(rest, works("read", "reads", "open", "direct"));
+  assert.deepEqual(rest, works("read", "reads", "mixed", "files", "open", "direct"));
   assert.deepEqual(later, ALL);
   return Promise.resolve();
 });
