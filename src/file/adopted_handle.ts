@@ -15,6 +15,8 @@ const closeAsync = promisify(close);
 
 /** The member of `AioFile` that a runtime calls when it moves the file to another thread. */
 export const MOVE: unique symbol = Symbol("MOVE");
+/** The member of `AioFile` that a runtime calls when it closes the file without a promise. */
+export const CLOSE_NOW: unique symbol = Symbol("CLOSE_NOW");
 
 class Adopted {
   constructor(handle: FileHandle) {
@@ -22,7 +24,7 @@ class Adopted {
     // The class of the handles is not public, so it becomes the base class with the first handle.
     if (Object.getPrototypeOf(prototype) === Adopted.prototype) {
       Object.setPrototypeOf(prototype, Object.getPrototypeOf(handle));
-      overrideMove(prototype, handle);
+      overrideHidden(prototype, handle);
     }
     Object.setPrototypeOf(handle, prototype);
     return handle as unknown as Adopted;
@@ -30,17 +32,28 @@ class Adopted {
 }
 
 /**
- * Has {@link MOVE} called when the file is in the transfer list of a message. Only Node moves
- * handles: there the native handle, which is made a FileHandle of the other thread.
+ * Has {@link MOVE} called when the file is in the transfer list of a message, and {@link CLOSE_NOW}
+ * when what reads or writes without promises has been asked to close it.
  */
-function overrideMove(prototype: object, handle: FileHandle): void {
+function overrideHidden(prototype: object, handle: FileHandle): void {
   symbols ??= symbolsOf(handle);
-  const { kHandle, messaging_transfer_symbol: key } = symbols;
-  if (kHandle === undefined || key === undefined) return;
-  const move = (handle as unknown as Record<symbol, () => object>)[key]!;
+  const { kHandle, messaging_transfer_symbol, kCloseSync } = symbols;
+  // Only Node moves handles: there the native handle, which is made a FileHandle of the other thread.
+  if (kHandle !== undefined) override(prototype, handle, messaging_transfer_symbol, MOVE);
+  override(prototype, handle, kCloseSync, CLOSE_NOW);
+}
+
+function override(
+  prototype: object,
+  handle: FileHandle,
+  key: symbol | undefined,
+  member: symbol,
+): void {
+  if (key === undefined) return;
+  const runtimes = (handle as unknown as Record<symbol, () => unknown>)[key]!;
   Object.defineProperty(prototype, key, {
-    value(this: { [MOVE](move: () => object): object }): object {
-      return this[MOVE](() => move.call(this));
+    value(this: Record<symbol, (runtimes: () => unknown) => unknown>): unknown {
+      return this[member]!(() => runtimes.call(this));
     },
   });
 }

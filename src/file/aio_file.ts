@@ -33,7 +33,7 @@ import { checkIntact, isPlain, ownView } from "../memory/intrinsics.ts";
 import { checkOptionNames } from "../option_names.ts";
 import { readvOnThread, writevOnThread } from "../threads/fs_threads.ts";
 import { asAbortError } from "./abortable.ts";
-import { AdoptedHandle, disown, MOVE, takeClose } from "./adopted_handle.ts";
+import { AdoptedHandle, CLOSE_NOW, disown, MOVE, takeClose } from "./adopted_handle.ts";
 import {
   canLie,
   type DurableOptions,
@@ -1256,6 +1256,23 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     file.close();
     this.#closing = Promise.resolve();
     return moved;
+  }
+
+  /**
+   * Closes the file before it returns, unless an operation still needs it: then it is closed as soon
+   * as that is over.
+   *
+   * @internal
+   */
+  [CLOSE_NOW](closeHandle: () => void): void {
+    const file = this.#file;
+    if (this.#closing !== undefined) return;
+    if (file.isBusy) return void this.close();
+    unwatch(this);
+    file.closed = true;
+    this.#closing = this.#closeBuffered?.() ?? Promise.resolve();
+    for (const end of this.#streamEnds) end();
+    closeHandle();
   }
 
   /**
