@@ -55,6 +55,8 @@ function override(
     value(this: Record<symbol, (runtimes: () => unknown) => unknown>): unknown {
       return this[member]!(() => runtimes.call(this));
     },
+    writable: true,
+    configurable: true,
   });
 }
 

@@ -69,6 +69,20 @@ test("a file is moved to another thread as the runtime's FileHandle is", async (
   });
 });
 
+test("members that are not public can be replaced on a file, as on a FileHandle", async () => {
+  await withFile(false, async (file) => {
+    const replaced = file as unknown as Record<symbol, unknown>;
+    const prototype = Object.getPrototypeOf(file);
+    for (const key of Object.getOwnPropertySymbols(prototype)) {
+      if (key === Symbol.asyncDispose) continue;
+      const own = () => "mine";
+      replaced[key] = own;
+      assert.equal(replaced[key], own);
+      delete replaced[key];
+    }
+  });
+});
+
 test("a file that is in use is not moved, and stays as it is", async () => {
   await withFile(false, async (file) => {
     const read = file.read(new Uint8Array(1000), 0, 1000, 0);
