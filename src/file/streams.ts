@@ -6,6 +6,7 @@
 import { Buffer } from "node:buffer";
 import { createReadStream, createWriteStream, type ReadStream, type WriteStream } from "node:fs";
 import type { CreateReadStreamOptions, CreateWriteStreamOptions } from "node:fs/promises";
+import process from "node:process";
 import { type ReadableByteStreamController, ReadableStream } from "node:stream/web";
 import { checkInteger, typeError } from "../check.ts";
 import { checkOptionNames } from "../option_names.ts";
@@ -156,7 +157,13 @@ export function parseWebStream(options: ReadableWebStreamOptions): ReadableWebSt
   checkInteger(action, "start", start ?? 0, Number.MAX_SAFE_INTEGER);
   if (end !== Infinity) checkInteger(action, "end", end, Number.MAX_SAFE_INTEGER, start);
   if (depth !== undefined) checkInteger(action, "depth", depth, MAXIMUM_DEPTH, 1);
-  const { autoClose = false } = options;
+  const { autoClose = false, type = "bytes" } = options;
+  if (type !== "bytes") {
+    // Word for word what every runtime's FileHandle says.
+    const warning =
+      'A non-"bytes" options.type has no effect. A byte-oriented steam is always created.';
+    process.emitWarning(warning, "ExperimentalWarning");
+  }
   if (typeof autoClose !== "boolean") throw typeError(action, "autoClose", "a boolean");
   return { start, end, depth, signal, autoClose };
 }

@@ -3,6 +3,7 @@ import { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import process from "node:process";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import type { ReadableStream } from "node:stream/web";
@@ -71,6 +72,26 @@ onGrounds("an http server sends ranges", async (ground) => {
     const bytes = new Uint8Array(await response.arrayBuffer());
     sameBytes(bytes, CONTENT.subarray(start, end), `${start}-${end}`);
   }));
+});
+
+onGrounds("a type that is not bytes has no effect but a warning", async (ground) => {
+  await using scene = new Scene(ground);
+  const file = await scene.holding(CONTENT);
+  const warnings: unknown[][] = [];
+  const { emitWarning } = process;
+  process.emitWarning = (...args: unknown[]) => void warnings.push(args);
+  try {
+    for (const type of [undefined, "bytes", "text", null]) {
+      const stream = file.readableWebStream({ type, end: 10 } as Options);
+      sameBytes(await bytesOf(stream), CONTENT.subarray(0, 10));
+    }
+  } finally {
+    process.emitWarning = emitWarning;
+  }
+  const [message, name] = warnings[0]!;
+  assert.match(String(message), /^A non-"bytes" options\.type has no effect\. /);
+  assert.equal(name, "ExperimentalWarning");
+  assert.deepEqual(warnings, [[message, name], [message, name]]);
 });
 
 onGrounds("a range is read into memory of the reader's own", async (ground) => {
