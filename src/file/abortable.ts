@@ -15,6 +15,25 @@ export function asAbortError(error: unknown, signal: AbortSignal | undefined): u
 }
 
 /**
+ * Throws the reason of a signal that is aborted. Members of FileHandle take any object for a signal
+ * that has `aborted`.
+ */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) throw signal.reason;
+}
+
+/** The signal, if it takes listeners; what does not can only be asked. */
+export function listenable(signal: AbortSignal | undefined): AbortSignal | undefined {
+  if (signal === undefined) return undefined;
+  try {
+    onAbort(signal, () => {})();
+    return signal;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
  * Has a function called when the signal is aborted.
  *
  * @returns Takes the listener off the signal, and does not throw

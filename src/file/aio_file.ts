@@ -32,7 +32,7 @@ import { unwatch, watch } from "../forgotten.ts";
 import { checkIntact, isPlain, ownView } from "../memory/intrinsics.ts";
 import { checkOptionNames } from "../option_names.ts";
 import { readvOnThread, writevOnThread } from "../threads/fs_threads.ts";
-import { asAbortError } from "./abortable.ts";
+import { asAbortError, throwIfAborted } from "./abortable.ts";
 import { AdoptedHandle, CLOSE_NOW, disown, MOVE, takeClose } from "./adopted_handle.ts";
 import {
   canLie,
@@ -858,7 +858,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
 
   async #readWhole(signal: AbortSignal | undefined): Promise<Buffer<ArrayBuffer>> {
     const file = this.#file;
-    signal?.throwIfAborted();
+    throwIfAborted(signal);
     file.check("read");
     let content: Buffer<ArrayBuffer> = Buffer.alloc(0);
     const read = async (position: number) => {
@@ -918,9 +918,9 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     if (file.closed) file.check("write");
     file.keepOpen();
     try {
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
       for await (const part of parts) {
-        signal?.throwIfAborted();
+        throwIfAborted(signal);
         const range = wholeRange(bytesOfChunk(part, encoding), CURRENT_POSITION);
         const { length } = range;
         for (let offset = 0; offset < length;) {
@@ -928,7 +928,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
           file.checkContext("write");
           const rest = { ...range, offset, length: length - offset };
           offset += (await this.#write(rest)).bytesWritten;
-          signal?.throwIfAborted();
+          throwIfAborted(signal);
         }
       }
       if (flush) await this.sync();

@@ -4,6 +4,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import { listenable, throwIfAborted } from "./abortable.ts";
 import { CURRENT_POSITION } from "../route/transfer.ts";
 import type { OpenFile } from "./open_file.ts";
 import { wholeRange } from "./arguments.ts";
@@ -35,15 +36,17 @@ export async function readToEnd(
   // What it had when it was used first is most often what it has; another look costs a trip to a
   // thread, as it may wait for a server.
   let { size } = file.kind;
+  const listened = listenable(signal);
+  throwIfAborted(signal);
   while (true) {
     if (size > LARGEST_FILE) throw tooLargeError(size);
-    signal?.throwIfAborted();
     // One byte more than the file should have: if it does not come, that was the end.
     const expected = size + 1 - Math.max(0, position) - total;
     const length = expected > 1 ? expected : PART_OF_UNKNOWN;
     const part = Buffer.allocUnsafeSlow(length);
     const at = position === CURRENT_POSITION ? position : position + total;
-    const count = await readLong(file, wholeRange(part, at), signal);
+    const count = await readLong(file, wholeRange(part, at), listened);
+    throwIfAborted(signal);
     if (count === 0) break;
     parts.push(part.subarray(0, count));
     total += count;

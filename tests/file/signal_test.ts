@@ -71,6 +71,31 @@ for (const [name, operation] of Object.entries(OPERATIONS)) {
   });
 }
 
+onGrounds("readFile and writeFile ask what is a signal without events", async (ground) => {
+  await using scene = new Scene(ground);
+  const refusing = new Proxy(new AbortController().signal, {
+    get(signal, key) {
+      if (key === "addEventListener") throw new Error("no listeners here");
+      return Reflect.get(signal, key, signal);
+    },
+  });
+  for (const signal of [{ aborted: false } as AbortSignal, refusing]) {
+    const file = await scene.holding(CONTENT, "r+");
+    sameBytes(await file.readFile({ signal }), CONTENT);
+    await file.writeFile(["one", "two"], { signal });
+    sameBytes(await file.readAt(CONTENT.length, 6), new TextEncoder().encode("onetwo"));
+  }
+  for (const name of ["readFile", "writeFile"]) {
+    const file = await scene.holding(CONTENT, "r+");
+    const before = { aborted: true, reason: REASON } as AbortSignal;
+    await assert.rejects(OPERATIONS[name]!(file, before), isAbort(name, REASON));
+    const meanwhile = { aborted: false, reason: REASON };
+    const operation = OPERATIONS[name]!(file, meanwhile as unknown as AbortSignal);
+    meanwhile.aborted = true;
+    await assert.rejects(operation, isAbort(name, REASON));
+  }
+}, POSITION_GROUNDS);
+
 /** What is read step by step. */
 const ITERATIONS: Record<string, (file: AioFile, signal: AbortSignal) => AsyncIterator<unknown>> = {
   "readMany": (file, signal) => file.readMany([{ position: 0, length: 100 }], { signal }),
