@@ -983,6 +983,8 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   /** The same in bigints. */
   override stat(options: { bigint: true }): Promise<BigIntStats>;
   override async stat(options?: { bigint?: boolean | undefined }): Promise<Stats | BigIntStats> {
+    // The runtime says what is wrong with `this`.
+    if (!(#file in this)) return await super.stat();
     if (typeof options === "object" && options !== null) {
       // Some runtimes read it where nothing catches what the caller's code throws.
       const { bigint } = options;

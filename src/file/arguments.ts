@@ -143,10 +143,13 @@ export function parseWrite<D extends ArrayBufferView | string>(
     if (typeof data !== "string") length = count;
   } else if (typeof data === "string") position = offset;
   if (typeof data === "string") {
-    const encoding = parseEncoding("write", length) ?? "utf8";
+    // A length, which stands here beside a buffer, is ignored by every runtime.
+    const encoding = typeof length === "number" ? "utf8" : parseEncoding("write", length) ?? "utf8";
     // The last digit would be lost.
     if (data.length % 2 !== 0 && encoding.toLowerCase() === "hex") {
-      throw valueError("write", "encoding", "one that fits an odd number of digits", encoding);
+      const message = `Cannot write: 'encoding' is invalid for data of length ${data.length}: ` +
+        "a byte has two hex digits";
+      throw Object.assign(new TypeError(message), { code: "ERR_INVALID_ARG_VALUE" });
     }
     const bytes = Buffer.from(data, encoding);
     const at = parsePosition("write", position, "number");
@@ -223,6 +226,9 @@ function rangeOf<D extends ArrayBufferView>(
   const fits = Number.isInteger(offset) && Number.isInteger(length) && offset >= 0 &&
     length >= 0 && offset + length <= size;
   if (!fits) {
+    if (size === 0 && action === "read" && length !== 0) {
+      throw valueError(action, "buffer", "memory for at least one byte", "empty");
+    }
     checkInteger(action, "offset", offset, size);
     checkInteger(action, "length", length, size - offset);
   }

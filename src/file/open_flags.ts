@@ -4,7 +4,7 @@
  * @module
  */
 import { constants, type Mode } from "node:fs";
-import { checkInteger, valueError } from "../check.ts";
+import { checkInteger, typeError, valueError } from "../check.ts";
 import { checkOptionNames } from "../option_names.ts";
 import type { OpenOptions } from "./open.ts";
 
@@ -71,6 +71,9 @@ export function parseMode(mode: Mode | null | undefined): number {
 /** The third argument of open: kaio's options, or a mode in their place, as node:fs has it. */
 export function parseOptions(options: OpenOptions | Mode | null | undefined): OpenOptions {
   if (typeof options !== "object") return { mode: options };
+  if (Array.isArray(options)) {
+    throw typeError("open file", "mode", "a mode, or an object of options");
+  }
   checkOptionNames("open file", options ?? {}, ["direct", "context", "mode"]);
   return options ?? {};
 }

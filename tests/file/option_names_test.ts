@@ -45,6 +45,8 @@ test("an unknown option of open or of a file's own methods is named, and the nea
   ];
   try {
     for (const each of cases) await assertNamed(each);
+    const options = open(path, "r", [] as never);
+    await assert.rejects(options, { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" });
   } finally {
     await file.close();
   }

@@ -108,6 +108,11 @@ twins("what cannot be done to an open file", async (open, folder, note) => {
   await note("read only: writeFile", () => ro.writeFile("x"));
 });
 
+twins("stat of what is no file", async (open, folder, note) => {
+  const file = await open(folder.join("file"), "w");
+  await note("an object", () => file.stat.call({}));
+});
+
 twins("a closed file", async (open, folder, note) => {
   const path = folder.join("file");
   writeFileSync(path, "0123456789");

@@ -126,6 +126,7 @@ twins("read refuses wrong arguments", async (open, folder, note) => {
   await note("offset beyond", () => read(buffer, 11, 1, 0));
   await note("length -1", () => read(buffer, 0, -1, 0));
   await note("length beyond", () => read(buffer, 5, 6, 0));
+  await note("no room at all", () => read(Buffer.alloc(0), 0, 1, 0));
   await note("position string", () => read(buffer, 0, 1, "0"));
   await note("position object", () => read(buffer, 0, 1, {}));
   await note("position -2", () => read(buffer, 0, 1, -2));

@@ -41,6 +41,7 @@ twins("write takes every form of arguments", async (open, folder, note) => {
   await write("string, position", (file) => file.write("xyz", 2));
   await write("string, position null", (file) => file.write("n", null));
   await write("string, encoding", (file) => file.write("äöü", 5, "latin1"));
+  await write("string, length", (file) => file.write("héllo", 6, 5 as unknown as "utf8"));
   await write("string, hex", (file) => file.write("414243", 6, "hex"));
   await write("empty string", (file) => file.write(""));
   await write("behind the end", (file) => file.write("far", 80));
@@ -53,6 +54,7 @@ twins("write takes every form of arguments", async (open, folder, note) => {
     "string, position",
     "string, position null",
     "string, encoding",
+    "string, length",
     "string, hex",
     "empty string",
     "behind the end",
@@ -74,6 +76,7 @@ twins("write refuses wrong arguments", async (open, folder, note) => {
   await note("offset beyond", () => write(buffer, 11, 0, 0));
   await note("length -1", () => write(buffer, 0, -1, 0));
   await note("length beyond", () => write(buffer, 5, 6, 0));
+  await note("an odd number of hex digits", () => write("abc", 0, "hex"));
   await note("nothing was written", () => readFileSync(folder.join("file")));
 });
 
