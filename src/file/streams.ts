@@ -22,7 +22,7 @@ export interface ReadableWebStreamOptions {
   start?: number | undefined;
   /** Where to end, in bytes, exclusive; by default the end of the file. */
   end?: number | undefined;
-  /** Without effect, as in `FileHandle`: it is a stream of bytes. */
+  /** Without effect, as in `FileHandle`: it is a stream of bytes. Others are taken with a warning. */
   type?: "bytes" | undefined;
   /** How many blocks are in flight at most; by default 2 MiB of them with `direct`, else one. */
   depth?: number | undefined;
