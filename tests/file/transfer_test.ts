@@ -27,7 +27,7 @@ async function send(file: FileHandle): Promise<FileHandle> {
 /** Calls `use` with a file of 1000 bytes that is closed afterwards. */
 async function withFile(
   direct: "try" | false,
-  use: (file: AioFile, path: string) => Promise<void>,
+  use: (file: AioFile, path: string) => Promise<void> | void,
 ): Promise<void> {
   using folder = new TempFolder();
   const path = folder.join("moved");
@@ -70,7 +70,7 @@ test("a file is moved to another thread as the runtime's FileHandle is", async (
 });
 
 test("members that are not public can be replaced on a file, as on a FileHandle", async () => {
-  await withFile(false, async (file) => {
+  await withFile(false, (file) => {
     const replaced = file as unknown as Record<symbol, unknown>;
     const prototype = Object.getPrototypeOf(file);
     for (const key of Object.getOwnPropertySymbols(prototype)) {

@@ -114,9 +114,12 @@ function failureOf(args: string[], cwd: string): Promise<string> {
   });
 }
 
-/** The members of both, before one of them overrides a member of the runtime that has no name. */
+/** The members of both, without those that have no name and override such a one of the runtime. */
 const MEMBERS = [AioContext, AioFile].map(({ name, prototype }) => {
-  const keys = Reflect.ownKeys(prototype);
+  const base = Object.getPrototypeOf(prototype);
+  const isHidden = (key: PropertyKey) =>
+    typeof key === "symbol" && key !== Symbol.asyncDispose && key in base;
+  const keys = Reflect.ownKeys(prototype).filter((key) => !isHidden(key));
   const members = keys.map((key) => typeof key === "symbol" ? `[${key.description}]` : key);
   return { name, members };
 });
