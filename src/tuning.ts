@@ -221,7 +221,7 @@ export const LARGEST_THREAD_READ = 1 << 30;
 export const LARGEST_WRITE = 1 << 20;
 
 /**
- * The most idle reads, and the most idle writes, that a file keeps to use them again.
+ * The most idle reads, and the most idle writes, that a context keeps to use them again.
  *
  * With reads that are used again, the rate relative to an earlier version of kaio rose from 0.85 to
  * 1.08 in Bun and from 0.98 to 1.05 in Node (tmpfs with O_DIRECT, depth 64). Not measured with other

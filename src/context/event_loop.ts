@@ -39,6 +39,20 @@ export interface Waiter {
 }
 
 /**
+ * Objects that are used again by any file of a context. The garbage collector then has less to
+ * collect and, as they are old soon, few old objects that lead to new ones, however many files are
+ * open. And as some always are alive, V8 keeps what it has optimized for them: a full collection that
+ * finds no object of a class makes it throw that away.
+ *
+ * Writes of 100 bytes one at a time, in runs of 300 with a file each between which everything was
+ * collected, took 1.20 times as long as FileHandle's in Node, and 1.03 with this.
+ */
+export interface IdleTransfers {
+  readonly reads: unknown[];
+  readonly writes: unknown[];
+}
+
+/**
  * The contexts whose eventfd is watched. With one that it was armed for and that has come, a
  * runtime may keep the process alive until it is disarmed. Referenced here, as not every runtime
  * keeps what a wake-up calls from the garbage collector.
@@ -53,6 +67,8 @@ const watching = new Set<EventLoop>();
 export class EventLoop {
   /** Of the copies that io_submit makes. */
   readonly budget: CopyBudget;
+  /** Reads and writes of files that are over, to be used again. */
+  readonly idle: IdleTransfers = { reads: [], writes: [] };
   /** Whether {@link EventLoop.send} has scheduled a flush that has not begun. */
   #sending = false;
   readonly #turn: Once;

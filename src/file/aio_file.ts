@@ -1199,7 +1199,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   #close(): Promise<void> {
     unwatch(this);
     const file = this.#file;
-    file.close();
+    file.closed = true;
     if (!file.isBusy && this.#closeBuffered === undefined) return this.#closeRuntimes();
     return this.#closeAll();
   }
@@ -1255,7 +1255,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     }
     const moved = move();
     unwatch(this);
-    file.close();
+    file.closed = true;
     this.#closing = Promise.resolve();
     return moved;
   }

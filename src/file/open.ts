@@ -121,7 +121,7 @@ export async function open(
       ? { handle: await openHandle(path, wanted, mode), direct: false }
       : await openDirect(path, wanted, mode, direct);
     const { handle, closeBuffered } = opened;
-    const file = openFileOf(opened, String(path), wanted, core, loop, given === undefined);
+    const file = openFileOf(opened, String(path), wanted, core, loop);
     return new AioFile(handle, file, closeBuffered, stack);
   } catch (error) {
     if (opened !== undefined) await Promise.all([opened.handle.close(), opened.closeBuffered?.()]);
@@ -148,9 +148,8 @@ function openFileOf(
   flags: number,
   core: Core,
   loop: EventLoop,
-  sharesContext: boolean,
 ): OpenFile {
-  const common = { path, core, loop, sharesContext, ...accessOf(flags) };
+  const common = { path, core, loop, ...accessOf(flags) };
   const cached = { ...common, direct: false, alignment: NO_ALIGNMENT, buffered: undefined };
   const append = (flags & O_APPEND) !== 0;
   if (!direct || kindOf(fd, path).isStream) return new OpenFile({ ...cached, fd, append });

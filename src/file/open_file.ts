@@ -20,16 +20,7 @@ import { type RangeLock, rangeLockOf } from "./range_lock.ts";
 /** What `open` found out. */
 export type OpenFileState =
   & Omit<RoutedFile, "isStream" | "isRegular">
-  & Pick<OpenFile, "path" | "readable" | "writable" | "buffered" | "sharesContext">;
-
-/**
- * The last file that was closed, with the reads and writes that it used: V8 throws away what it has
- * optimized for the objects of a class when a full garbage collection finds none of them.
- *
- * Writes of 100 bytes one at a time, in runs of 300 with a file each between which everything was
- * collected, took 1.20 times as long as FileHandle's in Node, and 1.08 with a file kept.
- */
-const lastClosed: OpenFile[] = [];
+  & Pick<OpenFile, "path" | "readable" | "writable" | "buffered">;
 
 /** A file descriptor with what belongs to it; counts what is under way, so that closing can wait. */
 export class OpenFile implements RoutedFile {
@@ -50,17 +41,11 @@ export class OpenFile implements RoutedFile {
    * every regular file that is opened with O_DIRECT to be written; a descriptor of its own.
    */
   readonly buffered: OpenFile | undefined;
-  /** Whether its context is that of all files that were given none. */
-  readonly sharesContext: boolean;
   /** Who does its transfers. */
   readonly router: Router;
-  /** Reads that are over, to be used again: an object less for the garbage collector each. */
-  readonly idleReads: unknown[] = [];
-  /** Writes that are over, likewise. */
-  readonly idleWrites: unknown[] = [];
   /** Its current position. */
   readonly cursor: Cursor;
-  /** Whether closing has begun: nothing new is started. */
+  /** Set when closing begins: nothing new is started. */
   closed = false;
   #kind: FileKind | undefined = undefined;
   #lock: RangeLock | undefined = undefined;
@@ -78,7 +63,6 @@ export class OpenFile implements RoutedFile {
     this.writable = state.writable;
     this.append = state.append;
     this.buffered = state.buffered;
-    this.sharesContext = state.sharesContext;
     this.router = new Router(this);
     this.cursor = new Cursor(this);
   }
@@ -106,13 +90,6 @@ export class OpenFile implements RoutedFile {
   /** Held by writes to the file against each other, whoever opened it in this thread. */
   get lock(): RangeLock {
     return this.#lock ??= rangeLockOf(this.core.files.process, this.kind.device, this.kind.inode);
-  }
-
-  /** Closing begins. */
-  close(): void {
-    this.closed = true;
-    // A context of the user's would never be found to be forgotten.
-    if (this.sharesContext) lastClosed[0] = this;
   }
 
   /** Throws what keeps an operation from being started at all. */

@@ -42,7 +42,7 @@ const PARTS = 8;
  * in the user's memory where that can be used as it is.
  */
 export abstract class RangeRead extends Transfer {
-  declare protected readonly file: OpenFile;
+  declare protected file: OpenFile;
   /** How many bytes it has. */
   length = 0;
   /** The memory, if it is pooled. */
@@ -216,8 +216,13 @@ class ReadInto extends PromisedRead<ReadResult<unknown>> {
   #hasTurn = false;
 
   /** Begins the read, and makes its promise. */
-  issue(range: MemoryRange, signal: AbortSignal | undefined): Promise<ReadResult<unknown>> {
+  issue(
+    file: OpenFile,
+    range: MemoryRange,
+    signal: AbortSignal | undefined,
+  ): Promise<ReadResult<unknown>> {
     const promise = promiseOf(this);
+    this.file = file;
     this.#range = range;
     this.send(range.position, range.length, this.#useInPlace(range));
     if (signal !== undefined) this.listen(signal, promise);
@@ -225,9 +230,9 @@ class ReadInto extends PromisedRead<ReadResult<unknown>> {
   }
 
   /** As {@link ReadInto.issue}, at the current position as soon as it is its turn. */
-  issueNext(range: MemoryRange): Promise<ReadResult<unknown>> {
-    const { file } = this;
+  issueNext(file: OpenFile, range: MemoryRange): Promise<ReadResult<unknown>> {
     const promise = promiseOf(this);
+    this.file = file;
     this.#range = range;
     file.enter();
     file.cursor.enter(() => {
@@ -282,8 +287,8 @@ class ReadInto extends PromisedRead<ReadResult<unknown>> {
     // An idle read must keep nothing of its last user alive.
     this.#range = undefined;
     this.resolve = this.reject = ignore;
-    const { idleReads } = this.file;
-    if (idleReads.length < IDLE_TRANSFERS_KEPT) idleReads.push(this);
+    const { reads } = this.file.loop.idle;
+    if (reads.length < IDLE_TRANSFERS_KEPT) reads.push(this);
   }
 }
 
@@ -309,12 +314,12 @@ export function isOneRead(file: OpenFile, range: MemoryRange): boolean {
 
 /** Reads at the current position, which the kernel moves. */
 export function readNext<D>(file: OpenFile, range: MemoryRange<D>): Promise<ReadResult<D>> {
-  return takeRead(file).issueNext(range) as Promise<ReadResult<D>>;
+  return takeRead(file).issueNext(file, range) as Promise<ReadResult<D>>;
 }
 
 /** One that is over, or a new one. */
 function takeRead(file: OpenFile): ReadInto {
-  return file.idleReads.pop() as ReadInto | undefined ?? new ReadInto(file);
+  return file.loop.idle.reads.pop() as ReadInto | undefined ?? new ReadInto(file);
 }
 
 /**
@@ -327,7 +332,7 @@ export function readInto<D>(
   range: MemoryRange<D>,
   signal?: AbortSignal,
 ): Promise<ReadResult<D>> {
-  const promise = takeRead(file).issue(range, signal);
+  const promise = takeRead(file).issue(file, range, signal);
   file.loop.send();
   return promise as Promise<ReadResult<D>>;
 }

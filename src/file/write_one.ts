@@ -30,7 +30,7 @@ export interface WriteResult<D> {
  * range, and holds memory and range until it is over. Then it is used again.
  */
 class Write<D> extends Transfer implements Settles<WriteResult<D>> {
-  declare protected readonly file: OpenFile;
+  declare protected file: OpenFile;
   resolve!: (result: WriteResult<D>) => void;
   reject!: (reason: unknown) => void;
   #range: MemoryRange<D> | undefined = undefined;
@@ -42,9 +42,14 @@ class Write<D> extends Transfer implements Settles<WriteResult<D>> {
   #bounce: PooledBuffer | undefined = undefined;
 
   /** Begins the write, and makes its promise; see {@link writeOne}. */
-  issue(range: MemoryRange<D>, lock: LockedRange, takesTurn: boolean): Promise<WriteResult<D>> {
-    const { file } = this;
+  issue(
+    file: OpenFile,
+    range: MemoryRange<D>,
+    lock: LockedRange,
+    takesTurn: boolean,
+  ): Promise<WriteResult<D>> {
     const promise = promiseOf(this);
+    this.file = file;
     this.#range = range;
     this.#lock = lock;
     this.#hasTurn = takesTurn;
@@ -126,7 +131,8 @@ class Write<D> extends Transfer implements Settles<WriteResult<D>> {
     // An idle write must keep nothing of its last user alive.
     this.#range = this.#bounce = this.bytes = undefined;
     this.resolve = this.reject = ignore;
-    if (file.idleWrites.length < IDLE_TRANSFERS_KEPT) file.idleWrites.push(this);
+    const { writes } = file.loop.idle;
+    if (writes.length < IDLE_TRANSFERS_KEPT) writes.push(this);
   }
 }
 
@@ -144,8 +150,8 @@ export function writeOne<D>(
   lock: LockedRange,
   takesTurn = false,
 ): Promise<WriteResult<D>> {
-  const write = file.idleWrites.pop() as Write<D> | undefined ?? new Write<D>(file);
-  return write.issue(range, lock, takesTurn);
+  const write = file.loop.idle.writes.pop() as Write<D> | undefined ?? new Write<D>(file);
+  return write.issue(file, range, lock, takesTurn);
 }
 
 /** Writes with one request, where the caller has locked what has to be. */

@@ -24,8 +24,8 @@ export interface TransferredFile {
  * comes short. `address`, `nbytes` and `position` are those of what is left to do.
  */
 export abstract class Transfer extends Operation implements ThreadTask {
-  /** What it is a transfer of. */
-  protected readonly file: TransferredFile;
+  /** What it is a transfer of: at another time perhaps of another file. */
+  protected file: TransferredFile;
   /** Bytes moved so far. */
   done = 0;
   /** A transfer that has moved so many bytes is not short. */
