@@ -21,6 +21,7 @@ import type { Reader } from "./readers/reader.ts";
 import { CELLS, measureReader, type Passes, type ReaderTask } from "./readers/measure.ts";
 import { currentRuntime, runApart, type RuntimeName, RUNTIMES, serve } from "./runtimes.ts";
 import { select } from "./selection.ts";
+import { start } from "./start.ts";
 
 const HELP = `Usage: bench/readers.ts [options]      (with bun, deno run -A, or node)
 
@@ -62,18 +63,20 @@ interface Row {
 }
 
 await serve(measureReader);
-const { values } = parseArgs({
-  options: {
-    folder: { type: "string", default: DISK },
-    rounds: { type: "string", default: "5" },
-    runtimes: { type: "string", default: currentRuntime() },
-    only: { type: "string", default: "" },
-    json: { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-  },
-});
+const { values } = await start(() =>
+  parseArgs({
+    options: {
+      folder: { type: "string", default: DISK },
+      rounds: { type: "string", default: "5" },
+      runtimes: { type: "string", default: currentRuntime() },
+      only: { type: "string", default: "" },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  })
+);
 if (values.help) console.log(HELP.trimEnd());
-else await main();
+else await start(main);
 
 async function main(): Promise<void> {
   const rows = await measureAll();

@@ -13,8 +13,9 @@ export function select<Named extends { readonly name: string }>(
   const wanted = names.flatMap((name) => {
     const exact = all.filter((entry) => entry.name === name);
     const found = exact.length > 0 ? exact : all.filter((entry) => entry.name.startsWith(name));
-    if (found.length === 0) throw new Error(`Unknown name: ${JSON.stringify(name)}`);
-    return found;
+    if (found.length > 0) return found;
+    const known = all.map(({ name }) => name).join(", ");
+    throw new Error(`Unknown name: ${JSON.stringify(name)}: known are ${known}`);
   });
   return names.length === 0 ? all : all.filter((entry) => wanted.includes(entry));
 }

@@ -18,6 +18,7 @@ import { DISK, TempFolder } from "../tests/support/temp.ts";
 import { median, showProgress, tableOf } from "./output.ts";
 import { currentRuntime, runApart, type RuntimeName, RUNTIMES, serve } from "./runtimes.ts";
 import { select } from "./selection.ts";
+import { start } from "./start.ts";
 import { LOADS, suits } from "./stall/loads.ts";
 import { measureStalls, type StallTask } from "./stall/measure.ts";
 import type { Stalls } from "./stall/meter.ts";
@@ -60,21 +61,23 @@ interface Row {
 }
 
 await serve(measureStalls);
-const { values } = parseArgs({
-  options: {
-    folder: { type: "string", default: DISK },
-    seconds: { type: "string", default: "5" },
-    rounds: { type: "string", default: "1" },
-    runtimes: { type: "string", default: currentRuntime() },
-    only: { type: "string", default: "" },
-    who: { type: "string", default: "" },
-    pace: { type: "boolean", default: false },
-    json: { type: "boolean", default: false },
-    help: { type: "boolean", default: false },
-  },
-});
+const { values } = await start(() =>
+  parseArgs({
+    options: {
+      folder: { type: "string", default: DISK },
+      seconds: { type: "string", default: "5" },
+      rounds: { type: "string", default: "1" },
+      runtimes: { type: "string", default: currentRuntime() },
+      only: { type: "string", default: "" },
+      who: { type: "string", default: "" },
+      pace: { type: "boolean", default: false },
+      json: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+    },
+  })
+);
 if (values.help) console.log(HELP.trimEnd());
-else await main();
+else await start(main);
 
 async function main(): Promise<void> {
   const folder = new TempFolder(values.folder);
