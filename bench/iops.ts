@@ -1,13 +1,14 @@
 /**
- * Random 4 KiB reads or writes through kaio, through the runtime's own fs and through fio.
+ * Random 4 KiB reads or writes through kaio, through the runtime's own files, through fio and by a
+ * bare loop in C.
  *
- *     bun bench/iops.ts --help
+ *     npm run bench -- --help
+ *     bun bench/iops.ts --file app.db --only kaio,fs
  *     deno run -A bench/iops.ts --tmpfs --direct --depth 64 --runtimes bun,deno,node --rounds 3
- *     node bench/iops.ts --file app.db --only kaio,fio-reap
  *
  * Each participant is a process of its own that keeps just as many requests in flight as the table
- * says, at the same random positions, in the same page-aligned memory. Its rate and its CPU time
- * are taken in a pass without clocks around requests, its latencies in a short one after it.
+ * says, at random positions, in page-aligned memory. Its rate and its CPU time are taken in a pass
+ * without clocks around requests, its latencies in a short one after it.
  *
  * @module
  */
@@ -18,25 +19,29 @@ import { measure } from "./iops/measure.ts";
 import { HELP, type Options, parseOptions } from "./iops/options.ts";
 import { absences, rowsOf, tablesOf } from "./iops/report.ts";
 import { planCells, runRounds } from "./iops/rounds.ts";
+import { tableOf } from "./output.ts";
 import { programOf, serve, versionOf } from "./runtimes.ts";
+import { start } from "./start.ts";
 
 const NOTES: readonly string[] = [
-  "CPU: user and system time of the whole process; the kernel's own threads count for nobody.",
-  "× fio: the rate against fio --ioengine=libaio --userspace_reap=1 in the same round. That makes",
-  "one io_submit a request; in the row `batch` it submits a quarter of the depth at once.",
+  "CPU: microseconds of the whole process for a request; kernel: the part of it in the kernel, whose",
+  "own threads count for nobody (with SQPOLL they do the work).",
+  "fio by itself makes one io_submit a request and waits in io_getevents; reap: it looks at the ring;",
+  "batch, half: it submits a quarter, half of the depth at once; fixed: registered buffers and files.",
+  "C loop: bench/iops/loop.c; it submits at once whatever it has reaped.",
   "FileHandle: all requests are on one handle, where Deno makes them one after the other.",
-  "file.readAt makes new memory for each read; all others read to memory that they are given.",
+  "readAt and slice() make new memory for each read; all others read to memory that they are given.",
+  "calls, bytes: system calls, and bytes of JavaScript objects, without the memory of buffers; stall:",
+  "the longest time for which the event loop stood still, in --seconds.",
+  "fs.read has 4 threads in Node, unless the row says otherwise.",
 ];
 
-try {
+await start(async () => {
   await serve(measure);
   const options = parseOptions(process.argv.slice(2));
   if (options === undefined) console.log(HELP.trimEnd());
   else await main(options);
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  process.exit(1);
-}
+});
 
 async function main(options: Options): Promise<void> {
   const file = findFile(options);
@@ -44,11 +49,14 @@ async function main(options: Options): Promise<void> {
   const about = await describe(options, file);
   const cells = planCells(options, file);
   if (!options.json) console.log(about.join("\n"));
-  await runRounds(import.meta.url, cells, options.rounds);
-  const rows = rowsOf(cells);
+  await runRounds(import.meta.url, cells, options);
+  const rows = rowsOf(cells, options.against);
   const notes = [...absences(cells), ...NOTES];
-  if (options.json) console.log(JSON.stringify({ about, rows, notes, cells }));
-  else console.log([...tablesOf(rows, options.write), "", ...notes].join("\n"));
+  if (options.json) return console.log(JSON.stringify({ about, rows, notes, cells }));
+  const tables = tablesOf(rows).flatMap((
+    { title, rows },
+  ) => ["", title, "", ...tableOf(rows, [1, 2])]);
+  console.log([...tables, "", ...notes].join("\n"));
 }
 
 async function describe(options: Options, file: TestFile): Promise<string[]> {

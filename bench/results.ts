@@ -2,8 +2,9 @@
  * Measures with `bench/iops.ts` in the three runtimes, and writes `bench/RESULTS.md` with tables and
  * plots.
  *
- *     npm run bench:results                               everything, which takes over an hour
- *     npm run bench:results -- --only disk --rounds 9     one section; the others stay as they are
+ *     npm run bench:results                               everything, in a quarter of an hour
+ *     npm run bench:results -- --rounds 9 --seconds 2     the same with less chance, in two hours
+ *     npm run bench:results -- --only disk                one section; the others stay as they are
  *     npm run bench:results -- --only ,                   none: writes the page anew
  *
  * The figures of a section are kept in `bench/results/`, with the machine and the versions, and the
@@ -14,14 +15,14 @@
 import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import process from "node:process";
 import { parseArgs } from "node:util";
 import { flags, must, root, runtimes } from "../scripts/run.mjs";
 import type { BenchRow } from "../src/cli/bench.ts";
 import { benchPlot } from "../src/cli/bench_plot.ts";
-import { cellsOf, headOf, type Row } from "./iops/report.ts";
+import { type Row, tablesOf } from "./iops/report.ts";
 import { RUNTIMES } from "./runtimes.ts";
 import { select } from "./selection.ts";
+import { start } from "./start.ts";
 
 /** One run of `bench/iops.ts`. */
 interface Section {
@@ -31,20 +32,32 @@ interface Section {
   readonly args: readonly string[];
 }
 
-const ALL_DEPTHS = ["--depth", "1,4,16,64,256"];
+const KAIO = "kaio-batches,kaio-loop,kaio-read,kaio-many,kaio-readat";
+const FIO = "fio-batch,fio-half,fio-uring,fio-fixed,c-loop";
 
 const SECTIONS: readonly Section[] = [
-  { name: "disk", title: "Reads of a disk, O_DIRECT", args: ["--direct", ...ALL_DEPTHS] },
   {
     name: "memory",
     title: "Reads of memory (tmpfs), O_DIRECT",
-    args: ["--tmpfs", "--direct", ...ALL_DEPTHS],
+    args: ["--tmpfs", "--direct", "--depth", "64", "--costs", "--only", `kaio,fs-callback,${FIO}`],
   },
-  { name: "cached", title: "Reads of the page cache", args: ["--cached", "--depth", "1,32"] },
+  {
+    name: "disk",
+    title: "Reads of a disk, O_DIRECT",
+    args: ["--direct", "--depth", "1,16,64,256", "--only", `${KAIO},fs-callback,fs-sync,${FIO}`],
+  },
+  {
+    name: "cached",
+    title: "Reads of the page cache",
+    args: [
+      ...["--cached", "--depth", "1,32", "--against", "fs-handle"],
+      ...["--only", "kaio-read,kaio-buffer,kaio-readat,fs,bun,deno,fio-psync"],
+    ],
+  },
   {
     name: "writes",
     title: "Writes to a disk, O_DIRECT",
-    args: ["--write", "--direct", "--depth", "1,16,64"],
+    args: ["--write", "--direct", "--depth", "1,64", "--only", `${KAIO},fs-callback,${FIO}`],
   },
 ];
 
@@ -69,40 +82,38 @@ const PAGE = join(root, "bench/RESULTS.md");
 
 const HELP = `Usage: npm run bench:results -- [options]
 
-Measures with bench/iops.ts, and writes bench/RESULTS.md with tables and plots. All sections take
-over an hour.
+Measures with bench/iops.ts, and writes bench/RESULTS.md with tables and plots.
+All sections take a quarter of an hour; with --rounds 9 --seconds 2, two hours.
 
-  --only NAME,…       some of the sections, the others stay as they are; "," measures none
-                      ${SECTIONS.map(({ name }) => name).join(", ")}
-  --rounds 5          how often; every round runs all participants, and medians are shown
-  --seconds 2         how long each cell is measured
+  --only NAME,…       some of the sections, the others stay as they are; ","
+                      measures none: ${SECTIONS.map(({ name }) => name).join(", ")}
+  --rounds 3          how often; every round runs all participants, and medians
+                      are shown
+  --seconds 0.4       how long each cell is measured
   --runtimes bun,…    in which runtimes (default: all three)
   --help              this text
 `;
 
-const { values: options } = parseArgs({
-  options: {
-    only: { type: "string", default: "" },
-    rounds: { type: "string", default: "5" },
-    seconds: { type: "string", default: "2" },
-    runtimes: { type: "string", default: "bun,deno,node" },
-    help: { type: "boolean", default: false },
-  },
+await start(async () => {
+  const options = parseOptions();
+  if (options.help) return console.log(HELP.trimEnd());
+  const wanted = options.only === "," ? [] : select(SECTIONS, options.only);
+  mkdirSync(FOLDER, { recursive: true });
+  for (const section of wanted) measure(section, options);
+  writeFileSync(PAGE, pageOf(SECTIONS.filter(({ name }) => existsSync(fileOf(name)))));
+  await must(runtimes.deno, ["fmt", "--quiet", PAGE, FOLDER]);
 });
-if (options.help) console.log(HELP.trimEnd());
-else await main();
 
-async function main(): Promise<void> {
-  try {
-    mkdirSync(FOLDER, { recursive: true });
-    const wanted = options.only === "," ? [] : select(SECTIONS, options.only);
-    for (const section of wanted) measure(section);
-    writeFileSync(PAGE, pageOf(SECTIONS.filter(({ name }) => existsSync(fileOf(name)))));
-    await must(runtimes.deno, ["fmt", "--quiet", PAGE, FOLDER]);
-  } catch (error) {
-    console.error(error instanceof Error ? error.message : error);
-    process.exitCode = 1;
-  }
+function parseOptions() {
+  return parseArgs({
+    options: {
+      only: { type: "string", default: "" },
+      rounds: { type: "string", default: "3" },
+      seconds: { type: "string", default: "0.4" },
+      runtimes: { type: "string", default: "bun,deno,node" },
+      help: { type: "boolean", default: false },
+    },
+  }).values;
 }
 
 /** Where the figures of a section are kept. */
@@ -111,9 +122,9 @@ function fileOf(name: string): string {
 }
 
 /** Measures a section; only its figures are kept, not the place of the file. */
-function measure({ name, args }: Section): void {
+function measure({ name, args }: Section, options: ReturnType<typeof parseOptions>): void {
   const { rounds, seconds, runtimes: where } = options;
-  const command = [...flags.node, "bench/iops.ts", "--json", "--only", "kaio,fs,fio", ...args];
+  const command = [...flags.node, "bench/iops.ts", "--json", ...args];
   command.push("--rounds", rounds, "--seconds", seconds, "--runtimes", where);
   const { status, stdout } = spawnSync(runtimes.node, command, {
     cwd: root,
@@ -130,13 +141,14 @@ function pageOf(sections: readonly Section[]): string {
   const parts = sections.map(({ name, title, args }) => {
     const { about, notes, rows }: Kept = JSON.parse(readFileSync(fileOf(name), "utf8"));
     const write = args.includes("--write");
-    const head = [...headOf(write), "k/s range"];
-    const table = [head, head.map(() => "---"), ...rows.map(cellsOf)];
     return [
       `## ${title}`,
       about.map((line) => `- ${line}`).join("\n"),
       plotsOf(name, rows, write),
-      table.map((cells) => `| ${cells.join(" | ")} |`).join("\n"),
+      ...tablesOf(rows).flatMap(({ title, rows: [head, ...cells] }) => [
+        title,
+        [head!, head!.map(() => "---"), ...cells].map(lineOf).join("\n"),
+      ]),
       notes.join("\n"),
     ].join("\n\n");
   });
@@ -147,13 +159,20 @@ function pageOf(sections: readonly Section[]): string {
   return ["# Results", intro, ...parts, ""].join("\n\n");
 }
 
-/** Draws a plot for each runtime beside the figures, and returns the links to them. */
+function lineOf(cells: readonly string[]): string {
+  return `| ${cells.join(" | ")} |`;
+}
+
+/** Draws a plot by depth for each runtime beside the figures, and returns the links to them. */
 function plotsOf(name: string, rows: readonly Row[], write: boolean): string {
+  if (rows.every(({ depth }) => depth === rows[0]!.depth)) return "";
   return RUNTIMES.filter(({ name: runtime }) => rows.some((row) => row.runtime === runtime))
     .map(({ name: runtime }) => {
-      const plotted = rows.flatMap(({ depth, name, runtime: where, rate: iops }) => {
+      const plotted = rows.flatMap(({ depth, name, runtime: where, figures }) => {
         const by = PLOTTED[name];
-        return by && (where === runtime || by === "fio") ? [{ depth, iops, by }] : [];
+        return by && (where === runtime || by === "fio")
+          ? [{ depth, iops: figures.rate![0], by }]
+          : [];
       });
       const direct = rows[0]!.mode === "direct";
       const about = { file: name, runtime, kernel: "linux", direct, write } as const;

@@ -41,17 +41,19 @@ export function silenceOf({ seconds }: { readonly seconds: number }): number {
  * @param script The URL of the script
  * @param runtime In which runtime
  * @param task What it is to do
+ * @param env What is added to its environment
  * @returns The result, or why there is none
  */
 export async function runApart<Result>(
   script: string,
   runtime: RuntimeName,
   task: { readonly seconds: number },
+  env: Readonly<Record<string, string>> = {},
 ): Promise<Result | { readonly unavailable: string }> {
   const program = programOf(runtime);
   if (!existsSync(program)) return { unavailable: `${runtime} is not installed` };
   const args = [...flags[runtime], fileURLToPath(script), SERVE, JSON.stringify(task)];
-  const output = await must(program, args, { silence: silenceOf(task) });
+  const output = await must(program, args, { silence: silenceOf(task), env });
   // What a runtime warns of stands between.
   return JSON.parse(output.split("\n").findLast((line) => line.startsWith("{"))!) as Result;
 }

@@ -15,11 +15,12 @@ import { makeKeys, makeRecords, measure, SortedIndex } from "../examples/sorted_
 import { open } from "../mod.ts";
 import { DISK, TempFolder } from "../tests/support/temp.ts";
 import { BLOCK } from "./blocks.ts";
-import { measureFio } from "./iops/fio.ts";
-import { REFERENCE } from "./iops/participants.ts";
+import { measureCommand } from "./iops/command.ts";
+import { participantOf } from "./iops/participants.ts";
 import { median, showProgress, tableOf } from "./output.ts";
 import { runApart, type RuntimeName, RUNTIMES, serve } from "./runtimes.ts";
 import { select } from "./selection.ts";
+import { start } from "./start.ts";
 
 const HELP = `Usage: bench/sorted_index.ts [options]      (with bun, deno run -A, or node)
 
@@ -100,19 +101,21 @@ function ratio(of: Row, to: Row | undefined): string {
 }
 
 await serve(lookUpFor);
-const { values } = parseArgs({
-  options: {
-    keys: { type: "string", default: "1000000" },
-    depth: { type: "string", default: "64" },
-    seconds: { type: "string", default: "2" },
-    rounds: { type: "string", default: "3" },
-    runtimes: { type: "string", default: "" },
-    folder: { type: "string", default: DISK },
-    help: { type: "boolean", default: false },
-  },
-});
+const { values } = await start(() =>
+  parseArgs({
+    options: {
+      keys: { type: "string", default: "1000000" },
+      depth: { type: "string", default: "64" },
+      seconds: { type: "string", default: "2" },
+      rounds: { type: "string", default: "3" },
+      runtimes: { type: "string", default: "" },
+      folder: { type: "string", default: DISK },
+      help: { type: "boolean", default: false },
+    },
+  })
+);
 if (values.help) console.log(HELP.trimEnd());
-else await main();
+else await start(main);
 
 async function main(): Promise<void> {
   using folder = new TempFolder(values.folder);
@@ -126,12 +129,12 @@ async function main(): Promise<void> {
     size = await file.size();
   }
 
-  const fio = (depth: number, participant = REFERENCE): Row => ({
+  const fio = (depth: number, name = "fio-reap"): Row => ({
     runtime: "",
-    name: `fio, depth ${depth}${participant === REFERENCE ? "" : ", batches"}`,
+    name: `fio, depth ${depth}${name === "fio-batch" ? ", batches" : ""}`,
     run: () => {
       const reads = { write: false, direct: true, depth, blocks: size / BLOCK, stamped: false };
-      return measureFio({ name: participant, path, seconds, ...reads });
+      return measureCommand(participantOf(name).command!, { name, path, seconds, ...reads });
     },
     rounds: [],
   });

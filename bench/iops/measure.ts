@@ -6,17 +6,34 @@
 import process from "node:process";
 import { Random } from "../../tests/support/random.ts";
 import { BLOCK, makeBuffers, stampOf } from "../blocks.ts";
+import { type Cost, type CostName, COSTS } from "./costs.ts";
 import { participantOf, type Run, type Task } from "./participants.ts";
 import { Pass } from "./pass.ts";
 
 /** What came out. */
-export interface Measured {
+export interface Measured extends Costs {
   /** Requests per second. */
   readonly rate: number;
   /** Microseconds of CPU time of the whole process, its threads included, per request. */
   readonly cpu: number;
-  /** Half of the requests took no longer, 99 of 100, 999 of 1000; in microseconds. */
-  readonly latency: Readonly<Record<"p50" | "p99" | "p999", number>>;
+  /** Those of them that the kernel took. */
+  readonly system: number;
+  /** Half of the requests took no longer, in microseconds. */
+  readonly p50: number;
+  /** 99 of 100. */
+  readonly p99: number;
+  /** 999 of 1000. */
+  readonly p999: number;
+}
+
+/** What a request costs beside time, where that was measured. */
+export interface Costs {
+  /** System calls. */
+  readonly calls?: number;
+  /** Bytes of objects of JavaScript. */
+  readonly bytes?: number;
+  /** The longest time for which the event loop stood still, in milliseconds. */
+  readonly stall?: number;
 }
 
 /** What a process prints: the figures, or why there are none. */
@@ -27,7 +44,7 @@ export type Outcome = Measured | { readonly unavailable: string };
  *
  * @throws {Error} If a request failed, or brought the wrong bytes
  */
-export async function measure(task: Task): Promise<Outcome> {
+export async function measure(task: Task): Promise<Outcome | Costs> {
   const buffers = makeBuffers(task.depth);
   let run: Run;
   try {
@@ -38,25 +55,39 @@ export async function measure(task: Task): Promise<Outcome> {
     // As where there is no Linux AIO. Nothing else is run under this name.
     return { unavailable: (error as Error).message };
   }
-  return await runPasses(run, buffers, task);
+  const random = new Random(1);
+  const position = (): number => random.below(task.blocks) * BLOCK;
+  const runFor: RunFor = async (seconds, timed, most) => {
+    const pass = new Pass(task.depth, position, seconds, timed, most);
+    await run(pass);
+    if (task.stamped && !task.write) checkBytes(buffers, pass);
+    return pass;
+  };
+  return task.cost === undefined
+    ? await measureSpeed(runFor, task.seconds)
+    : await measureCost(runFor, task.seconds, task.cost);
+}
+
+type RunFor = (seconds: number, timed: boolean, most?: number) => Promise<Pass>;
+
+async function measureCost(runFor: RunFor, seconds: number, cost: CostName): Promise<Costs> {
+  const { measure, most }: Cost = COSTS[cost];
+  // A compiler that is still at work allocates too.
+  await runFor(1, false, most);
+  return { [cost]: await measure(async () => (await runFor(seconds, false, most)).ended) };
+}
+
+/** In less time the code would not be compiled. */
+function warmUp(seconds: number): number {
+  return Math.max(0.2, seconds / 4);
 }
 
 /**
  * Three passes. The first one takes latencies as the last one does, so that both ways through the
  * program are compiled when the one in the middle is measured, which takes none.
  */
-async function runPasses(run: Run, buffers: Uint8Array[], task: Task): Promise<Measured> {
-  const { depth, seconds, blocks } = task;
-  const random = new Random(1);
-  const position = (): number => random.below(blocks) * BLOCK;
-  const runFor = async (seconds: number, timed: boolean): Promise<Pass> => {
-    const pass = new Pass(depth, position, seconds, timed);
-    await run(pass);
-    if (task.stamped && !task.write) checkBytes(buffers, pass);
-    return pass;
-  };
-
-  await runFor(seconds / 4, true);
+async function measureSpeed(runFor: RunFor, seconds: number): Promise<Measured> {
+  await runFor(warmUp(seconds), true);
 
   const cpu = process.cpuUsage();
   const began = performance.now();
@@ -70,7 +101,10 @@ async function runPasses(run: Run, buffers: Uint8Array[], task: Task): Promise<M
   return {
     rate: ended / elapsed,
     cpu: (user + system) / ended,
-    latency: { p50: at(0.5), p99: at(0.99), p999: at(0.999) },
+    system: system / ended,
+    p50: at(0.5),
+    p99: at(0.99),
+    p999: at(0.999),
   };
 }
 

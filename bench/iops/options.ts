@@ -4,33 +4,44 @@
  * @module
  */
 import { parseArgs } from "node:util";
+import { wrap } from "../../src/cli/wrap.ts";
 import { currentRuntime, RUNTIMES } from "../runtimes.ts";
 import { select } from "../selection.ts";
 import { PARTICIPANTS } from "./participants.ts";
 
-const NAMES = PARTICIPANTS.map(({ name }) => " ".repeat(24) + name).join("\n");
+const NAMES = wrap(
+  `  --only NAME,…       ${PARTICIPANTS.map(({ name }) => name).join(", ")}`,
+  80,
+  22,
+);
 
 /** What `--help` prints. */
 export const HELP = `Usage: bench/iops.ts [options]      (with bun, deno run -A, or node)
 
-4 KiB reads at random positions of a file, with so many in flight, through kaio, through the
-runtime's own fs, and through fio: one table of one run.
+4 KiB reads at random positions of a file, with so many in flight: through
+kaio, through the runtime's own files, through fio, and by a bare loop in C.
 
-  --file PATH         the file; what exists is only read; what does not is made and removed again
-                      (default: a file in the folder for temporary files)
+  --file PATH         the file; what exists is only read; what does not is made
+                      and removed again (default: in the temporary folder)
   --tmpfs             make the file in /dev/shm
   --size 256M         how large a file is made, and how much of a device is read
   --direct, --cached  past the page cache, or out of it (default: both)
   --write             random writes; only on a file that is made
   --depth 1,4,…       how many are in flight (default: 1,4,16,64,256)
-  --seconds 2         how long each cell is measured; half as much is spent on warming up and
-                      on latencies
-  --rounds 1          how often; every round runs all participants, and medians are shown
+  --seconds 2         how long each cell is measured; half as much is spent on
+                      warming up and on latencies
+  --rounds 1          how often; every round runs all participants; tables show
+                      medians and, for rates, the range
   --runtimes bun,…    in which runtimes (default: the one that runs this)
-  --only NAME,…       some of the participants, by name or its beginning:
-${NAMES}
+  --against NAME,…    who is 1 in the tables of ratios, in the same round
+                      (default: fio-half,c-loop)
+  --costs             also count system calls (with perf), allocated bytes and
+                      the longest stall of the event loop; takes longer
   --json              all figures as JSON
   --help              this text
+
+Some of the participants, by name or its beginning:
+${NAMES.join("\n")}
 `;
 
 /** `direct` is O_DIRECT. */
@@ -60,6 +71,8 @@ export function parseOptions(args: readonly string[]) {
       rounds: { type: "string", default: "1" },
       runtimes: { type: "string", default: currentRuntime() },
       only: { type: "string", default: "" },
+      against: { type: "string", default: "fio-half,c-loop" },
+      costs: { type: "boolean", default: false },
       json: { type: "boolean", default: false },
       help: { type: "boolean", default: false },
     },
@@ -77,6 +90,7 @@ export function parseOptions(args: readonly string[]) {
     rounds: integer("--rounds", values.rounds, 1000),
     runtimes: select(RUNTIMES, values.runtimes).map(({ name }) => name),
     participants: select(PARTICIPANTS, values.only),
+    against: select(PARTICIPANTS, values.against),
   };
 }
 

@@ -1,13 +1,19 @@
 /**
- * Who takes part: kaio, the runtime's own `fs`, and fio.
+ * Who takes part: kaio, the runtime's own files, fio, and a bare loop in C.
  *
  * @module
  */
+import { Buffer } from "node:buffer";
 import { constants, openSync, read, readSync, write, writeSync } from "node:fs";
 import { type FileHandle, open as openHandle } from "node:fs/promises";
 import { AioContext, type AioFile, type KernelName, open } from "../../mod.ts";
-import { libaioInBatches } from "../../src/cli/fio_job.ts";
+import { inBatches, libaioInBatches } from "../../src/cli/fio_job.ts";
 import { BLOCK } from "../blocks.ts";
+import type { RuntimeName } from "../runtimes.ts";
+import type { CommandMaker } from "./command.ts";
+import type { CostName } from "./costs.ts";
+import { fio } from "./fio.ts";
+import { loop } from "./loop.ts";
 import type { Pass } from "./pass.ts";
 
 /** What a process is started for. */
@@ -27,6 +33,8 @@ export interface Task {
   readonly blocks: number;
   /** Whether they begin with their numbers. */
   readonly stamped: boolean;
+  /** Which cost is measured, in place of speed. */
+  readonly cost?: CostName;
 }
 
 /** Keeps one request in flight in each slot until the pass says that it is over. */
@@ -39,27 +47,35 @@ export type Run = (pass: Pass) => Promise<void>;
  */
 export type Opener = (task: Task, buffers: Uint8Array[]) => Run | Promise<Run>;
 
-/** A program in JavaScript, or fio. */
+/** A program in JavaScript, or another. */
 export interface Participant {
   /** What `--only` calls it. */
   readonly name: string;
   /** What the table calls it when it reads. */
   readonly label: string;
-  /** Opens the file, in a program. */
+  /** Opens the file, in JavaScript. */
   readonly open?: Opener;
-  /** The options that choose the engine, for fio. */
-  readonly engine?: (depth: number) => readonly string[];
+  /** Makes the command of another program. */
+  readonly command?: CommandMaker;
+  /** The one runtime that has it. */
+  readonly runtime?: RuntimeName;
+  /** What is added to the environment. */
+  readonly env?: Readonly<Record<string, string>>;
   /** Whether only one request can be in flight. */
   readonly single?: true;
   /** Whether it does not write. */
   readonly readsOnly?: true;
+  /** Whether it cannot bypass the page cache. */
+  readonly cachedOnly?: true;
 }
-
-/** The participant that the others are compared with. */
-export const REFERENCE = "fio-reap";
 
 const LIBAIO = "--ioengine=libaio";
 const REAP = "--userspace_reap=1";
+const URING = "--ioengine=io_uring";
+const REGISTERED = [URING, "--fixedbufs=1", "--registerfiles=1"];
+
+const quarter = (depth: number): string[] => inBatches(depth, Math.ceil(depth / 4));
+const half = (depth: number): string[] => inBatches(depth, Math.ceil(depth / 2));
 
 /** `for await (const batch of aio.batches())`, or `for await (const completion of aio)`. */
 function openContext(kernel: KernelName, loop: "batches" | "completions"): Opener {
@@ -97,6 +113,14 @@ function openFile(openHandle: (task: Task) => Promise<FileHandle>): Opener {
   };
 }
 
+/** As another opener, with memory as programs have it. */
+function withBuffers(open: Opener): Opener {
+  return (task, buffers) => {
+    buffers.forEach((_, slot) => buffers[slot] = Buffer.alloc(BLOCK));
+    return open(task, buffers);
+  };
+}
+
 /** `file.readAt`, which gives each time new memory. */
 async function openReadAt(task: Task, buffers: Uint8Array[]): Promise<Run> {
   const file = await openKaio("linux")(task);
@@ -105,6 +129,26 @@ async function openReadAt(task: Task, buffers: Uint8Array[]): Promise<Run> {
     buffers[slot] = bytes;
     return bytes.byteLength;
   });
+}
+
+/** `file.readMany`, whose bytes are valid until the next step of the loop. */
+async function openReadMany(task: Task, buffers: Uint8Array[]): Promise<Run> {
+  const file = await openKaio("linux")(task);
+  return async (pass) => {
+    const free = [...buffers.keys()];
+    let running = true;
+    function* ranges() {
+      while (running) {
+        const slot = free.pop()!;
+        yield { position: pass.start(slot), length: BLOCK, data: slot };
+      }
+    }
+    for await (const { bytes, data: slot } of file.readMany(ranges(), { depth: task.depth })) {
+      running = pass.end(slot, bytes.byteLength);
+      if (running) free.push(slot);
+      else buffers[slot]!.set(bytes);
+    }
+  };
 }
 
 function openKaio(kernel: KernelName): (task: Task) => Promise<AioFile> {
@@ -146,6 +190,38 @@ function openSyncCalls(task: Task, [buffer]: Uint8Array[]): Run {
   };
 }
 
+/** `Bun.file(path).slice(start, end).arrayBuffer()`, which gives each time new memory. */
+function openSlices({ path }: Task, buffers: Uint8Array[]): Run {
+  const file = own.Bun.file(path);
+  return promises(buffers, async (slot, position) => {
+    const bytes = new Uint8Array(await file.slice(position, position + BLOCK).arrayBuffer());
+    buffers[slot] = bytes;
+    return bytes.byteLength;
+  });
+}
+
+/** `Deno.FsFile`: it has no positions but its own, so each slot has a file. */
+async function openFsFiles({ path, write }: Task, buffers: Uint8Array[]): Promise<Run> {
+  const files = await Promise.all(buffers.map(() => own.Deno.open(path, { read: true, write })));
+  return promises(buffers, async (slot, position) => {
+    const file = files[slot]!;
+    await file.seek(position, 0);
+    return (await (write ? file.write(buffers[slot]!) : file.read(buffers[slot]!)))!;
+  });
+}
+
+/** What only one of the runtimes has. */
+const own = globalThis as unknown as {
+  readonly Bun: { file(path: string): Blob };
+  readonly Deno: {
+    open(path: string, options: { read: boolean; write: boolean }): Promise<{
+      seek(offset: number, whence: number): Promise<number>;
+      read(buffer: Uint8Array): Promise<number | null>;
+      write(buffer: Uint8Array): Promise<number>;
+    }>;
+  };
+};
+
 /** The flags for `open` of `node:fs`. */
 function openFlags({ direct, write }: Task): number {
   return (write ? constants.O_RDWR : constants.O_RDONLY) | (direct ? constants.O_DIRECT : 0);
@@ -168,6 +244,12 @@ export const PARTICIPANTS: readonly Participant[] = [
   { name: "kaio-batches", label: "kaio batches", open: openContext("linux", "batches") },
   { name: "kaio-loop", label: "kaio for await", open: openContext("linux", "completions") },
   { name: "kaio-read", label: "kaio file.read", open: openFile(openKaio("linux")) },
+  {
+    name: "kaio-buffer",
+    label: "kaio file.read, Buffer",
+    open: withBuffers(openFile(openKaio("linux"))),
+  },
+  { name: "kaio-many", label: "kaio file.readMany", open: openReadMany, readsOnly: true },
   { name: "kaio-readat", label: "kaio file.readAt", open: openReadAt, readsOnly: true },
   { name: "portable-batches", label: "portable batches", open: openContext("portable", "batches") },
   {
@@ -177,13 +259,52 @@ export const PARTICIPANTS: readonly Participant[] = [
   },
   { name: "portable-read", label: "portable file.read", open: openFile(openKaio("portable")) },
   { name: "fs-callback", label: "fs.read", open: openCallbacks },
+  {
+    name: "fs-pool-64",
+    label: "fs.read, 64 threads",
+    open: openCallbacks,
+    runtime: "node",
+    env: { UV_THREADPOOL_SIZE: "64" },
+  },
   { name: "fs-handle", label: "FileHandle.read", open: openFile(openOwn) },
   { name: "fs-sync", label: "fs.readSync", open: openSyncCalls, single: true },
+  {
+    name: "bun-slice",
+    label: "Bun.file().slice()",
+    open: openSlices,
+    runtime: "bun",
+    readsOnly: true,
+    cachedOnly: true,
+  },
+  {
+    name: "deno-fsfile",
+    label: "Deno.FsFile.read",
+    open: openFsFiles,
+    runtime: "deno",
+    cachedOnly: true,
+  },
   // By itself fio makes one io_submit for each request, and takes one completion at a time.
-  { name: "fio-getevents", label: "fio libaio", engine: () => [LIBAIO] },
-  { name: REFERENCE, label: "fio libaio, reap", engine: () => [LIBAIO, REAP] },
-  { name: "fio-batch", label: "fio libaio, reap, batch", engine: libaioInBatches },
-  { name: "fio-uring", label: "fio io_uring", engine: () => ["--ioengine=io_uring"] },
+  { name: "fio-getevents", label: "fio libaio", command: fio(() => [LIBAIO]) },
+  { name: "fio-reap", label: "fio libaio, reap", command: fio(() => [LIBAIO, REAP]) },
+  { name: "fio-batch", label: "fio libaio, reap, batch", command: fio(libaioInBatches) },
+  {
+    name: "fio-half",
+    label: "fio libaio, reap, half",
+    command: fio((depth) => [LIBAIO, REAP, ...half(depth)]),
+  },
+  { name: "fio-uring", label: "fio io_uring", command: fio(() => [URING]) },
+  {
+    name: "fio-fixed",
+    label: "fio io_uring, fixed, batch",
+    command: fio((depth) => [...REGISTERED, ...quarter(depth)]),
+  },
+  {
+    name: "fio-sqpoll",
+    label: "fio io_uring, SQPOLL",
+    command: fio((depth) => [...REGISTERED, "--sqthread_poll=1", ...quarter(depth)]),
+  },
+  { name: "fio-psync", label: "fio psync", command: fio(() => ["--ioengine=psync"]), single: true },
+  { name: "c-loop", label: "C loop", command: loop },
 ];
 
 /** The participant of this name. */

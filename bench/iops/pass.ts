@@ -16,6 +16,7 @@ export class Pass {
   readonly #position: () => number;
   readonly #end: number;
   readonly #timed: boolean;
+  readonly #most: number;
   readonly #starts: Float64Array;
   #skipped = 0;
   #running = true;
@@ -27,12 +28,20 @@ export class Pass {
    * @param position Where the next one goes
    * @param seconds When it is over
    * @param timed Whether one request in ten is timed; without it only the count counts
+   * @param most After how many requests it is over at the latest, or soon after
    */
-  constructor(depth: number, position: () => number, seconds: number, timed: boolean) {
+  constructor(
+    depth: number,
+    position: () => number,
+    seconds: number,
+    timed: boolean,
+    most = Infinity,
+  ) {
     this.last = new Float64Array(depth);
     this.#starts = new Float64Array(depth);
     this.#position = position;
     this.#timed = timed;
+    this.#most = most;
     this.#end = performance.now() + seconds * 1000;
   }
 
@@ -56,7 +65,9 @@ export class Pass {
       this.#starts[slot] = 0;
     }
     if (res !== BLOCK) throw new Error(`A request failed: result is ${res}`);
-    if ((++this.ended & (LOOK - 1)) === 0) this.#running = performance.now() < this.#end;
+    if ((++this.ended & (LOOK - 1)) === 0) {
+      this.#running = this.ended < this.#most && performance.now() < this.#end;
+    }
     return this.#running;
   }
 }

@@ -3,77 +3,137 @@
  *
  * @module
  */
-import { median, tableOf } from "../output.ts";
+import { median, type Rows } from "../output.ts";
 import type { Measured } from "./measure.ts";
-import { REFERENCE } from "./participants.ts";
+import type { Participant } from "./participants.ts";
 import type { Cell } from "./rounds.ts";
 
-/** The result of a cell: medians of its rounds, and the slowest and the fastest of them. */
-export type Row = ReturnType<typeof rowsOf>[number];
+/** A figure over the rounds. */
+export type Spread = readonly [median: number, least: number, most: number];
 
-/** The rows of those cells that have results. */
-export function rowsOf(cells: readonly Cell[]) {
+type Figure = keyof Measured;
+type Figures = Readonly<Partial<Record<Figure, Spread>>>;
+
+/** The result of a cell. */
+export interface Row {
+  readonly mode: Cell["mode"];
+  readonly depth: number;
+  /** Empty for what is not in JavaScript. */
+  readonly runtime: string;
+  readonly name: string;
+  readonly figures: Figures;
+  /** The figures relative to those of other participants in the same round, by their labels. */
+  readonly ratios: Readonly<Record<string, Figures>>;
+}
+
+/** A table; its first row is the head. */
+export interface Table {
+  readonly title: string;
+  readonly rows: Rows;
+}
+
+/** The heads of the columns, and what their figures are divided by. */
+const HEADS: Readonly<Record<Figure, readonly [head: string, unit?: number]>> = {
+  rate: ["k/s", 1000],
+  cpu: ["CPU µs"],
+  system: ["kernel"],
+  p50: ["p50 µs"],
+  p99: ["p99"],
+  p999: ["p99.9"],
+  calls: ["calls"],
+  bytes: ["bytes"],
+  stall: ["stall ms"],
+};
+const FIGURES = Object.keys(HEADS) as Figure[];
+const COSTS: readonly Figure[] = ["calls", "bytes", "stall"];
+const RATIOS: readonly Figure[] = ["rate", "cpu", "p50", "p99"];
+
+/**
+ * The rows of those cells that have results.
+ *
+ * @param cells What was measured
+ * @param references Whom all are compared with, in the same runtime if they are in JavaScript
+ */
+export function rowsOf(cells: readonly Cell[], references: readonly Participant[]): Row[] {
   return cells.filter(({ rounds }) => rounds.length > 0).map((cell) => {
     const { mode, label, runtime, rounds, task: { depth } } = cell;
-    const rates = rounds.map(({ rate }) => rate);
-    const reference = cells.find(({ participant, ...other }) =>
-      participant.name === REFERENCE && other.mode === mode && other.task.depth === depth
-    )?.rounds ?? [];
-    const ratios = reference.map(({ rate }, round) =>
-      rates[round]! / rate
-    );
-    const medianOf = (figure: (measured: Measured) => number): number => median(rounds.map(figure));
+    const ratios = references.flatMap((participant) => {
+      const reference = cells.find((other) =>
+        other.participant === participant && other.mode === mode && other.task.depth === depth &&
+        (other.runtime ?? runtime) === runtime
+      );
+      if (!reference?.rounds.length) return [];
+      const relative = spreadsOf((figure) =>
+        rounds.map((measured, round) => measured[figure]! / reference.rounds[round]![figure]!)
+      );
+      return [[reference.label, relative]];
+    });
     return {
       mode,
       depth,
       runtime: runtime ?? "",
       name: label,
-      rate: median(rates),
-      range: [Math.min(...rates), Math.max(...rates)] as const,
-      cpu: medianOf(({ cpu }) => cpu),
-      latency: {
-        p50: medianOf(({ latency }) => latency.p50),
-        p99: medianOf(({ latency }) => latency.p99),
-        p999: medianOf(({ latency }) => latency.p999),
-      },
-      // Relative to the reference in the same round.
-      ratio: ratios.length > 0 ? median(ratios) : undefined,
+      figures: spreadsOf((figure) => rounds.map((measured) => measured[figure]!)),
+      ratios: Object.fromEntries(ratios),
     };
   });
 }
 
-/** The heads of the columns of {@link cellsOf}, but for the range. */
-export function headOf(write: boolean): string[] {
-  const request = write ? "write" : "read";
-  return ["depth", "", "", "k/s", `CPU µs/${request}`, "p50 µs", "p99", "p99.9", "× fio"];
+function spreadsOf(valuesOf: (figure: Figure) => number[]): Figures {
+  const entries = FIGURES.flatMap((figure): [Figure, Spread][] => {
+    const values = valuesOf(figure).filter(Number.isFinite);
+    return values.length === 0
+      ? []
+      : [[figure, [median(values), Math.min(...values), Math.max(...values)]]];
+  });
+  return Object.fromEntries(entries);
 }
 
-/** The rows for people: a heading and a table for each mode. */
-export function tablesOf(rows: readonly Row[], write: boolean): string[] {
-  const request = write ? "write" : "read";
-  const head = headOf(write);
-  return (["direct", "cached"] as const).flatMap((mode) => {
-    const some = rows.filter((row) => row.mode === mode);
-    if (some.length === 0) return [];
-    const ranges = some.some(({ range: [least, most] }) => least !== most) ? ["k/s range"] : [];
-    const cells = some.map((row) => cellsOf(row).slice(0, head.length + ranges.length));
-    const heading = mode === "direct" ? `O_DIRECT, ${request}s` : `Page cache, ${request}s`;
-    return ["", heading, "", ...tableOf([[...head, ...ranges], ...cells], [1, 2])];
+/** The rows for people: of each mode the figures, the costs if there are any, and the ratios. */
+export function tablesOf(rows: readonly Row[]): Table[] {
+  return [...Map.groupBy(rows, ({ mode }) => mode)].flatMap(([mode, some]) => {
+    const title = mode === "direct" ? "O_DIRECT" : "Page cache";
+    const speeds = FIGURES.filter((figure) => !COSTS.includes(figure));
+    const references = [...new Set(some.flatMap(({ ratios }) => Object.keys(ratios)))];
+    return [
+      makeTable(title, some, speeds, ({ figures }) => figures),
+      makeTable(`${title}: costs of a request`, some, COSTS, ({ figures }) => figures),
+      ...references.map((reference) => {
+        const heading = `${title}: relative to ${reference}`;
+        return makeTable(heading, some, RATIOS, ({ ratios }) => ratios[reference] ?? {}, true);
+      }),
+    ].filter(({ rows }) => rows.length > 1);
   });
 }
 
-/** A row as texts; the last one is the range of its rates. */
-export function cellsOf({ depth, runtime, name, rate, cpu, latency, ratio, range }: Row): string[] {
-  return [
-    String(depth),
-    runtime,
-    name,
-    digits(rate / 1000),
-    cpu.toFixed(2),
-    ...[latency.p50, latency.p99, latency.p999].map(digits),
-    ratio === undefined ? "-" : ratio.toFixed(2),
-    range.map((rate) => digits(rate / 1000)).join("…"),
-  ];
+function makeTable(
+  title: string,
+  rows: readonly Row[],
+  figures: readonly Figure[],
+  of: (row: Row) => Figures,
+  relative = false,
+): Table {
+  const heads = figures.flatMap((figure) => {
+    const [head] = HEADS[figure];
+    return figure !== "rate" ? [relative ? head.split(" ")[0]! : head] : [
+      relative ? "rate" : head,
+      "range",
+    ];
+  });
+  const cells = rows.filter((row) => figures.some((figure) => of(row)[figure])).map((row) => [
+    String(row.depth),
+    row.runtime,
+    row.name,
+    ...figures.flatMap((figure) => {
+      const unit = relative ? 1 : HEADS[figure][1] ?? 1;
+      const texts = of(row)[figure]?.map((value) =>
+        relative ? value.toFixed(2) : digits(value / unit)
+      );
+      const [middle = "-", least, most] = texts ?? [];
+      return figure === "rate" ? [middle, `${least}…${most}`] : [middle];
+    }),
+  ]);
+  return { title, rows: [["depth", "", "", ...heads], ...cells] };
 }
 
 /** Three digits that count, or all that are before the point. */

@@ -7,9 +7,10 @@ import { BLOCK } from "../blocks.ts";
 import { showProgress } from "../output.ts";
 import { warmCache } from "../page_cache.ts";
 import { runApart, type RuntimeName } from "../runtimes.ts";
+import { measureCommand } from "./command.ts";
+import { type Cost, type CostName, COSTS } from "./costs.ts";
 import type { TestFile } from "./file.ts";
-import { measureFio } from "./fio.ts";
-import type { Measured } from "./measure.ts";
+import type { Measured, Outcome } from "./measure.ts";
 import type { Mode, Options } from "./options.ts";
 import type { Participant, Task } from "./participants.ts";
 
@@ -19,7 +20,7 @@ export interface Cell {
   readonly mode: Mode;
   readonly participant: Participant;
   readonly task: Task;
-  /** Where it runs; `undefined` for fio. */
+  /** Where it runs; `undefined` for what is not in JavaScript. */
   readonly runtime: RuntimeName | undefined;
   /** What the table calls it. */
   readonly label: string;
@@ -36,11 +37,13 @@ export function planCells(options: Options, { path, size, stamped }: TestFile): 
     depths.flatMap((depth) =>
       [...runtimes, undefined].flatMap((runtime) =>
         participants.flatMap((participant): Cell[] => {
-          const { name, open, single, readsOnly } = participant;
-          const runsHere = (open === undefined) === (runtime === undefined);
-          if (!runsHere || (readsOnly && write) || (single && depth > 1)) return [];
-          const label = write ? participant.label.replace("read", "write") : participant.label;
+          const { name, open, single, readsOnly, cachedOnly } = participant;
           const direct = mode === "direct";
+          const runsHere = (open === undefined) === (runtime === undefined) &&
+            (participant.runtime ?? runtime) === runtime;
+          if (!runsHere || (readsOnly && write) || (cachedOnly && direct)) return [];
+          if (single && depth > 1) return [];
+          const label = write ? participant.label.replace("read", "write") : participant.label;
           const blocks = size / BLOCK;
           const task = { name, path, direct, write, depth, seconds, blocks, stamped };
           return [{ mode, participant, task, runtime, label, rounds: [] }];
@@ -55,13 +58,13 @@ export function planCells(options: Options, { path, size, stamped }: TestFile): 
  *
  * @param script The URL of the script that is each participant
  * @param cells What is measured; their results are filled in
- * @param rounds How often
+ * @param options How often
  * @throws {Error} If a request fails anywhere
  */
 export async function runRounds(
   script: string,
   cells: readonly Cell[],
-  rounds: number,
+  { rounds, costs }: Options,
 ): Promise<void> {
   try {
     const sections = Map.groupBy(cells, ({ mode, task }) => `${mode}, depth ${task.depth}`);
@@ -74,7 +77,7 @@ export async function runRounds(
         for (const cell of [...section.slice(first), ...section.slice(0, first)]) {
           const place = `${cells.indexOf(cell) + 1} of ${cells.length}`;
           showProgress(`round ${round + 1} of ${rounds}, ${place}: ${inWords(cell)}`);
-          await runCell(script, cell);
+          await runCell(script, cell, costs && round === 0);
         }
       }
     }
@@ -83,18 +86,34 @@ export async function runRounds(
   }
 }
 
-async function runCell(script: string, cell: Cell): Promise<void> {
-  const { task, runtime, unavailable } = cell;
-  if (unavailable !== undefined) return;
+async function runCell(script: string, cell: Cell, withCosts: boolean): Promise<void> {
+  if (cell.unavailable !== undefined) return;
   try {
-    const outcome = runtime === undefined
-      ? await measureFio(task)
-      : await runApart<Measured>(script, runtime, task);
+    const outcome = await runTask(script, cell);
     if ("unavailable" in outcome) cell.unavailable = outcome.unavailable;
-    else cell.rounds.push(outcome);
+    else cell.rounds.push(withCosts ? { ...outcome, ...await costsOf(script, cell) } : outcome);
   } catch (error) {
     throw new Error(`${inWords(cell)}: ${(error as Error).message}`);
   }
+}
+
+function runTask(script: string, cell: Cell, cost?: CostName): Promise<Outcome> {
+  const { participant: { command, env }, runtime } = cell;
+  if (runtime === undefined) return measureCommand(command!, cell.task, cost !== undefined);
+  const task: Task = cost === undefined ? cell.task : { ...cell.task, cost };
+  const costs: Readonly<Record<CostName, Cost>> = COSTS;
+  return runApart<Measured>(script, runtime, task, { ...env, ...cost && costs[cost].env });
+}
+
+async function costsOf(script: string, cell: Cell): Promise<Partial<Measured>> {
+  const costs: Partial<Record<CostName, number>> = {};
+  for (const cost of Object.keys(COSTS) as CostName[]) {
+    // Only system calls are anything that other programs have.
+    if (cell.runtime === undefined && cost !== "calls") continue;
+    const outcome = await runTask(script, cell, cost);
+    if (!("unavailable" in outcome)) Object.assign(costs, { [cost]: outcome[cost] });
+  }
+  return costs;
 }
 
 function inWords({ mode, task, label, runtime }: Cell): string {

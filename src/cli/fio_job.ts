@@ -26,12 +26,23 @@ interface Job {
   readonly write: Direction;
 }
 
+/** What fio has shown: more than is asked of others. */
+export interface FioFigures extends Figures {
+  /** The part of the CPU time that the kernel took. */
+  readonly systemMicrosecondsPerRequest: number;
+  /** How many requests it made. */
+  readonly requests: number;
+}
+
 /** The options of the fastest that fio can do with Linux AIO. */
 export function libaioInBatches(depth: number): string[] {
+  return ["--ioengine=libaio", "--userspace_reap=1", ...inBatches(depth, Math.ceil(depth / 4))];
+}
+
+/** The options with which fio submits so many requests at once, and takes all that have completed. */
+export function inBatches(depth: number, batch: number): string[] {
   return [
-    "--ioengine=libaio",
-    "--userspace_reap=1",
-    `--iodepth_batch_submit=${Math.ceil(depth / 4)}`,
+    `--iodepth_batch_submit=${batch}`,
     "--iodepth_batch_complete_min=1",
     `--iodepth_batch_complete_max=${depth}`,
   ];
@@ -84,7 +95,7 @@ export function fioOptions(
  * @param write Whether it wrote.
  * @throws {Error} If a request failed or was short.
  */
-export function readFio(output: string, write: boolean): Figures {
+export function readFio(output: string, write: boolean): FioFigures {
   // Warnings may stand around it.
   const json = output.slice(output.indexOf("{"), output.lastIndexOf("}") + 1);
   const [job] = (JSON.parse(json) as { jobs: [Job] }).jobs;
@@ -95,10 +106,12 @@ export function readFio(output: string, write: boolean): Figures {
   }
   const microseconds = (percent: string): number => (lat_ns.percentile?.[percent] ?? 0) / 1000;
   // Percent of milliseconds.
-  const cpuMicroseconds = (job.usr_cpu + job.sys_cpu) * job.job_runtime * 10;
+  const perRequest = job.job_runtime * 10 / Math.max(total_ios, 1);
   return {
     iops,
-    cpuMicrosecondsPerRequest: cpuMicroseconds / Math.max(total_ios, 1),
+    requests: total_ios,
+    cpuMicrosecondsPerRequest: (job.usr_cpu + job.sys_cpu) * perRequest,
+    systemMicrosecondsPerRequest: job.sys_cpu * perRequest,
     p50: microseconds("50.000000"),
     p99: microseconds("99.000000"),
     p999: microseconds("99.900000"),

@@ -345,9 +345,10 @@ function fioOutput(error: number, short_ios: number, total_ios: number): string 
 
 test("the figures of fio are in the units of the others", () => {
   const read = readFio(fioOutput(0, 0, 1000), false);
-  // Three percent of two seconds.
-  const cpuMicrosecondsPerRequest = 60;
-  assert.deepEqual(read, { iops: 500, cpuMicrosecondsPerRequest, p50: 61, p99: 122, p999: 244 });
+  // Three percent of two seconds, and two.
+  const cpu = { cpuMicrosecondsPerRequest: 60, systemMicrosecondsPerRequest: 40 };
+  const latencies = { p50: 61, p99: 122, p999: 244 };
+  assert.deepEqual(read, { iops: 500, requests: 1000, ...cpu, ...latencies });
 });
 
 test("fio that had no time for a single request gives no impossible figures", () => {

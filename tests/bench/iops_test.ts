@@ -1,0 +1,66 @@
+import assert from "node:assert/strict";
+import process from "node:process";
+import { test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { PARTICIPANTS } from "../../bench/iops/participants.ts";
+import { currentRuntime } from "../../bench/runtimes.ts";
+import { type CliResult, runProgram } from "../support/run_cli.ts";
+
+/** Runs a script of `bench/` in the present runtime. */
+function bench(name: string, ...args: string[]): Promise<CliResult> {
+  const script = fileURLToPath(new URL(`../../bench/${name}.ts`, import.meta.url));
+  const flags = process.versions["deno"] === undefined ? [] : ["run", "-A", "--quiet"];
+  return runProgram([process.execPath, ...flags, script, ...args]);
+}
+
+const BRIEFLY = ["--json", "--size", "1M", "--seconds", "0.05", "--cached"];
+
+interface Cell {
+  readonly participant: { readonly name: string };
+  readonly rounds: readonly Readonly<Record<string, number>>[];
+  readonly unavailable?: string;
+}
+
+async function cellsOf(...args: string[]): Promise<Cell[]> {
+  const { code, stdout, stderr } = await bench("iops", ...BRIEFLY, ...args);
+  assert.equal(code, 0, stderr);
+  return JSON.parse(stdout.slice(stdout.indexOf("{"))).cells;
+}
+
+test("each participant reads, or it is said why it cannot", async () => {
+  const cells = await cellsOf("--depth", "1");
+  const names = PARTICIPANTS.filter(({ runtime }) =>
+    (runtime ?? currentRuntime()) === currentRuntime()
+  )
+    .map(({ name }) => name);
+  assert.deepEqual(cells.map(({ participant: { name } }) => name), names);
+  for (const { participant: { name }, rounds, unavailable } of cells) {
+    if (unavailable !== undefined) assert.match(name, /^(kaio|fio|c-loop)/, unavailable);
+    else {for (const figure of ["rate", "p50", "p99", "p999"]) {
+        assert.ok(rounds[0]![figure]! > 0, name);
+      }}
+  }
+});
+
+test("costs are measured where that can be done", async () => {
+  const [handle] = await cellsOf("--depth", "2", "--costs", "--only", "fs-handle");
+  const { calls, bytes, stall } = handle!.rounds[0]!;
+  // Without permission, or perf, nobody counts the calls.
+  assert.ok(calls == null || calls > 0, `${calls} calls`);
+  assert.ok(bytes! > 0, `${bytes} bytes`);
+  assert.ok(stall == null || stall >= 0, `${stall} ms`);
+});
+
+for (const name of ["iops", "results"]) {
+  test(`the help of ${name} fits a terminal, and what it does not know is said in one line`, async () => {
+    const { code, stdout } = await bench(name, "--help");
+    assert.equal(code, 0);
+    for (const line of stdout.split("\n")) assert.ok([...line].length <= 80, line);
+    for (const args of [["--only", "nobody"], ["--unheard-of"]]) {
+      const { code, stdout, stderr } = await bench(name, ...args);
+      assert.deepEqual([code, stdout], [1, ""]);
+      assert.doesNotMatch(stderr, /^\s+at /m);
+      assert.ok(stderr.includes(args.at(-1)!), stderr);
+    }
+  });
+}
