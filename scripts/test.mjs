@@ -27,7 +27,7 @@ const NEWS_SECONDS = 60;
 
 /** What these tests show has nothing to do with the kernel that the others run on. */
 const ALIKE =
-  /^tests\/(abi\/|cli\/(census_parts|progress)_|project\/(package|release)_|portable\/)/;
+  /^tests\/(abi\/|bench\/|cli\/(census_parts|progress)_|project\/(package|release)_|portable\/)/;
 
 /** These are type-checked apart: Bun's types change the global ones, and dnt comes from JSR. */
 const APART = ["scripts/bun_types.ts", "scripts/build_by_dnt.ts"];

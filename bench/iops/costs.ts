@@ -19,7 +19,7 @@ export interface Cost {
   readonly measure: (work: Work) => Promise<number | undefined>;
   /** What is added to the environment. */
   readonly env?: Readonly<Record<string, string>>;
-  /** How many requests a pass makes at most. */
+  /** How many requests are made at most, as their garbage stays. */
   readonly most?: number;
 }
 

@@ -4,6 +4,7 @@ import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { PARTICIPANTS } from "../../bench/iops/participants.ts";
 import { currentRuntime } from "../../bench/runtimes.ts";
+import { DISK } from "../support/temp.ts";
 import { type CliResult, runProgram } from "../support/run_cli.ts";
 
 /** Runs a script of `bench/` in the present runtime. */
@@ -51,12 +52,13 @@ test("costs are measured where that can be done", async () => {
   assert.ok(stall == null || stall >= 0, `${stall} ms`);
 });
 
-for (const name of ["iops", "results"]) {
+for (const name of ["iops", "results", "flat"]) {
   test(`the help of ${name} fits a terminal, and what it does not know is said in one line`, async () => {
     const { code, stdout } = await bench(name, "--help");
     assert.equal(code, 0);
     for (const line of stdout.split("\n")) assert.ok([...line].length <= 80, line);
-    for (const args of [["--only", "nobody"], ["--unheard-of"]]) {
+    const wrong = [["--unheard-of"], name === "flat" ? ["--files", "7"] : ["--only", "nobody"]];
+    for (const args of wrong) {
       const { code, stdout, stderr } = await bench(name, ...args);
       assert.deepEqual([code, stdout], [1, ""]);
       assert.doesNotMatch(stderr, /^\s+at /m);
@@ -64,3 +66,11 @@ for (const name of ["iops", "results"]) {
     }
   });
 }
+
+test("flat shows each number of files", async () => {
+  const args = ["--reads", "1000", "--rounds", "1", "--files", "1,8", "--folder", DISK];
+  // In so short a time memory still grows, so its exit code says nothing.
+  const { stdout, stderr } = await bench("flat", ...args);
+  assert.equal(stdout.match(/^ *\d+ reads: /gm)?.length, 10, stderr);
+  assert.equal(stdout.match(/^(batches|file\.read) +\d/gm)?.length, 4, stderr);
+});
