@@ -25,9 +25,10 @@ import { start } from "./start.ts";
 
 const HELP = `Usage: bench/readers.ts [options]      (with bun, deno run -A, or node)
 
-The time and the CPU time that readers take over kaio; over their own source, it is 1.
+The time and the CPU time that readers take over kaio; over their own source, it
+is 1.
 
-  --folder PATH       where the files are made (default: the folder for temporary files)
+  --folder PATH       where the files are made (default: the temporary folder)
   --rounds 5          how often each source is read, by turns; medians are shown
   --runtimes bun,…    in which runtimes (default: the one that runs this)
   --only NAME,…       some of the readers, by name or its beginning:

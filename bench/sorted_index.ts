@@ -24,15 +24,15 @@ import { start } from "./start.ts";
 
 const HELP = `Usage: bench/sorted_index.ts [options]      (with bun, deno run -A, or node)
 
-Lookups of random keys in a sorted index that is not cached, with so many at once: each a read of
-4 KiB and a search in it.
+Lookups of random keys in a sorted index that is not cached, with so many at
+once: each a read of 4 KiB and a search in it.
 
   --keys 1000000      how many keys the index has
   --depth 64          how many lookups are under way at once
   --seconds 2         how long each cell is measured
   --rounds 3          how often; every round runs all, and medians are shown
   --runtimes bun,…    in which runtimes (default: all three)
-  --folder PATH       where the index is made (default: the folder for temporary files)
+  --folder PATH       where the index is made (default: the temporary folder)
   --help              this text
 `;
 

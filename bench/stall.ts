@@ -14,6 +14,7 @@
 import { cpus, release } from "node:os";
 import process from "node:process";
 import { parseArgs } from "node:util";
+import { wrap } from "../src/cli/wrap.ts";
 import { DISK, TempFolder } from "../tests/support/temp.ts";
 import { median, showProgress, tableOf } from "./output.ts";
 import { currentRuntime, runApart, type RuntimeName, RUNTIMES, serve } from "./runtimes.ts";
@@ -26,14 +27,20 @@ import { PARTIES } from "./stall/parties.ts";
 
 const HELP = `Usage: bench/stall.ts [options]      (with bun, deno run -A, or node)
 
-The longest stalls of the event loop while files are read and written, in milliseconds.
+The longest stalls of the event loop while files are read and written, in
+milliseconds.
 
-  --folder PATH       where the files are made (default: the folder for temporary files)
+  --folder PATH       where the files are made (default: the temporary folder)
   --seconds 5         how long each cell is measured
   --rounds 1          how often; medians are shown, and the longest stall of all
   --runtimes bun,…    in which runtimes (default: the one that runs this)
-  --pace              each load once more, with all at the pace of the slowest of the round
-  --only NAME,…       some of the loads: ${LOADS.map(({ name }) => name).join(", ")}
+  --pace              each load once more, with all at the pace of the slowest
+                      of the round
+${
+  wrap(`  --only NAME,…       some of: ${LOADS.map(({ name }) => name).join(", ")}`, 80, 22).join(
+    "\n",
+  )
+}
   --who NAME,…        some of: ${PARTIES.map(({ name }) => name).join(", ")}
   --json              all figures as JSON
   --help              this text
