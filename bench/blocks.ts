@@ -38,10 +38,10 @@ export function stampOf(block: Uint8Array): number {
 }
 
 /** One buffer a slot, page-aligned, as O_DIRECT wants it: the same memory for everybody. */
-export function makeBuffers(depth: number): Uint8Array[] {
-  const memory = allocate(depth * BLOCK);
+export function makeBuffers(depth: number, block = BLOCK): Uint8Array[] {
+  const memory = allocate(depth * block);
   return Array.from(
     { length: depth },
-    (_, slot) => memory.subarray(slot * BLOCK, (slot + 1) * BLOCK),
+    (_, slot) => memory.subarray(slot * block, (slot + 1) * block),
   );
 }

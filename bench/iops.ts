@@ -1,14 +1,14 @@
 /**
- * Random 4 KiB reads or writes through kaio, through the runtime's own files, through fio and by a
- * bare loop in C.
+ * Reads and writes through kaio, through the runtime's own files, through fio and by a bare loop in
+ * C.
  *
  *     npm run bench -- --help
  *     bun bench/iops.ts --file app.db --only kaio,fs
  *     deno run -A bench/iops.ts --tmpfs --direct --depth 64 --runtimes bun,deno,node --rounds 3
  *
  * Each participant is a process of its own that keeps just as many requests in flight as the table
- * says, at random positions, in page-aligned memory. Its rate and its CPU time are taken in a pass
- * without clocks around requests, its latencies in a short one after it.
+ * says, in page-aligned memory. Its rate and its CPU time are taken in a pass without clocks around
+ * requests, its latencies in a short one after it.
  *
  * @module
  */
@@ -31,8 +31,8 @@ const NOTES: readonly string[] = [
   "C loop: bench/iops/loop.c; it submits at once whatever it has reaped.",
   "FileHandle: all requests are on one handle, where Deno makes them one after the other.",
   "readAt and slice() make new memory for each read; all others read to memory that they are given.",
-  "calls, bytes: system calls, and bytes of JavaScript objects, without the memory of buffers; stall:",
-  "the longest time for which the event loop stood still, in --seconds.",
+  "calls: system calls of the process, where perf may count them; bytes: those of JavaScript objects,",
+  "without the memory of buffers; stall: the longest time for which the event loop stood still.",
   "fs.read has 4 threads in Node, unless the row says otherwise.",
 ];
 
@@ -53,10 +53,10 @@ async function main(options: Options): Promise<void> {
   const rows = rowsOf(cells, options.against);
   const notes = [...absences(cells), ...NOTES];
   if (options.json) return console.log(JSON.stringify({ about, rows, notes, cells }));
-  const tables = tablesOf(rows).flatMap((
-    { title, rows },
-  ) => ["", title, "", ...tableOf(rows, [1, 2])]);
-  console.log([...tables, "", ...notes].join("\n"));
+  for (const { title, rows: cells } of tablesOf(rows)) {
+    console.log(["", title, "", ...tableOf(cells, [1, 2])].join("\n"));
+  }
+  console.log(["", ...notes].join("\n"));
 }
 
 async function describe(options: Options, file: TestFile): Promise<string[]> {

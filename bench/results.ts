@@ -33,7 +33,7 @@ interface Section {
 }
 
 const KAIO = "kaio-batches,kaio-loop,kaio-read,kaio-many,kaio-readat";
-const FIO = "fio-batch,fio-half,fio-uring,fio-fixed,c-loop";
+const FIO = "fio-batch,fio-half,fio-uring,fio-fixed,fio-sqpoll,c-loop";
 
 const SECTIONS: readonly Section[] = [
   {
@@ -57,7 +57,15 @@ const SECTIONS: readonly Section[] = [
   {
     name: "writes",
     title: "Writes to a disk, O_DIRECT",
-    args: ["--write", "--direct", "--depth", "1,64", "--only", `${KAIO},fs-callback,${FIO}`],
+    args: [
+      "--work",
+      "write-4k",
+      "--direct",
+      "--depth",
+      "1,64",
+      "--only",
+      `${KAIO},fs-callback,${FIO}`,
+    ],
   },
 ];
 
@@ -140,7 +148,7 @@ function measure({ name, args }: Section, options: ReturnType<typeof parseOption
 function pageOf(sections: readonly Section[]): string {
   const parts = sections.map(({ name, title, args }) => {
     const { about, notes, rows }: Kept = JSON.parse(readFileSync(fileOf(name), "utf8"));
-    const write = args.includes("--write");
+    const write = args.includes("write-4k");
     return [
       `## ${title}`,
       about.map((line) => `- ${line}`).join("\n"),

@@ -17,6 +17,7 @@ import { DISK, TempFolder } from "../tests/support/temp.ts";
 import { BLOCK } from "./blocks.ts";
 import { measureCommand } from "./iops/command.ts";
 import { participantOf } from "./iops/participants.ts";
+import { WORKLOADS } from "./iops/workloads.ts";
 import { median, showProgress, tableOf } from "./output.ts";
 import { runApart, type RuntimeName, RUNTIMES, serve } from "./runtimes.ts";
 import { select } from "./selection.ts";
@@ -133,7 +134,14 @@ async function main(): Promise<void> {
     runtime: "",
     name: `fio, depth ${depth}${name === "fio-batch" ? ", batches" : ""}`,
     run: () => {
-      const reads = { write: false, direct: true, depth, blocks: size / BLOCK, stamped: false };
+      const reads = {
+        work: WORKLOADS[0]!,
+        write: false,
+        direct: true,
+        depth,
+        blocks: size / BLOCK,
+        stamped: false,
+      };
       return measureCommand(participantOf(name).command!, { name, path, seconds, ...reads });
     },
     rounds: [],

@@ -10,6 +10,7 @@ import type { Readable, Writable } from "node:stream";
 import { getHeapStatistics } from "node:v8";
 import { currentRuntime } from "../runtimes.ts";
 import { COUNTED, COUNTER } from "./command.ts";
+import type { Costs } from "./measure.ts";
 
 /** Does requests for a while, and returns how many. */
 type Work = () => Promise<number>;
@@ -23,16 +24,16 @@ export interface Cost {
   readonly most?: number;
 }
 
+/** The name of a cost. */
+export type CostName = keyof Costs;
+
 /** The costs. */
-export const COSTS = {
+export const COSTS: Readonly<Record<CostName, Cost>> = {
   calls: { measure: countCalls },
   // Without collections the heap of Bun is as large as all that was ever allocated.
   bytes: { measure: countBytes, env: { BUN_JSC_useGC: "0" }, most: 100_000 },
   stall: { measure: findStall },
-} satisfies Record<string, Cost>;
-
-/** The name of a cost. */
-export type CostName = keyof typeof COSTS;
+};
 
 /** System calls per request of all threads of this process. */
 async function countCalls(work: Work): Promise<number | undefined> {

@@ -2,7 +2,7 @@
  * The least that a program can do with Linux AIO: io_submit hands over again whatever has been
  * reaped from the mapped ring. What kaio takes beyond this is the price of JavaScript.
  *
- *     loop FILE BLOCKS DEPTH SECONDS read|write direct|cached
+ *     loop FILE BLOCKS BLOCK DEPTH SECONDS PERCENT_OF_WRITES DIRECT IN_ORDER SYNCED
  *
  * Prints the figures as JSON. Its passes are those of measure.ts.
  */
@@ -20,7 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BLOCK = 4096, LOOK = 64, SAMPLING = 10, MOST_SAMPLES = 1 << 20 };
+enum { PAGE = 4096, LOOK = 64, SAMPLING = 10, MOST_SAMPLES = 1 << 20 };
 
 struct ring {
   unsigned id, nr;
@@ -33,10 +33,10 @@ static aio_context_t context;
 static struct iocb *iocbs, **queue;
 static struct io_event *events;
 static double *starts, samples[MOST_SAMPLES];
-static uint64_t blocks, state = 1;
+static uint64_t blocks, block, writes, next, state = 1;
 static long depth, queued, in_flight, ended, sampled, skipped;
 static double end;
-static int timed, running;
+static int in_order, timed, running;
 
 static void fail(const char *what) {
   fprintf(stderr, "Cannot run %s: %s\n", what, strerror(errno));
@@ -51,7 +51,8 @@ static double now(void) {
 
 static void request(long slot) {
   state = state * 6364136223846793005 + 1442695040888963407;
-  iocbs[slot].aio_offset = (state >> 33) % blocks * BLOCK;
+  iocbs[slot].aio_offset = (in_order ? next++ : state >> 33) % blocks * block;
+  iocbs[slot].aio_lio_opcode = (state >> 20) % 100 < writes ? IOCB_CMD_PWRITE : IOCB_CMD_PREAD;
   if (timed && ++skipped == SAMPLING) {
     skipped = 0;
     starts[slot] = now();
@@ -61,7 +62,7 @@ static void request(long slot) {
 
 static void complete(const struct io_event *event) {
   long slot = event->data;
-  if (event->res != BLOCK) {
+  if (event->res != (int64_t) block) {
     fprintf(stderr, "A request failed: result is %lld\n", (long long) event->res);
     exit(1);
   }
@@ -116,27 +117,28 @@ static int ascending(const void *one, const void *other) {
 }
 
 int main(int count, char **words) {
-  if (count != 7) return 2;
+  if (count != 10) return 2;
   blocks = strtoull(words[2], NULL, 10);
-  depth = atol(words[3]);
-  double seconds = atof(words[4]);
-  int write = strcmp(words[5], "write") == 0;
-  int direct = strcmp(words[6], "direct") == 0 ? O_DIRECT : 0;
-  int fd = open(words[1], (write ? O_RDWR : O_RDONLY) | direct);
+  block = strtoull(words[3], NULL, 10);
+  depth = atol(words[4]);
+  double seconds = atof(words[5]);
+  writes = atol(words[6]);
+  in_order = atoi(words[8]);
+  int flags = (atoi(words[7]) ? O_DIRECT : 0) | (atoi(words[9]) ? O_DSYNC : 0);
+  int fd = open(words[1], (writes > 0 ? O_RDWR : O_RDONLY) | flags);
   if (fd < 0) fail("open");
   if (syscall(SYS_io_setup, depth, &context) < 0) fail("io_setup");
-  char *memory = aligned_alloc(BLOCK, depth * BLOCK);
-  memset(memory, 0xa5, depth * BLOCK);
+  char *memory = aligned_alloc(PAGE, depth * block);
+  memset(memory, 0xa5, depth * block);
   iocbs = calloc(depth, sizeof *iocbs);
   queue = calloc(depth, sizeof *queue);
   events = calloc(depth, sizeof *events);
   starts = calloc(depth, sizeof *starts);
   for (long slot = 0; slot < depth; slot++) {
     iocbs[slot].aio_data = slot;
-    iocbs[slot].aio_lio_opcode = write ? IOCB_CMD_PWRITE : IOCB_CMD_PREAD;
     iocbs[slot].aio_fildes = fd;
-    iocbs[slot].aio_buf = (uintptr_t) (memory + slot * BLOCK);
-    iocbs[slot].aio_nbytes = BLOCK;
+    iocbs[slot].aio_buf = (uintptr_t) (memory + slot * block);
+    iocbs[slot].aio_nbytes = block;
   }
 
   struct rusage before, after;

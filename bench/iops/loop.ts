@@ -14,11 +14,14 @@ const SOURCE = fileURLToPath(new URL("loop.c", import.meta.url));
 let compiled: { readonly program: string } | { readonly unavailable: string } | undefined;
 
 /** The loop of `loop.c`. */
-export const loop: CommandMaker = ({ path, blocks, depth, seconds, write, direct }) => {
+export const loop: CommandMaker = ({ path, blocks, depth, seconds, direct, work }) => {
   compiled ??= compile();
   if ("unavailable" in compiled) return compiled;
-  const how = [write ? "write" : "read", direct ? "direct" : "cached"];
-  const args = [path, String(blocks), String(depth), String(seconds), ...how];
+  const { block, writes, inOrder, synced } = work;
+  const numbers = [blocks, block, depth, seconds, 100 * writes, direct, inOrder, synced].map(
+    Number,
+  );
+  const args = [path, ...numbers.map((number) => String(number || 0))];
   return { ...compiled, args, read: (output) => JSON.parse(/^{.*}$/m.exec(output)![0]) };
 };
 

@@ -6,7 +6,7 @@
 import process from "node:process";
 import { Random } from "../../tests/support/random.ts";
 import { BLOCK, makeBuffers, stampOf } from "../blocks.ts";
-import { type Cost, type CostName, COSTS } from "./costs.ts";
+import { type CostName, COSTS } from "./costs.ts";
 import { participantOf, type Run, type Task } from "./participants.ts";
 import { Pass } from "./pass.ts";
 
@@ -45,7 +45,7 @@ export type Outcome = Measured | { readonly unavailable: string };
  * @throws {Error} If a request failed, or brought the wrong bytes
  */
 export async function measure(task: Task): Promise<Outcome | Costs> {
-  const buffers = makeBuffers(task.depth);
+  const buffers = makeBuffers(task.depth, task.work.block);
   let run: Run;
   try {
     run = await participantOf(task.name).open!(task, buffers);
@@ -56,9 +56,8 @@ export async function measure(task: Task): Promise<Outcome | Costs> {
     return { unavailable: (error as Error).message };
   }
   const random = new Random(1);
-  const position = (): number => random.below(task.blocks) * BLOCK;
   const runFor: RunFor = async (seconds, timed, most) => {
-    const pass = new Pass(task.depth, position, seconds, timed, most);
+    const pass = new Pass(task, random, seconds, timed, most);
     await run(pass);
     if (task.stamped && !task.write) checkBytes(buffers, pass);
     return pass;
@@ -71,7 +70,7 @@ export async function measure(task: Task): Promise<Outcome | Costs> {
 type RunFor = (seconds: number, timed: boolean, most?: number) => Promise<Pass>;
 
 async function measureCost(runFor: RunFor, seconds: number, cost: CostName): Promise<Costs> {
-  const { measure, most }: Cost = COSTS[cost];
+  const { measure, most } = COSTS[cost];
   // A compiler that is still at work allocates too.
   await runFor(2, false, 300_000);
   return { [cost]: await measure(async () => (await runFor(seconds, false, most)).ended) };

@@ -8,6 +8,7 @@ import { wrap } from "../../src/cli/wrap.ts";
 import { currentRuntime, RUNTIMES } from "../runtimes.ts";
 import { select } from "../selection.ts";
 import { PARTICIPANTS } from "./participants.ts";
+import { WORKLOADS } from "./workloads.ts";
 
 const NAMES = wrap(
   `  --only NAME,…       ${PARTICIPANTS.map(({ name }) => name).join(", ")}`,
@@ -18,15 +19,23 @@ const NAMES = wrap(
 /** What `--help` prints. */
 export const HELP = `Usage: bench/iops.ts [options]      (with bun, deno run -A, or node)
 
-4 KiB reads at random positions of a file, with so many in flight: through
-kaio, through the runtime's own files, through fio, and by a bare loop in C.
+Reads and writes of a file, with so many in flight: through kaio, through the
+runtime's own files, through fio, and by a bare loop in C.
 
   --file PATH         the file; what exists is only read; what does not is made
                       and removed again (default: in the temporary folder)
   --tmpfs             make the file in /dev/shm
   --size 256M         how large a file is made, and how much of a device is read
   --direct, --cached  past the page cache, or out of it (default: both)
-  --write             random writes; only on a file that is made
+${
+  wrap(
+    `  --work read-4k,…    what is done: ${
+      WORKLOADS.map(({ name }) => name).join(", ")
+    } (default: read-4k); only a file that is made is written`,
+    80,
+    22,
+  ).join("\n")
+}
   --depth 1,4,…       how many are in flight (default: 1,4,16,64,256)
   --seconds 2         how long each cell is measured; half as much is spent on
                       warming up and on latencies
@@ -65,7 +74,7 @@ export function parseOptions(args: readonly string[]) {
       size: { type: "string", default: "256M" },
       direct: { type: "boolean", default: false },
       cached: { type: "boolean", default: false },
-      write: { type: "boolean", default: false },
+      work: { type: "string", default: "read-4k" },
       depth: { type: "string", default: "1,4,16,64,256" },
       seconds: { type: "string", default: "2" },
       rounds: { type: "string", default: "1" },
@@ -80,6 +89,7 @@ export function parseOptions(args: readonly string[]) {
   if (values.help) return undefined;
   const seconds = Number(values.seconds);
   if (!(seconds > 0)) throw new Error(`--seconds must be above 0: current value is ${seconds}`);
+  const works = select(WORKLOADS, values.work);
   const modes = (["direct", "cached"] as const).filter((mode) => values[mode]);
   return {
     ...values,
@@ -89,6 +99,8 @@ export function parseOptions(args: readonly string[]) {
     seconds,
     rounds: integer("--rounds", values.rounds, 1000),
     runtimes: select(RUNTIMES, values.runtimes).map(({ name }) => name),
+    works,
+    write: works.some(({ writes }) => writes > 0),
     participants: select(PARTICIPANTS, values.only),
     against: select(PARTICIPANTS, values.against),
   };

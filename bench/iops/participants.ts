@@ -8,13 +8,13 @@ import { constants, openSync, read, readSync, write, writeSync } from "node:fs";
 import { type FileHandle, open as openHandle } from "node:fs/promises";
 import { AioContext, type AioFile, type KernelName, open } from "../../mod.ts";
 import { inBatches, libaioInBatches } from "../../src/cli/fio_job.ts";
-import { BLOCK } from "../blocks.ts";
 import type { RuntimeName } from "../runtimes.ts";
 import type { CommandMaker } from "./command.ts";
 import type { CostName } from "./costs.ts";
 import { fio } from "./fio.ts";
 import { loop } from "./loop.ts";
 import type { Pass } from "./pass.ts";
+import type { Workload } from "./workloads.ts";
 
 /** What a process is started for. */
 export interface Task {
@@ -23,7 +23,9 @@ export interface Task {
   readonly path: string;
   /** Whether the file is opened with O_DIRECT. */
   readonly direct: boolean;
-  /** Whether it is written to. */
+  /** What is done. */
+  readonly work: Workload;
+  /** Whether some of that writes. */
   readonly write: boolean;
   /** How many requests are in flight. */
   readonly depth: number;
@@ -85,7 +87,7 @@ function openContext(kernel: KernelName, loop: "batches" | "completions"): Opene
     return async (pass) => {
       const request = (slot: number): void => {
         const position = pass.start(slot);
-        if (task.write) aio.write(fd, buffers[slot]!, { position, data: slot });
+        if (pass.writes) aio.write(fd, buffers[slot]!, { position, data: slot });
         else aio.read(fd, buffers[slot]!, { position, data: slot });
       };
       for (let slot = 0; slot < task.depth; slot++) request(slot);
@@ -104,11 +106,13 @@ function openContext(kernel: KernelName, loop: "batches" | "completions"): Opene
 function openFile(openHandle: (task: Task) => Promise<FileHandle>): Opener {
   return async (task, buffers) => {
     const file = await openHandle(task);
+    const { block } = task.work;
     return promises(
       buffers,
-      task.write
-        ? async (slot, at) => (await file.write(buffers[slot]!, 0, BLOCK, at)).bytesWritten
-        : async (slot, at) => (await file.read(buffers[slot]!, 0, BLOCK, at)).bytesRead,
+      async (slot, position, writes) =>
+        writes
+          ? (await file.write(buffers[slot]!, 0, block, position)).bytesWritten
+          : (await file.read(buffers[slot]!, 0, block, position)).bytesRead,
     );
   };
 }
@@ -116,7 +120,7 @@ function openFile(openHandle: (task: Task) => Promise<FileHandle>): Opener {
 /** As another opener, with memory as programs have it. */
 function withBuffers(open: Opener): Opener {
   return (task, buffers) => {
-    buffers.forEach((_, slot) => buffers[slot] = Buffer.alloc(BLOCK));
+    buffers.forEach((_, slot) => buffers[slot] = Buffer.alloc(task.work.block));
     return open(task, buffers);
   };
 }
@@ -125,7 +129,7 @@ function withBuffers(open: Opener): Opener {
 async function openReadAt(task: Task, buffers: Uint8Array[]): Promise<Run> {
   const file = await openKaio("linux")(task);
   return promises(buffers, async (slot, position) => {
-    const bytes = await file.readAt(position, BLOCK);
+    const bytes = await file.readAt(position, task.work.block);
     buffers[slot] = bytes;
     return bytes.byteLength;
   });
@@ -140,7 +144,7 @@ async function openReadMany(task: Task, buffers: Uint8Array[]): Promise<Run> {
     function* ranges() {
       while (running) {
         const slot = free.pop()!;
-        yield { position: pass.start(slot), length: BLOCK, data: slot };
+        yield { position: pass.start(slot), length: task.work.block, data: slot };
       }
     }
     for await (const { bytes, data: slot } of file.readMany(ranges(), { depth: task.depth })) {
@@ -152,9 +156,9 @@ async function openReadMany(task: Task, buffers: Uint8Array[]): Promise<Run> {
 }
 
 function openKaio(kernel: KernelName): (task: Task) => Promise<AioFile> {
-  return ({ path, depth, direct, write }) => {
-    const context = new AioContext({ entries: depth, kernel });
-    return open(path, write ? "r+" : "r", { direct, context });
+  return (task) => {
+    const context = new AioContext({ entries: task.depth, kernel });
+    return open(task.path, openFlags({ ...task, direct: false }), { direct: task.direct, context });
   };
 }
 
@@ -165,7 +169,6 @@ function openOwn(task: Task): Promise<FileHandle> {
 /** `fs.read` with a callback; one function for each slot, made before. */
 function openCallbacks(task: Task, buffers: Uint8Array[]): Run {
   const fd = openSync(task.path, openFlags(task));
-  const transfer = (task.write ? write : read) as typeof read;
   return (pass) =>
     new Promise((resolve, reject) => {
       let inFlight = task.depth;
@@ -174,8 +177,11 @@ function openCallbacks(task: Task, buffers: Uint8Array[]): Run {
         else if (pass.end(slot, bytes)) request(slot);
         else if (--inFlight === 0) resolve();
       });
-      const request = (slot: number): void =>
-        transfer(fd, buffers[slot]!, 0, BLOCK, pass.start(slot), callbacks[slot]!);
+      const request = (slot: number): void => {
+        const position = pass.start(slot);
+        const transfer = (pass.writes ? write : read) as typeof read;
+        transfer(fd, buffers[slot]!, 0, task.work.block, position, callbacks[slot]!);
+      };
       for (let slot = 0; slot < task.depth; slot++) request(slot);
     });
 }
@@ -183,18 +189,22 @@ function openCallbacks(task: Task, buffers: Uint8Array[]): Run {
 /** `fs.readSync`: one at a time. */
 function openSyncCalls(task: Task, [buffer]: Uint8Array[]): Run {
   const fd = openSync(task.path, openFlags(task));
-  const transfer = (task.write ? writeSync : readSync) as typeof readSync;
+  const request = (pass: Pass): number => {
+    const position = pass.start(0);
+    const transfer = (pass.writes ? writeSync : readSync) as typeof readSync;
+    return transfer(fd, buffer!, 0, task.work.block, position);
+  };
   return (pass) => {
-    while (pass.end(0, transfer(fd, buffer!, 0, BLOCK, pass.start(0))));
+    while (pass.end(0, request(pass)));
     return Promise.resolve();
   };
 }
 
 /** `Bun.file(path).slice(start, end).arrayBuffer()`, which gives each time new memory. */
-function openSlices({ path }: Task, buffers: Uint8Array[]): Run {
+function openSlices({ path, work: { block } }: Task, buffers: Uint8Array[]): Run {
   const file = own.Bun.file(path);
   return promises(buffers, async (slot, position) => {
-    const bytes = new Uint8Array(await file.slice(position, position + BLOCK).arrayBuffer());
+    const bytes = new Uint8Array(await file.slice(position, position + block).arrayBuffer());
     buffers[slot] = bytes;
     return bytes.byteLength;
   });
@@ -203,10 +213,10 @@ function openSlices({ path }: Task, buffers: Uint8Array[]): Run {
 /** `Deno.FsFile`: it has no positions but its own, so each slot has a file. */
 async function openFsFiles({ path, write }: Task, buffers: Uint8Array[]): Promise<Run> {
   const files = await Promise.all(buffers.map(() => own.Deno.open(path, { read: true, write })));
-  return promises(buffers, async (slot, position) => {
+  return promises(buffers, async (slot, position, writes) => {
     const file = files[slot]!;
     await file.seek(position, 0);
-    return (await (write ? file.write(buffers[slot]!) : file.read(buffers[slot]!)))!;
+    return (await (writes ? file.write(buffers[slot]!) : file.read(buffers[slot]!)))!;
   });
 }
 
@@ -223,18 +233,20 @@ const own = globalThis as unknown as {
 };
 
 /** The flags for `open` of `node:fs`. */
-function openFlags({ direct, write }: Task): number {
-  return (write ? constants.O_RDWR : constants.O_RDONLY) | (direct ? constants.O_DIRECT : 0);
+function openFlags({ direct, write, work }: Task): number {
+  return (write ? constants.O_RDWR : constants.O_RDONLY) | (direct ? constants.O_DIRECT : 0) |
+    (work.synced ? constants.O_DSYNC : 0);
 }
 
 /** Keeps as many promises going as there are buffers, one after the other in each slot. */
 function promises(
   buffers: Uint8Array[],
-  request: (slot: number, position: number) => Promise<number>,
+  request: (slot: number, position: number, writes: boolean) => Promise<number>,
 ): Run {
   return async (pass) => {
     await Promise.all(buffers.map(async (_, slot) => {
-      while (pass.end(slot, await request(slot, pass.start(slot))));
+      // The arguments are read in this order.
+      while (pass.end(slot, await request(slot, pass.start(slot), pass.writes)));
     }));
   };
 }

@@ -1,4 +1,6 @@
-import { BLOCK } from "../blocks.ts";
+import type { Random } from "../../tests/support/random.ts";
+import type { Task } from "./participants.ts";
+import type { Workload } from "./workloads.ts";
 
 /** The clock is looked at after so many requests, a power of two. */
 const LOOK = 64;
@@ -13,33 +15,40 @@ export class Pass {
   ended = 0;
   /** Milliseconds from the queueing of a request to its result in the program's hands. */
   readonly latencies: number[] = [];
-  readonly #position: () => number;
+  /** Whether the request that was begun last writes. */
+  writes = false;
+  readonly #work: Workload;
+  readonly #blocks: number;
+  readonly #random: Random;
   readonly #end: number;
   readonly #timed: boolean;
   readonly #most: number;
   readonly #starts: Float64Array;
   #skipped = 0;
+  #next = 0;
   #running = true;
 
   /**
    * Begins at once.
    *
-   * @param depth How many requests are in flight
-   * @param position Where the next one goes
+   * @param task What is done
+   * @param random Says where
    * @param seconds When it is over
    * @param timed Whether one request in ten is timed; without it only the count counts
    * @param most After how many requests it is over at the latest, or soon after
    */
   constructor(
-    depth: number,
-    position: () => number,
+    { depth, work, blocks }: Task,
+    random: Random,
     seconds: number,
     timed: boolean,
     most = Infinity,
   ) {
     this.last = new Float64Array(depth);
     this.#starts = new Float64Array(depth);
-    this.#position = position;
+    this.#work = work;
+    this.#blocks = blocks;
+    this.#random = random;
     this.#timed = timed;
     this.#most = most;
     this.#end = performance.now() + seconds * 1000;
@@ -51,7 +60,10 @@ export class Pass {
       this.#skipped = 0;
       this.#starts[slot] = performance.now();
     }
-    return this.last[slot] = this.#position();
+    const { block, writes, inOrder } = this.#work;
+    if (writes > 0) this.writes = this.#random.fraction() < writes;
+    const index = inOrder ? this.#next++ % this.#blocks : this.#random.below(this.#blocks);
+    return this.last[slot] = index * block;
   }
 
   /**
@@ -64,7 +76,7 @@ export class Pass {
       this.latencies.push(performance.now() - this.#starts[slot]!);
       this.#starts[slot] = 0;
     }
-    if (res !== BLOCK) throw new Error(`A request failed: result is ${res}`);
+    if (res !== this.#work.block) throw new Error(`A request failed: result is ${res}`);
     if ((++this.ended & (LOOK - 1)) === 0) {
       this.#running = this.ended < this.#most && performance.now() < this.#end;
     }

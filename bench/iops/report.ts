@@ -17,6 +17,7 @@ type Figures = Readonly<Partial<Record<Figure, Spread>>>;
 /** The result of a cell. */
 export interface Row {
   readonly mode: Cell["mode"];
+  readonly work: string;
   readonly depth: number;
   /** Empty for what is not in JavaScript. */
   readonly runtime: string;
@@ -56,11 +57,11 @@ const RATIOS: readonly Figure[] = ["rate", "cpu", "p50", "p99"];
  */
 export function rowsOf(cells: readonly Cell[], references: readonly Participant[]): Row[] {
   return cells.filter(({ rounds }) => rounds.length > 0).map((cell) => {
-    const { mode, label, runtime, rounds, task: { depth } } = cell;
+    const { mode, label, runtime, rounds, task: { depth, work } } = cell;
     const ratios = references.flatMap((participant) => {
       const reference = cells.find((other) =>
         other.participant === participant && other.mode === mode && other.task.depth === depth &&
-        (other.runtime ?? runtime) === runtime
+        other.task.work === work && (other.runtime ?? runtime) === runtime
       );
       if (!reference?.rounds.length) return [];
       const relative = spreadsOf((figure) =>
@@ -70,6 +71,7 @@ export function rowsOf(cells: readonly Cell[], references: readonly Participant[
     });
     return {
       mode,
+      work: work.name,
       depth,
       runtime: runtime ?? "",
       name: label,
@@ -89,10 +91,11 @@ function spreadsOf(valuesOf: (figure: Figure) => number[]): Figures {
   return Object.fromEntries(entries);
 }
 
-/** The rows for people: of each mode the figures, the costs if there are any, and the ratios. */
+/** The rows for people: of each mode and workload the figures, the costs, if any, and the ratios. */
 export function tablesOf(rows: readonly Row[]): Table[] {
-  return [...Map.groupBy(rows, ({ mode }) => mode)].flatMap(([mode, some]) => {
-    const title = mode === "direct" ? "O_DIRECT" : "Page cache";
+  const titleOf = ({ mode, work }: Row): string =>
+    `${mode === "direct" ? "O_DIRECT" : "Page cache"}, ${work}`;
+  return [...Map.groupBy(rows, titleOf)].flatMap(([title, some]) => {
     const speeds = FIGURES.filter((figure) => !COSTS.includes(figure));
     const references = [...new Set(some.flatMap(({ ratios }) => Object.keys(ratios)))];
     return [

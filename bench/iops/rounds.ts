@@ -3,12 +3,11 @@
  *
  * @module
  */
-import { BLOCK } from "../blocks.ts";
 import { showProgress } from "../output.ts";
 import { warmCache } from "../page_cache.ts";
 import { runApart, type RuntimeName } from "../runtimes.ts";
 import { measureCommand } from "./command.ts";
-import { type Cost, type CostName, COSTS } from "./costs.ts";
+import { type CostName, COSTS } from "./costs.ts";
 import type { TestFile } from "./file.ts";
 import type { Measured, Outcome } from "./measure.ts";
 import type { Mode, Options } from "./options.ts";
@@ -32,20 +31,24 @@ export interface Cell {
 
 /** All that is to be measured, in the order of the table. */
 export function planCells(options: Options, { path, size, stamped }: TestFile): Cell[] {
-  const { modes, depths, runtimes, participants, write, seconds } = options;
-  return modes.flatMap((mode) =>
+  const { modes, depths, runtimes, participants, works, seconds } = options;
+  const places = modes.flatMap((mode) => works.map((work) => ({ mode, work })));
+  return places.flatMap(({ mode, work }) =>
     depths.flatMap((depth) =>
       [...runtimes, undefined].flatMap((runtime) =>
         participants.flatMap((participant): Cell[] => {
           const { name, open, single, readsOnly, cachedOnly } = participant;
           const direct = mode === "direct";
+          const write = work.writes > 0;
           const runsHere = (open === undefined) === (runtime === undefined) &&
             (participant.runtime ?? runtime) === runtime;
           if (!runsHere || (readsOnly && write) || (cachedOnly && direct)) return [];
           if (single && depth > 1) return [];
-          const label = write ? participant.label.replace("read", "write") : participant.label;
-          const blocks = size / BLOCK;
-          const task = { name, path, direct, write, depth, seconds, blocks, stamped };
+          const label = work.writes === 1
+            ? participant.label.replace("read", "write")
+            : participant.label;
+          const blocks = Math.floor(size / work.block);
+          const task = { name, path, direct, work, write, depth, seconds, blocks, stamped };
           return [{ mode, participant, task, runtime, label, rounds: [] }];
         })
       )
@@ -67,11 +70,11 @@ export async function runRounds(
   { rounds, costs }: Options,
 ): Promise<void> {
   try {
-    const sections = Map.groupBy(cells, ({ mode, task }) => `${mode}, depth ${task.depth}`);
+    const sections = Map.groupBy(cells, placeOf);
     for (let round = 0; round < rounds; round++) {
       for (const section of sections.values()) {
-        const { direct, path, blocks } = section[0]!.task;
-        if (!direct) warmCache(path, blocks * BLOCK);
+        const { direct, path, blocks, work } = section[0]!.task;
+        if (!direct) warmCache(path, blocks * work.block);
         // Each round begins with another participant, so that none is always first.
         const first = Math.floor(section.length * round / rounds);
         for (const cell of [...section.slice(first), ...section.slice(0, first)]) {
@@ -101,8 +104,7 @@ function runTask(script: string, cell: Cell, cost?: CostName): Promise<Outcome> 
   const { participant: { command, env }, runtime } = cell;
   if (runtime === undefined) return measureCommand(command!, cell.task, cost !== undefined);
   const task: Task = cost === undefined ? cell.task : { ...cell.task, cost };
-  const costs: Readonly<Record<CostName, Cost>> = COSTS;
-  return runApart<Measured>(script, runtime, task, { ...env, ...cost && costs[cost].env });
+  return runApart<Measured>(script, runtime, task, { ...env, ...cost && COSTS[cost].env });
 }
 
 async function costsOf(script: string, cell: Cell): Promise<Partial<Measured>> {
@@ -116,6 +118,10 @@ async function costsOf(script: string, cell: Cell): Promise<Partial<Measured>> {
   return costs;
 }
 
-function inWords({ mode, task, label, runtime }: Cell): string {
-  return `${mode}, depth ${task.depth}, ${runtime ?? ""} ${label}`;
+function placeOf({ mode, task: { work, depth } }: Cell): string {
+  return `${mode}, ${work.name}, depth ${depth}`;
+}
+
+function inWords(cell: Cell): string {
+  return `${placeOf(cell)}, ${cell.runtime ?? ""} ${cell.label}`;
 }

@@ -3,6 +3,7 @@ import process from "node:process";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { PARTICIPANTS } from "../../bench/iops/participants.ts";
+import { WORKLOADS } from "../../bench/iops/workloads.ts";
 import { currentRuntime } from "../../bench/runtimes.ts";
 import { DISK } from "../support/temp.ts";
 import { type CliResult, runProgram } from "../support/run_cli.ts";
@@ -17,6 +18,7 @@ function bench(name: string, ...args: string[]): Promise<CliResult> {
 const BRIEFLY = ["--json", "--size", "1M", "--seconds", "0.05", "--cached"];
 
 interface Cell {
+  readonly task: { readonly work: { readonly name: string } };
   readonly participant: { readonly name: string };
   readonly rounds: readonly Readonly<Record<string, number>>[];
   readonly unavailable?: string;
@@ -41,6 +43,19 @@ test("each participant reads, or it is said why it cannot", async () => {
         assert.ok(rounds[0]![figure]! > 0, name);
       }}
   }
+});
+
+test("each workload is done", async () => {
+  const names = WORKLOADS.map(({ name }) => name);
+  const only = ["kaio-batches", "fs-handle", "c-loop"];
+  const args = ["--depth", "2", "--work", names.join(","), "--only", only.join(",")];
+  const cells = await cellsOf(...args);
+  assert.deepEqual(
+    cells.map(({ task: { work } }) => work.name),
+    names.flatMap((name) => [name, name, name]),
+  );
+  const handles = cells.filter(({ participant: { name } }) => name === "fs-handle");
+  for (const { rounds } of handles) assert.ok(rounds[0]!["rate"]! > 0);
 });
 
 test("costs are measured where that can be done", async () => {
