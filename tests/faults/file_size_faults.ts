@@ -10,7 +10,8 @@ import { onPlaces } from "./places.ts";
 const LIMIT = 65536;
 
 const FLAGS = process.versions["deno"] !== undefined
-  ? ["run", "-A", "--quiet", "--no-check"]
+  // Its cache of compiled code is a file as well, and larger than the limit.
+  ? ["run", "-A", "--quiet", "--no-check", "--no-code-cache"]
   : process.versions["bun"] !== undefined
   ? ["run"]
   : ["--disable-warning=ExperimentalWarning"];
