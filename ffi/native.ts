@@ -127,6 +127,11 @@ function bindSyscall(
         const result = call(number, a!, b!, c!, d!, e!);
         return result === -1 ? -errno[0]! : result;
       };
+    case 6:
+      return (a, b, c, d, e, f) => {
+        const result = call(number, a!, b!, c!, d!, e!, f!);
+        return result === -1 ? -errno[0]! : result;
+      };
     default:
       return (...args) => {
         const result = call(number, ...args);

@@ -107,6 +107,17 @@ function takingNumbers(call: WordsCall, words: number): LibcCall {
         if (n[3] !== d) set(3, d!);
         return call(w[0]!, w[1]!, w[2]!, w[3]!) as number;
       };
+    case 7:
+      return (a, b, c, d, e, f, g) => {
+        if (n[0] !== a) set(0, a!);
+        if (n[1] !== b) set(1, b!);
+        if (n[2] !== c) set(2, c!);
+        if (n[3] !== d) set(3, d!);
+        if (n[4] !== e) set(4, e!);
+        if (n[5] !== f) set(5, f!);
+        if (n[6] !== g) set(6, g!);
+        return call(w[0]!, w[1]!, w[2]!, w[3]!, w[4]!, w[5]!, w[6]!) as number;
+      };
     default:
       // Calls with fewer or more words are not made for every few requests.
       return (...values) => {

@@ -45,6 +45,22 @@ export interface FileHost {
    */
   readonly seek?: (fd: number, offset: number, whence: number) => number;
   /**
+   * Reads at the descriptor's own position, which it moves, on this thread; see preadv2(2). Without
+   * it threads make all such reads.
+   *
+   * @param bytes Memory that is not shared, and of a fixed length
+   * @param start Where in it the read begins
+   * @param rwFlags RWF_NOWAIT, or 0 for a file in memory
+   * @returns How many bytes there were, or `-errno`: EAGAIN if it would have to wait
+   */
+  readNow?(
+    fd: number,
+    bytes: Uint8Array<ArrayBuffer>,
+    start: number,
+    length: number,
+    rwFlags: number,
+  ): number;
+  /**
    * The current position of a file that was just opened, for all files of a kernel that does not
    * see what is transferred by `node:fs`: a simulation.
    */

@@ -43,6 +43,9 @@ export const SYS_fcntl: SyscallNumbers = numbers(72, 25);
 /** statx(2): tells, among much else, the alignments that O_DIRECT asks for. */
 export const SYS_statx: SyscallNumbers = numbers(332, 291);
 
+/** preadv2(2): reads, if need be only what is cached. Since Linux 4.6. */
+export const SYS_preadv2: SyscallNumbers = numbers(327, 286);
+
 /** memfd_create(2): memory with a name. Since Linux 3.17. */
 export const SYS_memfd_create: SyscallNumbers = numbers(319, 279);
 

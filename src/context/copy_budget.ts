@@ -60,6 +60,18 @@ export class CopyBudget {
     this.#submission.queue(operation);
   }
 
+  /**
+   * Whether this turn has enough left for a copy that the caller is about to make on this thread;
+   * then it is spent.
+   */
+  spend(bytes: number): boolean {
+    this.needsTurn = true;
+    if (this.#requests <= 0 || bytes > this.#bytes) return false;
+    this.#requests--;
+    this.#bytes -= bytes;
+    return true;
+  }
+
   /** A new turn of the event loop: io_submit may block the thread again for a while. */
   renew(): void {
     const cost = 1 + this.#missing * COST_OF_MISS;
@@ -74,19 +86,20 @@ export class CopyBudget {
 
   /** Sends what is queued, and learns what the copies cost. */
   submit(): void {
-    const bytes = this.unsent;
-    // The time of a few bytes is that of their requests.
-    if (bytes < SLOW_BYTES_PER_TURN) {
-      this.#submission.submit();
-    } else {
-      const start = now();
-      this.#submission.submit();
-      const cost = (now() - start) / bytes;
-      // A single slow copy may be another process that had the processor.
-      this.#cost = Math.min(cost, this.#lastCost);
-      this.#lastCost = cost;
-    }
+    const start = now();
+    this.#submission.submit();
+    this.recordCost(start, this.unsent);
     this.unsent = 0;
+  }
+
+  /** Bytes were copied on this thread, from the time `start` until now. */
+  recordCost(start: number, bytes: number): void {
+    // The time of a few bytes is that of their requests.
+    if (bytes < SLOW_BYTES_PER_TURN) return;
+    const cost = (now() - start) / bytes;
+    // A single slow copy may be another process that had the processor.
+    this.#cost = Math.min(cost, this.#lastCost);
+    this.#lastCost = cost;
   }
 
   /** A request came back, and its bytes had been missing or not. */

@@ -860,12 +860,16 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     const file = this.#file;
     throwIfAborted(signal);
     file.check("read");
-    let content: Buffer<ArrayBuffer> = Buffer.alloc(0);
-    const read = async (position: number) => {
-      content = await readToEnd(file, position, signal);
-      return content.length;
-    };
-    await file.during(() => this.#at(CURRENT_POSITION, read));
+    let content!: Buffer<ArrayBuffer>;
+    file.enter();
+    try {
+      await this.#at(CURRENT_POSITION, async (position) => {
+        content = await readToEnd(file, position, signal);
+        return content.length;
+      });
+    } finally {
+      file.leave();
+    }
     return content;
   }
 

@@ -47,6 +47,8 @@ class SoughtPosition implements FilePosition {
   }
 }
 
+function ignore(): void {}
+
 /** An operation that waits for its turn. */
 interface Waiting {
   /** {@link ALONE}, or the RWF_* of a write. */
@@ -151,7 +153,8 @@ export class Cursor {
     next?: () => Promise<number>,
   ): Promise<number> {
     const position = this.#position;
-    await new Promise<void>((resolve) => this.enter(resolve));
+    if (this.#holders === 0) this.#take(ALONE, ignore);
+    else await new Promise<void>((resolve) => this.enter(resolve));
     try {
       if (position === undefined) return await action(CURRENT_POSITION);
       const start = position.get();

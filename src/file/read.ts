@@ -314,7 +314,9 @@ export function isOneRead(file: OpenFile, range: MemoryRange): boolean {
 
 /** Reads at the current position, which the kernel moves. */
 export function readNext<D>(file: OpenFile, range: MemoryRange<D>): Promise<ReadResult<D>> {
-  return takeRead(file).issueNext(file, range) as Promise<ReadResult<D>>;
+  const promise = takeRead(file).issueNext(file, range);
+  file.loop.send();
+  return promise as Promise<ReadResult<D>>;
 }
 
 /** One that is over, or a new one. */
@@ -356,6 +358,7 @@ export async function readLong(
   const isPlaced = range.position !== CURRENT_POSITION;
   // At the current position each part begins where the one before it has ended.
   const largest = !isPlaced && isForThreads(file, bytes) ? LARGEST_NEXT_READ : LARGEST_READ;
+  if (length <= largest) return (await readInto(file, range, signal)).bytesRead;
   const atOnce = (isPlaced ? PARTS : 1) * largest;
   let total = 0;
   for (let start = 0; start < length; start += atOnce) {

@@ -5,7 +5,8 @@
  */
 import type { LibcCall } from "../../ffi/runtime.ts";
 import type { Native } from "../../ffi/native.ts";
-import { type Architecture, SYS_fcntl, SYS_statx } from "../abi/syscall_numbers.ts";
+import { IOVEC_SIZE, writeIovec } from "../abi/iovec.ts";
+import { type Architecture, SYS_fcntl, SYS_preadv2, SYS_statx } from "../abi/syscall_numbers.ts";
 import { checkWord } from "../check.ts";
 import type { Blocking, DirectAlignment, FileHost } from "../file_host.ts";
 import type { Allocation } from "../kernel.ts";
@@ -29,14 +30,21 @@ const STX_DIO_READ_OFFSET_ALIGN = 180;
 /** The size of `struct statx`; an empty path stands right behind it, in zeroed memory. */
 const STATX_SIZE = 256;
 
+/** The position that makes preadv2 use the descriptor's own. */
+const OWN_POSITION = -1;
+
 /** See {@link FileHost}. */
 export class LinuxFileHost implements FileHost {
   readonly #native: Native;
   readonly #fcntl: LibcCall;
   readonly #statx: LibcCall;
+  readonly #preadv2: LibcCall;
   /** Gives the memory for the result of statx, at the first use. */
   readonly #allocate: () => Allocation;
   #result: Allocation | undefined;
+  /** The iovec of {@link LinuxFileHost.readNow}, and a view of it. */
+  #iovec: Allocation | undefined;
+  #iovecView: DataView | undefined;
   /** See {@link FileHost.syncsBy}. */
   readonly syncsBy: FileHost["syncsBy"] = threadsRefuseSyncs() ? "request" : undefined;
   /** See {@link FileHost.seek}. */
@@ -55,6 +63,7 @@ export class LinuxFileHost implements FileHost {
     this.#native = native;
     this.#fcntl = native.syscall(SYS_fcntl[architecture], 3);
     this.#statx = native.syscall(SYS_statx[architecture], 5);
+    this.#preadv2 = native.syscall(SYS_preadv2[architecture], 6);
     this.#allocate = allocate;
     this.seek = native.lseek;
     if (native.pwritev !== undefined) this.pwritev = native.pwritev;
@@ -85,6 +94,22 @@ export class LinuxFileHost implements FileHost {
         ? offset
         : statx.getUint32(STX_DIO_READ_OFFSET_ALIGN, true) || offset,
     };
+  }
+
+  /** See {@link FileHost.readNow}. */
+  readNow(
+    fd: number,
+    bytes: Uint8Array<ArrayBuffer>,
+    start: number,
+    length: number,
+    rwFlags: number,
+  ): number {
+    const iovec = this.#iovec ??= this.#allocate();
+    const view = this.#iovecView ??= new DataView(iovec.buffer, 0, IOVEC_SIZE);
+    // The address holds during the call: nothing else runs on this thread, and no other has the memory.
+    const address = this.#native.addressOf(bufferOf(bytes) as ArrayBuffer) + byteOffsetOf(bytes);
+    writeIovec(view, 0, address + start, length);
+    return this.#preadv2(fd, iovec.address, 1, OWN_POSITION, OWN_POSITION, rwFlags);
   }
 
   /** See {@link FileHost.fallocate}. */

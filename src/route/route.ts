@@ -13,12 +13,12 @@
  * | O_DIRECT | `ring`; `ringNoWait` where the page cache may hold the last bytes | `ringNoWait`: a write that extends the file or fills a hole waits |
  * | in memory (tmpfs) | `ringCopies` | `ringCopies`: knows no RWF_NOWAIT, and has nothing to wait for |
  * | in memory, O_DIRECT | `ring`: as its user asked | `ring` |
- * | any of these, at the descriptor's own position | `threads`: io_submit has no such transfers | `threads` |
+ * | any of these but O_DIRECT, at the descriptor's own position | `cached`: io_submit has no such transfers, preadv2(2) has | `threads` |
  * | page cache, in memory that has no address for the kernel | `threads`: a large read would be copied twice | `threads` |
  * | streams | `ring`: polled before | `ring` |
  * | a kernel whose io_submit never blocks | `ring` | `ring` |
  *
- * Where RWF_NOWAIT is not supported, `ringNoWait` becomes `threads` at the first request. Syncs and
+ * Where RWF_NOWAIT is not supported, `ringNoWait` and `cached` become `threads` at the first request. Syncs and
  * polls are always `ring`: the kernel has a queue of its own for them (`aio_fsync`, fs/aio.c).
  *
  * @module
@@ -31,9 +31,11 @@ import type { DirectAlignment } from "../file_host.ts";
  * - `ring`: io_submit hands the transfer over and returns
  * - `ringCopies`: io_submit copies, so it takes as long as that
  * - `ringNoWait`: io_submit does it if it need not wait, else the threads of `node:fs` have to
+ * - `cached`: a system call of its own does it if it need not wait, and if the turn has time left for
+ *   a copy; else the threads have to
  * - `threads`: the threads of `node:fs`
  */
-export type Route = "ring" | "ringCopies" | "ringNoWait" | "threads";
+export type Route = "ring" | "ringCopies" | "ringNoWait" | "cached" | "threads";
 
 /** An open file as its router sees it. */
 export interface RoutedFile {

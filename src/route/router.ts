@@ -13,6 +13,7 @@ import {
   type VectorOnThread,
 } from "../threads/fs_threads.ts";
 import { threadQuota } from "../threads/quota.ts";
+import { now } from "../timers.ts";
 import { CacheMisses } from "./cache_misses.ts";
 import { CoalescedWrites } from "./coalesced_writes.ts";
 import { type Route, type RoutedFile, type Routes, routesOf } from "./route.ts";
@@ -28,6 +29,8 @@ export class Router {
   #cachedReads: Route = "ringNoWait";
   #cachedStart = 0;
   #cachedEnd = 0;
+  /** Whether the page cache can be asked for reads at the current position: set with the first. */
+  #asksCache: boolean | undefined = undefined;
   readonly #misses = new CacheMisses(this);
   readonly #coalesced = new CoalescedWrites(this);
 
@@ -83,6 +86,9 @@ export class Router {
     let route: Route;
     if (opcode === IOCB_CMD_PREAD || opcode === IOCB_CMD_PWRITE) {
       const isCached = position < this.#cachedEnd && position + nbytes > this.#cachedStart;
+      if (position === CURRENT_POSITION && opcode === IOCB_CMD_PREAD) {
+        return this.#readNext(transfer);
+      }
       if (position === CURRENT_POSITION || address === NO_ADDRESS) route = "threads";
       else if (opcode === IOCB_CMD_PWRITE) route = writes;
       else route = isCached ? this.#cachedReads : reads;
@@ -225,6 +231,29 @@ export class Router {
     transfer.rwFlags &= ~RWF_NOWAIT;
     if (transfer.opcode === IOCB_CMD_PREAD) threadQuota.begin(transfer);
     else this.#coalesced.add(transfer);
+  }
+
+  /**
+   * Reads at the current position: on this thread what the page cache has, as far as the budget
+   * goes, and the rest by a thread.
+   */
+  #readNext(read: Transfer): void {
+    const { fd, core: { files }, loop: { budget } } = this.file;
+    this.#asksCache ??= files.readNow !== undefined;
+    // A file in memory does not know RWF_NOWAIT, and has nothing to wait for.
+    const rwFlags = this.#routes!.reads === "ringCopies" ? 0 : RWF_NOWAIT;
+    if (this.#asksCache && budget.spend(read.nbytes)) {
+      read.route = "cached";
+      const begun = now();
+      const start = read.offset + read.done;
+      const res = files.readNow!(fd, read.bytes!, start, read.nbytes, rwFlags);
+      budget.recordCost(begun, res);
+      if (res >= 0) return this.finished(read, res);
+      budget.recordMiss(res === -EAGAIN);
+      // The file system, or a seccomp filter, does not know the call: the threads do without it.
+      if (res !== -EAGAIN) this.#asksCache = false;
+    }
+    this.sendToThreads(read);
   }
 
   /** Reads by a thread: the disk is waited for there. */
