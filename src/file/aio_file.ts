@@ -51,7 +51,7 @@ import {
   wholeRange,
   type WriteOptions,
 } from "./arguments.ts";
-import { bytesOfChunk, type Chunks, partsOf } from "./chunks.ts";
+import { bytesOfChunk, checkChunks, type Chunks, isChunk } from "./chunks.ts";
 import { Control } from "./control.ts";
 import { CURRENT_POSITION } from "../route/transfer.ts";
 import { BYTES_AHEAD, LARGEST_READ } from "../tuning.ts";
@@ -909,11 +909,10 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
       const error = new TypeError("Cannot write file: unknown option `durable`: use `flush`");
       throw Object.assign(error, { code: "ERR_INVALID_ARG_VALUE" });
     }
-    let parts: ReturnType<typeof partsOf>;
     let settings: ReturnType<typeof parseFileOptions>;
     try {
       settings = parseFileOptions("write file", options);
-      parts = partsOf(data);
+      checkChunks(data);
     } catch (error) {
       return this.#rejected(error, "write", [data], runtimes);
     }
@@ -923,16 +922,11 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     file.keepOpen();
     try {
       throwIfAborted(signal);
-      for await (const part of parts) {
-        throwIfAborted(signal);
-        const range = wholeRange(bytesOfChunk(part, encoding), CURRENT_POSITION);
-        const { length } = range;
-        for (let offset = 0; offset < length;) {
-          if (!file.writable) file.check("write");
-          file.checkContext("write");
-          const rest = { ...range, offset, length: length - offset };
-          offset += (await this.#write(rest)).bytesWritten;
+      if (isChunk(data)) await this.#writeNext(bytesOfChunk(data, encoding), signal);
+      else {
+        for await (const part of data) {
           throwIfAborted(signal);
+          await this.#writeNext(bytesOfChunk(part, encoding), signal);
         }
       }
       if (flush) await this.sync();
@@ -940,6 +934,20 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
       throw asAbortError(error, signal);
     } finally {
       file.letClose();
+    }
+  }
+
+  /** Writes all of some bytes at the current position. */
+  async #writeNext(bytes: Uint8Array, signal: AbortSignal | undefined): Promise<void> {
+    const file = this.#file;
+    const range = wholeRange(bytes, CURRENT_POSITION);
+    const { length } = range;
+    for (let offset = 0; offset < length;) {
+      if (!file.writable) file.check("write");
+      file.checkContext("write");
+      const rest = { ...range, offset, length: length - offset };
+      offset += (await this.#write(rest)).bytesWritten;
+      throwIfAborted(signal);
     }
   }
 

@@ -14,16 +14,21 @@ export type Chunk = string | ArrayBufferView;
 /** All that `FileHandle.writeFile` takes; streams are async iterables. */
 export type Chunks = Chunk | Iterable<Chunk> | AsyncIterable<Chunk>;
 
+/** Whether it is a single part. */
+export function isChunk(data: Chunks): data is Chunk {
+  return typeof data === "string" || ArrayBuffer.isView(data);
+}
+
 /**
- * The parts of a file's content.
+ * Checks the content of a file.
  *
  * @throws {TypeError} If `data` is nothing that has parts
  */
-export function partsOf(data: Chunks): Iterable<Chunk> | AsyncIterable<Chunk> {
-  if (typeof data === "string") return [data];
+export function checkChunks(data: Chunks): void {
+  if (typeof data === "string") return;
   if (ArrayBuffer.isView(data)) {
     try {
-      if (!isDetached(bufferOf(bytesOf(data)))) return [data];
+      if (!isDetached(bufferOf(bytesOf(data)))) return;
     } catch {
       // It is detached words.
     }
@@ -32,7 +37,7 @@ export function partsOf(data: Chunks): Iterable<Chunk> | AsyncIterable<Chunk> {
   const { [Symbol.asyncIterator]: async, [Symbol.iterator]: sync } = (data ?? {}) as
     & Iterable<Chunk>
     & AsyncIterable<Chunk>;
-  if (typeof (async ?? sync) === "function") return data;
+  if (typeof (async ?? sync) === "function") return;
   throw typeError("write file", "data", "a string, a buffer, or an iterable of them");
 }
 
