@@ -72,10 +72,17 @@ export const AdoptedHandle: new (handle: FileHandle) => FileHandle = Adopted as 
 /**
  * Takes the runtime's `close` from a handle, so that `close()` finds the one of `AioFile`: some
  * runtimes give each handle a function of its own in place of a method.
+ *
+ * @param replacement The method of `AioFile`
  */
-export function takeClose(handle: FileHandle): () => Promise<void> {
+export function takeClose(
+  handle: FileHandle,
+  replacement: () => Promise<void>,
+): () => Promise<void> {
   const { close } = handle;
-  if (Object.hasOwn(handle, "close")) delete (handle as Partial<FileHandle>).close;
+  // Not deleted: V8 would keep the members of the handle in a dictionary from then on, and look up
+  // each private one there, in every operation.
+  if (Object.hasOwn(handle, "close")) handle.close = replacement;
   return () => close.call(handle);
 }
 

@@ -243,7 +243,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     closeBuffered: (() => Promise<void>) | undefined,
     stack: string | undefined,
   ) {
-    const closeHandle = takeClose(handle);
+    const closeHandle = takeClose(handle, AioFile.prototype.close);
     super(handle);
     this.#file = file;
     this.#closeHandle = closeHandle;
