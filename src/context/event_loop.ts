@@ -49,6 +49,7 @@ export interface Waiter {
  */
 export interface IdleTransfers {
   readonly reads: unknown[];
+  readonly readAts: unknown[];
   readonly writes: unknown[];
 }
 
@@ -68,7 +69,7 @@ export class EventLoop {
   /** Of the copies that io_submit makes. */
   readonly budget: CopyBudget;
   /** Reads and writes of files that are over, to be used again. */
-  readonly idle: IdleTransfers = { reads: [], writes: [] };
+  readonly idle: IdleTransfers = { reads: [], readAts: [], writes: [] };
   /** Whether {@link EventLoop.send} has scheduled a flush that has not begun. */
   #sending = false;
   readonly #turn: Once;

@@ -6,6 +6,7 @@
 import { ECANCELED } from "../abi/errno.ts";
 import { IOCB_CMD_PREAD } from "../abi/opcodes.ts";
 import { POLLIN } from "../abi/poll.ts";
+import type { IdleTransfers } from "../context/event_loop.ts";
 import type { PooledBuffer } from "../memory/buffer_pool.ts";
 import {
   bufferOf,
@@ -118,7 +119,7 @@ export abstract class RangeRead extends Transfer {
   protected abstract failed(errno: number): void;
 }
 
-/** A read for a promise. */
+/** A read for a promise. It is used again when it is over. */
 abstract class PromisedRead<R> extends RangeRead implements Settles<R> {
   resolve!: (result: R) => void;
   reject!: (reason: unknown) => void;
@@ -164,8 +165,15 @@ abstract class PromisedRead<R> extends RangeRead implements Settles<R> {
   /** The promise is settled. */
   protected end(): void {
     this.release();
+    // An idle read must keep nothing of its last user alive.
     this.#abort = undefined;
+    this.resolve = this.reject = ignore;
+    const idle = this.idle(this.file.loop.idle);
+    if (idle.length < IDLE_TRANSFERS_KEPT) idle.push(this);
   }
+
+  /** Where it goes when it is over. */
+  protected abstract idle(transfers: IdleTransfers): unknown[];
 
   /** What the promise resolves with. */
   protected abstract result(count: number): R;
@@ -175,11 +183,13 @@ abstract class PromisedRead<R> extends RangeRead implements Settles<R> {
 class ReadAt extends PromisedRead<Uint8Array<ArrayBuffer>> {
   /** Begins the read, and makes its promise. */
   issue(
+    file: OpenFile,
     start: number,
     length: number,
     signal: AbortSignal | undefined,
   ): Promise<Uint8Array<ArrayBuffer>> {
     const promise = promiseOf(this);
+    this.file = file;
     this.send(start, length);
     if (signal !== undefined) this.listen(signal, promise);
     return promise;
@@ -188,6 +198,10 @@ class ReadAt extends PromisedRead<Uint8Array<ArrayBuffer>> {
   protected override result(count: number): Uint8Array<ArrayBuffer> {
     // A copy that is not zeroed before, and whose buffer is exactly the range.
     return new Uint8Array(this.read(count));
+  }
+
+  protected override idle(transfers: IdleTransfers): unknown[] {
+    return transfers.readAts;
   }
 }
 
@@ -198,7 +212,8 @@ export function readAt(
   length: number,
   signal: AbortSignal | undefined,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  const promise = new ReadAt(file).issue(position, length, signal);
+  const read = file.loop.idle.readAts.pop() as ReadAt | undefined ?? new ReadAt(file);
+  const promise = read.issue(file, position, length, signal);
   file.loop.send();
   return promise;
 }
@@ -209,7 +224,7 @@ export interface ReadResult<B> {
   buffer: B;
 }
 
-/** A read into the user's memory: in place, or with one copy. It is used again when it is over. */
+/** A read into the user's memory: in place, or with one copy. */
 class ReadInto extends PromisedRead<ReadResult<unknown>> {
   #range: MemoryRange | undefined = undefined;
   /** Whether it has the cursor's turn. */
@@ -281,14 +296,16 @@ class ReadInto extends PromisedRead<ReadResult<unknown>> {
   }
 
   protected override end(): void {
-    super.end();
-    if (this.#hasTurn) this.file.cursor.leave();
+    const { cursor } = this.file;
+    const hadTurn = this.#hasTurn;
     this.#hasTurn = false;
-    // An idle read must keep nothing of its last user alive.
     this.#range = undefined;
-    this.resolve = this.reject = ignore;
-    const { reads } = this.file.loop.idle;
-    if (reads.length < IDLE_TRANSFERS_KEPT) reads.push(this);
+    super.end();
+    if (hadTurn) cursor.leave();
+  }
+
+  protected override idle(transfers: IdleTransfers): unknown[] {
+    return transfers.reads;
   }
 }
 
