@@ -48,6 +48,9 @@ export class OpenFile implements RoutedFile {
   /** Set when closing begins: nothing new is started. */
   closed = false;
   #kind: FileKind | undefined = undefined;
+  // What each read asks of it, without a look at another object.
+  #isDirectory = false;
+  #isStream = false;
   #lock: RangeLock | undefined = undefined;
   #underWay = 0;
   #drained: (() => void) | undefined = undefined;
@@ -74,12 +77,20 @@ export class OpenFile implements RoutedFile {
    * @throws {AioError} If fstat(2) fails
    */
   get kind(): FileKind {
-    return this.#kind ??= kindOf(this.fd, this.path);
+    return this.#kind ?? this.#look();
+  }
+
+  #look(): FileKind {
+    const kind = this.#kind = kindOf(this.fd, this.path);
+    this.#isDirectory = kind.isDirectory;
+    this.#isStream = kind.isStream;
+    return kind;
   }
 
   /** Whether it has neither positions nor an end: a pipe, a socket, a terminal. */
   get isStream(): boolean {
-    return (this.#kind ??= kindOf(this.fd, this.path)).isStream;
+    if (this.#kind === undefined) this.#look();
+    return this.#isStream;
   }
 
   /** Whether it has a length that can be cut. */
@@ -96,8 +107,8 @@ export class OpenFile implements RoutedFile {
   check(syscall: "read" | "write" | "fsync" | "ftruncate" | "fallocate" | "fstat"): void {
     if (this.closed) this.#refuse(EBADF, syscall, "the file is closed");
     if (this.core.submission.closing) this.checkContext(syscall);
-    this.#kind ??= kindOf(this.fd, this.path);
-    if (syscall === "read" && this.#kind.isDirectory) this.#refuse(EISDIR, syscall);
+    if (this.#kind === undefined) this.#look();
+    if (syscall === "read" && this.#isDirectory) this.#refuse(EISDIR, syscall);
     if (syscall === "read" && !this.readable) {
       this.#refuse(EBADF, syscall, "the file is not open for reading");
     }

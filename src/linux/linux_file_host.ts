@@ -42,6 +42,8 @@ export class LinuxFileHost implements FileHost {
   /** Gives the memory for the result of statx, at the first use. */
   readonly #allocate: () => Allocation;
   #result: Allocation | undefined;
+  /** The last answer. */
+  #alignment: DirectAlignment | undefined;
   /** The iovec of {@link LinuxFileHost.readNow}, and a view of it. */
   #iovec: Allocation | undefined;
   #iovecView: DataView | undefined;
@@ -87,13 +89,16 @@ export class LinuxFileHost implements FileHost {
     const offset = statx.getUint32(STX_DIO_OFFSET_ALIGN, true);
     // 0 means that the file does not support O_DIRECT.
     if ((reported & STATX_DIOALIGN) === 0 || offset === 0) return undefined;
-    return {
-      memory: statx.getUint32(STX_DIO_MEM_ALIGN, true),
-      offset,
-      readOffset: (reported & STATX_DIO_READ_ALIGN) === 0
-        ? offset
-        : statx.getUint32(STX_DIO_READ_OFFSET_ALIGN, true) || offset,
-    };
+    const memory = statx.getUint32(STX_DIO_MEM_ALIGN, true);
+    const readOffset = (reported & STATX_DIO_READ_ALIGN) === 0
+      ? offset
+      : statx.getUint32(STX_DIO_READ_OFFSET_ALIGN, true) || offset;
+    // Most files of a program lie on one file system, and each read looks at this: one object for
+    // all of them stays in the caches of the processor.
+    const last = this.#alignment;
+    const isSame = last?.memory === memory && last.offset === offset &&
+      last.readOffset === readOffset;
+    return isSame ? last : this.#alignment = { memory, offset, readOffset };
   }
 
   /** See {@link FileHost.readNow}. */

@@ -55,16 +55,22 @@ export interface RoutedFile {
 
 /** How the reads and the writes of a file are done. */
 export interface Routes {
-  reads: Route;
-  writes: Route;
+  readonly reads: Route;
+  readonly writes: Route;
 }
+
+// Shared by all files, as is whatever each operation looks at: a program that reads many files in
+// turns finds little of them in the caches of the processor.
+const UNBLOCKED: Routes = { reads: "ring", writes: "ring" };
+const DIRECT: Routes = { reads: "ring", writes: "ringNoWait" };
+const COPIED: Routes = { reads: "ringCopies", writes: "ringCopies" };
+const CACHED: Routes = { reads: "ringNoWait", writes: "threads" };
 
 /** The routes that a file begins with. */
 export function routesOf({ fd, core, direct, isStream }: RoutedFile): Routes {
   const blocking = isStream ? "nothing" : core.files.blocksFor(fd);
-  if (blocking === "nothing") return { reads: "ring", writes: "ring" };
+  if (blocking === "nothing") return UNBLOCKED;
   const inMemory = blocking === "copy";
-  if (direct) return { reads: "ring", writes: inMemory ? "ring" : "ringNoWait" };
-  if (inMemory) return { reads: "ringCopies", writes: "ringCopies" };
-  return { reads: "ringNoWait", writes: "threads" };
+  if (direct) return inMemory ? UNBLOCKED : DIRECT;
+  return inMemory ? COPIED : CACHED;
 }

@@ -197,9 +197,9 @@ export class Router {
 
   /** The file system does not know RWF_NOWAIT for such a transfer. */
   #giveUpNoWait(reads: boolean): void {
-    if (!reads) this.#routes!.writes = "threads";
+    if (!reads) this.#routes = { ...this.#routes!, writes: "threads" };
     else if (this.file.direct) this.#cachedReads = "threads";
-    else this.#routes!.reads = "threads";
+    else this.#routes = { ...this.#routes!, reads: "threads" };
   }
 
   /** Continues what came short. */
