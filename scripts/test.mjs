@@ -12,8 +12,10 @@
  *
  * @module
  */
-import { readdirSync } from "node:fs";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { install } from "./install.mjs";
 import { config, flags, jsrAnswers, root, run, runtimes } from "./run.mjs";
@@ -159,6 +161,7 @@ async function staticChecks() {
     if (jsr || !file.includes("dnt")) await deno(`check ${file}`);
     else skip(`deno check ${file}`, "deno", "JSR cannot be reached");
   }
+  await checkInProject();
   const tsc = "--strict --exactOptionalPropertyTypes --noEmit --allowImportingTsExtensions " +
     "--module nodenext --target esnext --types node --skipLibCheck";
   for (const compiler of COMPILERS) {
@@ -173,6 +176,21 @@ async function staticChecks() {
   await deno("publish --dry-run", ["--allow-dirty"], noWarning);
   const script = [...flags.node, "scripts/check_package.ts"];
   process.stdout.write(await check("package check", runtimes.node, script));
+}
+
+/**
+ * Type-checks the entry points as a project does that has nothing but these: with the types of Node
+ * that Deno comes with, which are older than those in the folder of the repository.
+ */
+async function checkInProject() {
+  const folder = mkdtempSync(join(tmpdir(), "kaio-project-"));
+  const settings = join(folder, "deno.json");
+  const program = join(folder, "all.ts");
+  const entries = Object.values(config.exports).map((path) => pathToFileURL(join(root, path)).href);
+  writeFileSync(settings, "{}");
+  writeFileSync(program, entries.map((entry) => `import ${JSON.stringify(entry)};\n`).join(""));
+  await check("deno check in a project", runtimes.deno, ["check", "--config", settings, program]);
+  rmSync(folder, { recursive: true });
 }
 
 /** @param {string[]} files */

@@ -4,10 +4,15 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import type { EventEmitter } from "node:events";
 import { createReadStream, createWriteStream, type ReadStream, type WriteStream } from "node:fs";
 import type { CreateReadStreamOptions, CreateWriteStreamOptions } from "node:fs/promises";
 import process from "node:process";
-import { type ReadableByteStreamController, ReadableStream } from "node:stream/web";
+import {
+  type ReadableByteStreamController,
+  ReadableStream,
+  type UnderlyingByteSource,
+} from "node:stream/web";
 import { checkInteger, typeError } from "../check.ts";
 import { checkOptionNames } from "../option_names.ts";
 import type { AioFile } from "./aio_file.ts";
@@ -142,7 +147,9 @@ function endedWith<S extends ReadStream | WriteStream>(
   const end = () => stream.close();
   const over = () => ends.delete(end);
   ends.add(end);
-  stream.once(last, over).once("close", over);
+  // The types of older releases have no events that both kinds of streams share.
+  const events: EventEmitter = stream;
+  events.once(last, over).once("close", over);
   return stream;
 }
 
@@ -194,7 +201,7 @@ export function webStream(
     controller.byobRequest?.respond(0);
   };
   ends.add(close);
-  const stream: unknown = new ReadableStream<Uint8Array>({
+  const source: UnderlyingByteSource = {
     type: "bytes",
     start(itsController) {
       controller = itsController as ReadableByteStreamController;
@@ -215,7 +222,9 @@ export function webStream(
       }
     },
     cancel: over,
-  });
+  };
+  // The types of older releases know no streams of bytes here.
+  const stream: unknown = new ReadableStream(source as object);
   // With the types of a browser beside those of Node a Response takes only the former's streams,
   // and functions of Node only the latter's: it is one class.
   return stream as ReturnType<typeof webStream>;
