@@ -18,7 +18,7 @@ import type {
 } from "node:fs/promises";
 import type { ReadableStream } from "node:stream/web";
 import { promisify } from "node:util";
-import { EINVAL, EIO, EOPNOTSUPP } from "../abi/errno.ts";
+import { EINVAL, EIO, EISDIR, EOPNOTSUPP } from "../abi/errno.ts";
 import {
   IOCB_CMD_FDSYNC,
   IOCB_CMD_FSYNC,
@@ -1018,10 +1018,12 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
    * console.log(tail.length); // 10
    * ```
    *
-   * @throws {AioError} EBADF if the file is closed
+   * @throws {AioError} EBADF if the file is closed; EISDIR of a directory
    */
   async size(): Promise<number> {
     this.#file.check("fstat");
+    const { kind, path, fd } = this.#file;
+    if (kind.isDirectory) throw new AioError(-EISDIR, "fstat", { path, fd });
     return await this.#runtimes("fstat", () => sizeOf(this.#file));
   }
 

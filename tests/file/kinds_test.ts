@@ -57,3 +57,9 @@ for (const direct of [false, "try", true] as const) {
     assert.equal(await code, 0);
   }, LINUX);
 }
+
+testWithin("a directory has no size", async () => {
+  using folder = new TempFolder();
+  await using directory = await open(folder.path, "r");
+  await assert.rejects(directory.size(), { code: "EISDIR", syscall: "fstat", path: folder.path });
+});
