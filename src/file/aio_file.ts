@@ -1294,7 +1294,8 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   /**
    * The bytes from the current position on, or a range, as a web stream; see
    * `FileHandle.readableWebStream`. Its chunks are the reader's to keep. Nothing is read before the
-   * stream is; with `direct`, and in ranges with a `depth`, it then reads ahead.
+   * stream is; with `direct`, and in ranges with a `depth`, it then reads ahead. If the file is closed
+   * meanwhile, a range fails with EBADF, and other streams end, as those of `FileHandle` do.
    *
    * @example
    * ```ts

@@ -13,7 +13,9 @@ import {
   ReadableStream,
   type UnderlyingByteSource,
 } from "node:stream/web";
+import { EBADF } from "../abi/errno.ts";
 import { checkInteger, typeError } from "../check.ts";
+import { AioError } from "../errors/aio_error.ts";
 import { checkOptionNames } from "../option_names.ts";
 import type { AioFile } from "./aio_file.ts";
 
@@ -185,7 +187,7 @@ export function webStream(
   let isOver = false;
   const over = async (): Promise<void> => {
     isOver = true;
-    ends.delete(close);
+    ends.delete(fileCloses);
     signal?.removeEventListener("abort", abort);
     // It rejects for who else closes the file, too.
     if (autoClose) await file.close().catch(() => {});
@@ -200,7 +202,15 @@ export function webStream(
     // A reader that waits with memory of its own has to be answered as well.
     controller.byobRequest?.respond(0);
   };
-  ends.add(close);
+  /** The file is being closed. Of a range, bytes are missing then; else it is as in FileHandle. */
+  const fileCloses = () => {
+    if (start === undefined) return close();
+    over();
+    const { fd, path } = file;
+    const hint = "the file was closed before the stream was over";
+    controller.error(new AioError(-EBADF, "read", { fd, path, hint }));
+  };
+  ends.add(fileCloses);
   const source: UnderlyingByteSource = {
     type: "bytes",
     start(itsController) {
@@ -216,6 +226,8 @@ export function webStream(
         if (chunk.bytesRead === 0) return close();
         if (position !== null) position += chunk.bytesRead;
         controller.enqueue(new Uint8Array(chunk.buffer.buffer, 0, chunk.bytesRead));
+        // Now, and not when more is asked for: the file may be closed by then.
+        if (position === end) close();
       } catch (error) {
         over();
         throw error;

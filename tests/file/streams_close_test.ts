@@ -3,7 +3,7 @@ import type { Buffer } from "node:buffer";
 import { once } from "node:events";
 import { appendFileSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
-import { AioContext } from "../../mod.ts";
+import { AioContext, AioError } from "../../mod.ts";
 import { pattern, sameBytes } from "../support/bytes.ts";
 import { onGrounds, POSITION_GROUNDS, Scene } from "../support/file_grounds.ts";
 import { SlowKernel } from "../support/file_kernels.ts";
@@ -25,7 +25,7 @@ onGrounds("close ends a web stream that waits for the kernel", async (ground) =>
     while (slow.held === 0) await setImmediate();
     let isClosed = false;
     const closing = file.close().then(() => isClosed = true);
-    assert.equal((await read).done, true);
+    await assert.rejects(read, { code: "EBADF" });
     assert.equal(isClosed, false, "the kernel still writes to the memory");
     slow.release();
     await closing;
@@ -102,3 +102,35 @@ onGrounds("a stream behind one that was left early has its own bytes", async (gr
     stream.removeAllListeners();
   }
 }, POSITION_GROUNDS);
+
+onGrounds("a range whose file is closed before it is over fails", async (ground) => {
+  await using scene = new Scene(ground);
+  for (const options of [{ start: 0 }, { start: 5, end: 300_000 }, { end: 300_000, depth: 4 }]) {
+    for (const reads of [0, 1, 2]) {
+      const file = await scene.holding(pattern(400_000), "r");
+      const reader = file.readableWebStream(options).getReader();
+      for (let read = 0; read < reads; read++) assert.equal((await reader.read()).done, false);
+      await file.close();
+      await assert.rejects(reader.read(), (error) => {
+        assert.ok(error instanceof AioError);
+        assert.deepEqual([error.code, error.syscall, error.path], ["EBADF", "read", file.path]);
+        assert.match(error.message, /closed before the stream was over/);
+        return true;
+      });
+    }
+  }
+});
+
+onGrounds(
+  "a range that was read to its end is over, also when its file is closed",
+  async (ground) => {
+    await using scene = new Scene(ground);
+    const content = pattern(400_000);
+    const file = await scene.holding(content, "r");
+    const reader = file.readableWebStream({ start: 5, end: 65_545 }).getReader();
+    let length = 0;
+    while (length < 65_540) length += (await reader.read()).value!.length;
+    await file.close();
+    assert.equal((await reader.read()).done, true);
+  },
+);
