@@ -35,8 +35,8 @@ export function suggestion(
 ): string {
   const distances = known.map((other) => distance(name, other));
   const index = distances.indexOf(Math.min(...distances));
-  // With more to change than to keep it is another word, and a guess would lead astray.
-  const isLike = distances[index]! <= Math.max(name.length, known[index]!.length) / 2;
+  // With as much to change as to keep it is another word, and a guess would lead astray.
+  const isLike = distances[index]! < Math.max(name.length, known[index]!.length) / 2;
   return isLike ? `did you mean ${shown[index]}?` : `expected ${shown.join(" or ")}`;
 }
 

@@ -45,6 +45,9 @@ test("an unknown option of open or of a file's own methods is named, and the nea
   ];
   try {
     for (const each of cases) await assertNamed(each);
+    // As likely a word of its own.
+    const length = { length: 5 } as object;
+    assert.throws(() => file.readableWebStream(length), /expected `start` or `end` or /);
     const options = open(path, "r", [] as never);
     await assert.rejects(options, { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" });
   } finally {
