@@ -36,9 +36,7 @@ const registry = new FinalizationRegistry<Forgotten>((forgotten) => {
 function closeAndTell({ what, stack, close }: Forgotten): void {
   void close();
   noted = true;
-  const place = stack === undefined
-    ? "the next warning will say where it was made"
-    : placeOf(stack);
+  const place = stack === undefined ? "later warnings will say where it was made" : placeOf(stack);
   process.emitWarning(
     `${what} was not closed before it became unreachable; ${place}`,
     {

@@ -189,7 +189,7 @@ test("the first warning of a process names the file, the next one the place", as
     { argument: file.path },
   );
   const warnings = stderr.split("KAIO_NOT_CLOSED").slice(1);
-  assert.match(warnings[0]!, /AioFile of .*; the next warning will say where it was made/s);
+  assert.match(warnings[0]!, /AioFile of .*; later warnings will say where it was made/s);
   assert.match(warnings.at(-1)!, /AioFile of .*; made\s+at /s);
 });
 
