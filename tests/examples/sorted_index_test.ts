@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import { writeFileSync } from "node:fs";
 import { open as openHandle } from "node:fs/promises";
 import {
@@ -23,8 +24,8 @@ onGrounds("an index finds every key that it has, and no other", async (ground) =
       const index = await SortedIndex.open(file);
       const found = await Promise.all(Array.from(makeRecords(count), ([key]) => index.get(key)));
       Array.from(makeRecords(count)).forEach(([key], at) => {
-        const value = new Uint8Array(VALUE_SIZE);
-        new DataView(value.buffer).setFloat64(0, key);
+        const value = Buffer.alloc(VALUE_SIZE);
+        value.writeDoubleBE(key);
         assert.deepEqual(found[at], value, `key ${key} of ${count}`);
       });
       for (const key of [-1, 5, count * 10 - 5, count * 10, Infinity, NaN]) {
