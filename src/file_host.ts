@@ -45,11 +45,12 @@ export interface FileHost {
    */
   readonly seek?: (fd: number, offset: number, whence: number) => number;
   /**
-   * Reads at the descriptor's own position, which it moves, on this thread; see preadv2(2). Without
-   * it threads make all such reads.
+   * Reads on this thread; see preadv2(2). Without it threads make all reads at the descriptor's own
+   * position, and those into memory that has no address.
    *
    * @param bytes Memory that is not shared, and of a fixed length
    * @param start Where in it the read begins
+   * @param position Where in the file; -1 is the descriptor's own position, which is moved
    * @param rwFlags RWF_NOWAIT, or 0 for a file in memory
    * @returns How many bytes there were, or `-errno`: EAGAIN if it would have to wait
    */
@@ -58,6 +59,7 @@ export interface FileHost {
     bytes: Uint8Array<ArrayBuffer>,
     start: number,
     length: number,
+    position: number,
     rwFlags: number,
   ): number;
   /**

@@ -30,9 +30,6 @@ const STX_DIO_READ_OFFSET_ALIGN = 180;
 /** The size of `struct statx`; an empty path stands right behind it, in zeroed memory. */
 const STATX_SIZE = 256;
 
-/** The position that makes preadv2 use the descriptor's own. */
-const OWN_POSITION = -1;
-
 /** See {@link FileHost}. */
 export class LinuxFileHost implements FileHost {
   readonly #native: Native;
@@ -107,6 +104,7 @@ export class LinuxFileHost implements FileHost {
     bytes: Uint8Array<ArrayBuffer>,
     start: number,
     length: number,
+    position: number,
     rwFlags: number,
   ): number {
     const iovec = this.#iovec ??= this.#allocate();
@@ -114,7 +112,7 @@ export class LinuxFileHost implements FileHost {
     // The address holds during the call: nothing else runs on this thread, and no other has the memory.
     const address = this.#native.addressOf(bufferOf(bytes) as ArrayBuffer) + byteOffsetOf(bytes);
     writeIovec(view, 0, address + start, length);
-    return this.#preadv2(fd, iovec.address, 1, OWN_POSITION, OWN_POSITION, rwFlags);
+    return this.#preadv2(fd, iovec.address, 1, position, 0, rwFlags);
   }
 
   /** See {@link FileHost.fallocate}. */

@@ -14,7 +14,7 @@
  * | in memory (tmpfs) | `ringCopies` | `ringCopies`: knows no RWF_NOWAIT, and has nothing to wait for |
  * | in memory, O_DIRECT | `ring`: as its user asked | `ring` |
  * | any of these but O_DIRECT, at the descriptor's own position | `cached`: io_submit has no such transfers, preadv2(2) has | `threads` |
- * | page cache, in memory that has no address for the kernel | `threads`: a large read would be copied twice | `threads` |
+ * | page cache, in memory that has no address for the kernel | `cached`: by io_submit a large read would be copied twice | `threads` |
  * | streams | `ring`: polled before | `ring` |
  * | a kernel whose io_submit never blocks | `ring` | `ring` |
  *
@@ -31,8 +31,8 @@ import type { DirectAlignment } from "../file_host.ts";
  * - `ring`: io_submit hands the transfer over and returns
  * - `ringCopies`: io_submit copies, so it takes as long as that
  * - `ringNoWait`: io_submit does it if it need not wait, else the threads of `node:fs` have to
- * - `cached`: a system call of its own does it if it need not wait, and if the turn has time left for
- *   a copy; else the threads have to
+ * - `cached`: a system call of its own does it if it need not wait, if the turn has time left for the
+ *   copy, and if the threads have no read of the file; else the threads have to
  * - `threads`: the threads of `node:fs`
  */
 export type Route = "ring" | "ringCopies" | "ringNoWait" | "cached" | "threads";

@@ -29,8 +29,10 @@ export class Router {
   #cachedReads: Route = "ringNoWait";
   #cachedStart = 0;
   #cachedEnd = 0;
-  /** Whether the page cache can be asked for reads at the current position: set with the first. */
+  /** Whether reads that io_submit does not make can ask the page cache first: set with the first. */
   #asksCache: boolean | undefined = undefined;
+  /** How many reads the threads have. */
+  #onThreads = 0;
   readonly #misses = new CacheMisses(this);
   readonly #coalesced = new CoalescedWrites(this);
 
@@ -86,10 +88,9 @@ export class Router {
     let route: Route;
     if (opcode === IOCB_CMD_PREAD || opcode === IOCB_CMD_PWRITE) {
       const isCached = position < this.#cachedEnd && position + nbytes > this.#cachedStart;
-      if (position === CURRENT_POSITION && opcode === IOCB_CMD_PREAD) {
-        return this.#readNext(transfer);
-      }
-      if (position === CURRENT_POSITION || address === NO_ADDRESS) route = "threads";
+      const inRing = position !== CURRENT_POSITION && address !== NO_ADDRESS;
+      if (!inRing && opcode === IOCB_CMD_PREAD) return this.#readNow(transfer);
+      if (!inRing) route = "threads";
       else if (opcode === IOCB_CMD_PWRITE) route = writes;
       else route = isCached ? this.#cachedReads : reads;
     } else route = "ring";
@@ -234,19 +235,20 @@ export class Router {
   }
 
   /**
-   * Reads at the current position: on this thread what the page cache has, as far as the budget
-   * goes, and the rest by a thread.
+   * Reads at the current position, or into memory that has no address: on this thread what the page
+   * cache has, as far as the budget goes, and the rest by a thread.
    */
-  #readNext(read: Transfer): void {
+  #readNow(read: Transfer): void {
     const { fd, core: { files }, loop: { budget } } = this.file;
     this.#asksCache ??= files.readNow !== undefined;
     // A file in memory does not know RWF_NOWAIT, and has nothing to wait for.
     const rwFlags = this.#routes!.reads === "ringCopies" ? 0 : RWF_NOWAIT;
-    if (this.#asksCache && budget.spend(read.nbytes)) {
+    // Where reads are with the threads already, they do more of them at once than this thread.
+    if (this.#asksCache && this.#onThreads === 0 && budget.spend(read.nbytes)) {
       read.route = "cached";
       const begun = now();
       const start = read.offset + read.done;
-      const res = files.readNow!(fd, read.bytes!, start, read.nbytes, rwFlags);
+      const res = files.readNow!(fd, read.bytes!, start, read.nbytes, read.position, rwFlags);
       budget.recordCost(begun, res);
       if (res >= 0) return this.finished(read, res);
       budget.recordMiss(res === -EAGAIN);
@@ -258,6 +260,7 @@ export class Router {
 
   /** Reads by a thread: the disk is waited for there. */
   readOnThread(transfer: Transfer): void {
+    this.#onThreads++;
     const { position } = transfer;
     // It waited for the quota, and was aborted.
     if (transfer.stopped) {
@@ -303,6 +306,7 @@ export class Router {
 
   /** A read is back from the threads. */
   #returned(transfer: Transfer, res: number): void {
+    this.#onThreads--;
     if (transfer.missed) this.#misses.returned();
     this.finished(transfer, res);
     // What the result led to, and what the misses try again, is to be sent.

@@ -27,11 +27,11 @@ async function onCached(
   body: (file: AioFile, asked: number[]) => Promise<void>,
 ): Promise<void> {
   const asked: number[] = [];
-  const readNow: FileHost["readNow"] = (fd, bytes, start, length, rwFlags) => {
+  const readNow: FileHost["readNow"] = (fd, bytes, start, length, position, rwFlags) => {
     assert.equal(rwFlags, RWF_NOWAIT);
     const count = answer(asked.length, length);
     asked.push(length);
-    return count > 0 ? readSync(fd, bytes, start, count, null) : count;
+    return count > 0 ? readSync(fd, bytes, start, count, position < 0 ? null : position) : count;
   };
   const kernel = decorate({ files: decorateFiles({ blocksFor: () => "disk", readNow }) });
   await using scene = new Scene(BUFFERED);
@@ -152,7 +152,7 @@ testWithin(
     let moved = 0;
     // What was just written is cached, unless memory is short: then it would have to wait.
     for (let attempt = 0; attempt < 1000 && moved === 0; attempt++) {
-      const res = real.files.readNow!(file.fd, bytes, 100, 10_000, RWF_NOWAIT);
+      const res = real.files.readNow!(file.fd, bytes, 100, 10_000, -1, RWF_NOWAIT);
       if (res === -EOPNOTSUPP) return;
       assert.ok(res > 0 || res === -EAGAIN, String(res));
       moved = Math.max(0, res);
@@ -161,7 +161,7 @@ testWithin(
     assert.ok(bytes.subarray(0, 100).every((byte) => byte === 0));
     const next = await file.read(Buffer.alloc(10), 0, 10, null);
     sameBytes(next.buffer, CONTENT.subarray(moved, moved + 10));
-    assert.equal(real.files.readNow!(-1, bytes, 0, 10, 0), -9);
+    assert.equal(real.files.readNow!(-1, bytes, 0, 10, 0, 0), -9);
   },
   LINUX,
 );
@@ -181,3 +181,44 @@ testWithin("a file in memory is read at once", async () => {
   sameBytes(await readInTurn(file, 4096), CONTENT.subarray(0, 10_000));
   assert.deepEqual(answers.slice(0, 3), [4096, 4096, 1808]);
 }, { skip: LINUX.skip || (SHM === DISK && "no file system in memory") });
+
+testWithin(
+  "a large read into ordinary memory asks the page cache, and many at once do not",
+  async () => {
+    await onCached(ALL, async (file, asked) => {
+      for (const position of [7, 100_000, 5]) {
+        const { buffer, bytesRead } = await file.read(Buffer.alloc(40_000), 0, 40_000, position);
+        assert.equal(bytesRead, 40_000);
+        sameBytes(buffer, CONTENT.subarray(position, position + 40_000));
+      }
+      assert.deepEqual(asked.splice(0), [40_000, 40_000, 40_000]);
+    });
+    // The first is not cached, so a thread has it, and more threads take the others.
+    await onCached((nth, length) => nth === 0 ? -EAGAIN : length, async (file, asked) => {
+      const reads = Array.from(
+        { length: 10 },
+        (_, i) => file.read(Buffer.alloc(40_000), { position: i }),
+      );
+      for (const [i, { buffer }] of (await Promise.all(reads)).entries()) {
+        sameBytes(buffer, CONTENT.subarray(i, i + 40_000));
+      }
+      assert.deepEqual(asked.splice(0), [40_000]);
+      await file.read(Buffer.alloc(40_000), { position: 1 });
+      assert.deepEqual(asked, [40_000]);
+    });
+  },
+  LINUX,
+);
+
+for (const [name, answer] of Object.entries(MISSES)) {
+  testWithin(`large reads at positions are whole where ${name}`, async () => {
+    await onCached(answer, async (file) => {
+      for (const position of [0, 77, 2_900_000, CONTENT.length - 5, CONTENT.length + 5]) {
+        const { buffer, bytesRead } = await file.read(Buffer.alloc(200_000), 0, 200_000, position);
+        const expected = CONTENT.subarray(position, position + 200_000);
+        assert.equal(bytesRead, expected.length);
+        sameBytes(buffer.subarray(0, bytesRead), expected);
+      }
+    });
+  }, LINUX);
+}
