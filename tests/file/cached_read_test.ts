@@ -51,9 +51,16 @@ async function readInTurn(file: AioFile, length: number): Promise<Buffer> {
 
 testWithin("reads without a position get from the page cache what it has", async () => {
   await onCached(ALL, async (file, asked) => {
-    sameBytes(await readInTurn(file, 50_000), CONTENT);
-    assert.ok(asked.length > 10);
-    assert.ok(asked.every((length) => length <= 50_000));
+    const lengths = [50_000, 1, 4096, 65_536, 100_000];
+    let start = 0;
+    for (const length of lengths) {
+      const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, null);
+      assert.equal(bytesRead, length);
+      sameBytes(buffer, CONTENT.subarray(start, start += length));
+    }
+    // All of them fit into one turn of the event loop.
+    assert.deepEqual(asked, lengths);
+    sameBytes(await readInTurn(file, 50_000), CONTENT.subarray(start));
   });
 }, LINUX);
 
