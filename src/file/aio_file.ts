@@ -258,7 +258,9 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
 
   /**
    * The file descriptor; -1 once the file is closed. It does not keep the file open: see {@link
-   * AioFile}.
+   * AioFile}. While others read or write by it without a position, as a child process may, a read of
+   * this file without a position waits for them, and so does the thread: the kernel lets one at a time
+   * move the position.
    *
    * @example
    * ```ts
@@ -357,7 +359,13 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
         return new Uint8Array((await readToEnd(file, position, signal)).subarray(0, length));
       }
       const bytes = new Uint8Array(Math.max(0, Math.min(length, size - position)));
-      const count = await readLong(file, wholeRange(bytes, position), signal);
+      const range = wholeRange(bytes, position);
+      let count = await readLong(file, range, signal);
+      for (let last = count; last > 0 && count < bytes.length && file.isRegular; count += last) {
+        // The end of the file, or an error behind these bytes: the next read says which.
+        const rest = { offset: count, length: bytes.length - count, position: position + count };
+        last = await readLong(file, { ...range, ...rest }, signal);
+      }
       return count === bytes.length ? bytes : bytes.slice(0, count);
     });
   }

@@ -68,6 +68,8 @@ export class Cursor {
   /** How many operations have the turn, and of which kind. */
   #holders = 0;
   #kind = ALONE;
+  /** Whether turns are being given to those that wait. */
+  #isPassing = false;
   readonly #waiting = new Fifo<Waiting>();
 
   /** @param file Whose position it is */
@@ -118,8 +120,13 @@ export class Cursor {
   #enter(kind: number, begin: () => void): void {
     // What waits already must not wait for ever.
     const isShared = kind !== ALONE && kind === this.#kind && this.#waiting.length === 0;
-    if (this.#holders === 0 || isShared) this.#take(kind, begin);
+    if (this.#isFree || isShared) this.#take(kind, begin);
     else this.#waiting.push({ kind, begin });
+  }
+
+  /** Whether nobody has a turn, and nobody is about to get one. */
+  get #isFree(): boolean {
+    return this.#holders === 0 && this.#waiting.length === 0;
   }
 
   #take(kind: number, begin: () => void): void {
@@ -130,15 +137,20 @@ export class Cursor {
 
   /** Ends a turn, and begins the next when no other has it. */
   leave(): void {
-    if (--this.#holders > 0) return;
-    let next = this.#waiting.shift();
-    while (next !== undefined) {
+    this.#holders--;
+    // One that is over at once leaves while it begins: the loop that has begun it goes on.
+    if (this.#isPassing) return;
+    this.#isPassing = true;
+    for (let next = this.#next(); next !== undefined; next = this.#next()) {
       this.#take(next.kind, next.begin);
-      // One that failed at once has left, and has begun what came after it.
-      const isShared = this.#holders > 0 && this.#kind !== ALONE &&
-        this.#waiting.oldest?.kind === this.#kind;
-      next = isShared ? this.#waiting.shift() : undefined;
     }
+    this.#isPassing = false;
+  }
+
+  /** The one that waits for a turn that it can have now. */
+  #next(): Waiting | undefined {
+    const isShared = this.#kind !== ALONE && this.#waiting.oldest?.kind === this.#kind;
+    return this.#holders === 0 || isShared ? this.#waiting.shift() : undefined;
   }
 
   /**
@@ -153,7 +165,7 @@ export class Cursor {
     next?: () => Promise<number>,
   ): Promise<number> {
     const position = this.#position;
-    if (this.#holders === 0) this.#take(ALONE, ignore);
+    if (this.#isFree) this.#take(ALONE, ignore);
     else await new Promise<void>((resolve) => this.enter(resolve));
     try {
       if (position === undefined) return await action(CURRENT_POSITION);

@@ -13,6 +13,8 @@ export interface FileKind {
   readonly isDirectory: boolean;
   /** Whether it has a length that can be cut. */
   readonly isRegular: boolean;
+  /** Whether the page cache has its bytes: those of regular files and block devices. */
+  readonly hasCache: boolean;
   /** Whether it has neither positions nor an end: a pipe, a socket, a terminal. */
   readonly isStream: boolean;
   /** Its size in bytes at that time; 0 of what has none. */
@@ -40,6 +42,7 @@ export function kindOf(fd: number, path: string): FileKind {
   return {
     isDirectory: stats.isDirectory(),
     isRegular: stats.isFile(),
+    hasCache: stats.isFile() || stats.isBlockDevice(),
     isStream: stats.isFIFO() || stats.isSocket() || (stats.isCharacterDevice() && isatty(fd)),
     size: stats.size,
     isGenerated: stats.isFile() && stats.blocks === 0 && stats.size <= 4096,

@@ -19,7 +19,7 @@ import { type RangeLock, rangeLockOf } from "./range_lock.ts";
 
 /** What `open` found out. */
 export type OpenFileState =
-  & Omit<RoutedFile, "isStream" | "isRegular">
+  & Omit<RoutedFile, "isStream" | "isRegular" | "hasCache">
   & Pick<OpenFile, "path" | "readable" | "writable" | "buffered">;
 
 /** A file descriptor with what belongs to it; counts what is under way, so that closing can wait. */
@@ -96,6 +96,11 @@ export class OpenFile implements RoutedFile {
   /** Whether it has a length that can be cut. */
   get isRegular(): boolean {
     return this.kind.isRegular;
+  }
+
+  /** Whether the page cache has its bytes: those of regular files and block devices. */
+  get hasCache(): boolean {
+    return this.kind.hasCache;
   }
 
   /** Held by writes to the file against each other, whoever opened it in this thread. */

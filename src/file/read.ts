@@ -128,6 +128,8 @@ abstract class PromisedRead<R> extends RangeRead implements Settles<R> {
 
   /** Rejects the promise at once when the signal is aborted. */
   protected listen(signal: AbortSignal, promise: Promise<R>): void {
+    // It was cached and is over: the object may be another read before the listener is taken off.
+    if (this.resolve === ignore) return;
     const abort = () => {
       // The object may be another read by now.
       if (this.#abort !== abort) return;
@@ -226,6 +228,7 @@ export interface ReadResult<B> {
 
 /** A read into the user's memory: in place, or with one copy. */
 class ReadInto extends PromisedRead<ReadResult<unknown>> {
+  declare readonly isWhole: boolean;
   #range: MemoryRange | undefined = undefined;
   /** Whether it has the cursor's turn. */
   #hasTurn = false;
@@ -309,6 +312,9 @@ class ReadInto extends PromisedRead<ReadResult<unknown>> {
   }
 }
 
+// It is FileHandle's, and so is what it makes of an error behind bytes: the next read meets it.
+(ReadInto.prototype as { isWhole: boolean }).isWhole = false;
+
 function ignore(): void {}
 
 /**
@@ -359,7 +365,8 @@ export function readInto<D>(
 /**
  * Reads any number of bytes into memory, also from a stream.
  *
- * @returns How many bytes there were: fewer only at the end of the file, or of a stream's supply
+ * @returns How many bytes there were: fewer only at the end of the file, or of a stream's supply, and
+ * before an error, which the next read meets
  */
 export async function readLong(
   file: OpenFile,
@@ -390,9 +397,15 @@ export async function readLong(
       );
     }
     // All of them, so that none writes to the memory after the failure of another is known.
-    if (signal === undefined) await Promise.allSettled(parts);
-    for (const [index, { bytesRead }] of (await Promise.all(parts)).entries()) {
-      total += bytesRead;
+    await (signal === undefined ? Promise.allSettled(parts) : Promise.all(parts));
+    for (const [index, part] of parts.entries()) {
+      try {
+        total += (await part).bytesRead;
+      } catch (error) {
+        // What came before it counts, and the next read meets the error again.
+        if (total === 0) throw error;
+        return total;
+      }
       // What lies behind a short part came later, when the file had grown: there would be a gap.
       if (total < Math.min(end, start + (index + 1) * largest)) return total;
     }

@@ -50,8 +50,9 @@ export async function readToEnd(
     if (count === 0) break;
     parts.push(part.subarray(0, count));
     total += count;
-    // A file without a size ends where nothing comes: its reads may be short elsewhere.
-    if (count < length && size > 0) break;
+    // A file without a size ends where nothing comes: its reads may be short elsewhere. So may those
+    // of a file, before what the disk cannot read: the next read says so.
+    if (count < length && size > 0 && Math.max(0, position) + total >= size) break;
     if (count === length) size = await sizeOf(file);
   }
   const [whole] = parts;

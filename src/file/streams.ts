@@ -204,7 +204,7 @@ export function webStream(
   };
   /** The file is being closed. Of a range, bytes are missing then; else it is as in FileHandle. */
   const fileCloses = () => {
-    if (start === undefined) return close();
+    if (start === undefined || position === end) return close();
     over();
     const { fd, path } = file;
     const hint = "the file was closed before the stream was over";

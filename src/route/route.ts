@@ -49,6 +49,8 @@ export interface RoutedFile {
   readonly append: boolean;
   /** Whether it is no device, pipe or socket. */
   readonly isRegular: boolean;
+  /** Whether the page cache has its bytes: those of regular files and block devices. */
+  readonly hasCache: boolean;
   /** Whether it has neither positions nor an end. */
   readonly isStream: boolean;
 }

@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { EAGAIN, ECANCELED, EIO, EOPNOTSUPP } from "../abi/errno.ts";
+import { EAGAIN, ECANCELED, EINVAL, EIO, ENOSYS, EOPNOTSUPP, EPERM } from "../abi/errno.ts";
 import { IOCB_CMD_PREAD, IOCB_CMD_PWRITE } from "../abi/opcodes.ts";
 import { RWF_NOWAIT } from "../abi/rw_flags.ts";
 import {
@@ -18,6 +18,9 @@ import { CacheMisses } from "./cache_misses.ts";
 import { CoalescedWrites } from "./coalesced_writes.ts";
 import { type Route, type RoutedFile, type Routes, routesOf } from "./route.ts";
 import { CURRENT_POSITION, NO_ADDRESS, type Transfer } from "./transfer.ts";
+
+/** What a call answers that is not known here. */
+const UNKNOWN_CALL: readonly number[] = [EINVAL, ENOSYS, EOPNOTSUPP, EPERM];
 
 /** The routes of one file. */
 export class Router {
@@ -141,6 +144,10 @@ export class Router {
       if (short && this.#goesOn(transfer, reads)) return;
       res = transfer.done;
     } else if (res === -EIO && reads && this.#readsAgain) return this.#readAgain(transfer);
+    // The position has moved by what was read, and the bytes must not be lost.
+    else if (reads && transfer.done > 0 && !transfer.isWhole && !this.file.direct) {
+      res = transfer.done;
+    }
     transfer.settle(res);
   }
 
@@ -210,8 +217,9 @@ export class Router {
       // A short read that ends inside a block is the end of the file. One that ends on a block
       // boundary may not be: read on.
       if (transfer.done % readOffset !== 0 || isStream) return false;
-      // A call that may wait is short only where the file ends, or where its reads end at a record.
-      if (transfer.route === "threads" && !direct) return false;
+      // A call that may wait is short where the file ends, where its reads end at a record, and
+      // before what the disk cannot read: the next call says which.
+      if (transfer.route === "threads" && !direct && !transfer.isWhole) return false;
       if (transfer.retried) {
         // It went no further than to the end that the file had.
         transfer.retried = false;
@@ -240,7 +248,7 @@ export class Router {
    */
   #readNow(read: Transfer): void {
     const { fd, core: { files }, loop: { budget } } = this.file;
-    this.#asksCache ??= files.readNow !== undefined;
+    this.#asksCache ??= files.readNow !== undefined && this.file.hasCache;
     // A file in memory does not know RWF_NOWAIT, and has nothing to wait for.
     const rwFlags = this.#routes!.reads === "ringCopies" ? 0 : RWF_NOWAIT;
     // Where reads are with the threads already, they do more of them at once than this thread.
@@ -250,10 +258,10 @@ export class Router {
       const start = read.offset + read.done;
       const res = files.readNow!(fd, read.bytes!, start, read.nbytes, read.position, rwFlags);
       budget.recordCost(begun, res);
-      if (res >= 0) return this.finished(read, res);
       budget.recordMiss(res === -EAGAIN);
+      if (res >= 0) return this.finished(read, res);
       // The file system, or a seccomp filter, does not know the call: the threads do without it.
-      if (res !== -EAGAIN) this.#asksCache = false;
+      if (UNKNOWN_CALL.includes(-res)) this.#asksCache = false;
     }
     this.sendToThreads(read);
   }

@@ -34,6 +34,8 @@ export abstract class Transfer extends Operation implements ThreadTask {
   bytes: Uint8Array<ArrayBuffer> | undefined = undefined;
   /** Where in {@link Transfer.bytes} it begins, or began before some were moved. */
   offset = 0;
+  /** Whether it brings fewer bytes only at the end of the file; else also before an error. */
+  declare readonly isWhole: boolean;
   /** How it is done now; see {@link Route}. */
   route: Route = "ring";
   /** Whether it is a read that has failed, and is made once more. */
@@ -77,6 +79,7 @@ export abstract class Transfer extends Operation implements ThreadTask {
 
 // Its memory is known before it has a slot.
 (Transfer.prototype as { isPinned: boolean }).isPinned = true;
+(Transfer.prototype as { isWhole: boolean }).isWhole = true;
 
 /** What settles a promise. */
 export interface Settles<R> {

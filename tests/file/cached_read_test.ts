@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { readSync, writeFileSync } from "node:fs";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { AioContext, type AioFile, open } from "../../mod.ts";
 import { EAGAIN, EOPNOTSUPP } from "../../src/abi/errno.ts";
 import { RWF_NOWAIT } from "../../src/abi/rw_flags.ts";
@@ -25,6 +26,7 @@ const ALL: Answer = (_, length) => length;
 async function onCached(
   answer: Answer,
   body: (file: AioFile, asked: number[]) => Promise<void>,
+  content: Uint8Array = CONTENT,
 ): Promise<void> {
   const asked: number[] = [];
   const readNow: FileHost["readNow"] = (fd, bytes, start, length, position, rwFlags) => {
@@ -36,7 +38,7 @@ async function onCached(
   const kernel = decorate({ files: decorateFiles({ blocksFor: () => "disk", readNow }) });
   await using scene = new Scene(BUFFERED);
   await using context = new AioContext({ kernel });
-  await body(await scene.holding(CONTENT, "r+", { context }), asked);
+  await body(await scene.holding(content, "r+", { context }), asked);
 }
 
 /** Reads with buffers of this length, one after the other, to the end. */
@@ -229,3 +231,63 @@ for (const [name, answer] of Object.entries(MISSES)) {
     });
   }, LINUX);
 }
+
+testWithin("the signal of a cached readFile aborts no other read", async () => {
+  await onCached(ALL, async (file) => {
+    await using scene = new Scene(BUFFERED);
+    const other = await scene.holding(CONTENT, "r");
+    for (let round = 0; round < 10; round++) {
+      const controller = new AbortController();
+      const whole = file.readFile({ signal: controller.signal }).then(
+        () => "read",
+        () => "aborted",
+      );
+      const reads = [file, other].map((each) => each.read(Buffer.alloc(4096), 0, 4096, 0));
+      controller.abort();
+      for (const { bytesRead } of await Promise.all(reads)) assert.equal(bytesRead, 4096);
+      assert.match(await whole, /^(read|aborted)$/);
+    }
+  });
+}, LINUX);
+
+testWithin("after many misses hits are asked for again", async () => {
+  let isCached = false;
+  await onCached((_, length) => isCached ? length : -EAGAIN, async (file, asked) => {
+    for (let read = 0; read < 100; read++) await file.read(Buffer.alloc(100), 0, 100, null);
+    isCached = true;
+    for (let read = 0; read < 1000; read++) await file.read(Buffer.alloc(100), 0, 100, null);
+    await nextTurn();
+    const before = asked.length;
+    const reads = Array.from({ length: COPIES_PER_TURN }, () => file.read(Buffer.alloc(1)));
+    assert.ok(asked.length - before > COPIES_PER_TURN / 2, `${asked.length - before} asked`);
+    await Promise.all(reads);
+  });
+}, LINUX);
+
+testWithin("devices that are no disks are read by threads, a record at a time", async () => {
+  let asked = 0;
+  const readNow: FileHost["readNow"] = () => {
+    asked++;
+    return -EAGAIN;
+  };
+  await using context = new AioContext({ kernel: decorate({ files: decorateFiles({ readNow }) }) });
+  await using zero = await open("/dev/zero", "r", { context });
+  assert.equal((await zero.read(Buffer.alloc(50_000), 0, 50_000, null)).bytesRead, 50_000);
+  assert.equal((await zero.read(Buffer.alloc(50_000), 0, 50_000, 5)).bytesRead, 50_000);
+  assert.equal(asked, 0);
+}, LINUX);
+
+testWithin("any number of reads that fail at their turn are told so", async () => {
+  await using scene = new Scene(BUFFERED);
+  const file = await scene.holding(CONTENT, "r");
+  const memory = new ArrayBuffer(100);
+  const first = file.read(Buffer.alloc(100_000), 0, 100_000, null);
+  const reads = Array.from({ length: 20_000 }, () => file.read(new Uint8Array(memory), 0, 10));
+  structuredClone(memory, { transfer: [memory] });
+  await first;
+  const results = await Promise.allSettled(reads);
+  // Some runtimes keep memory where it is that a read waits for.
+  const isLost = memory.byteLength === 0;
+  assert.equal(results.some(({ status }) => status === "rejected"), isLost);
+  assert.equal((await file.read(Buffer.alloc(7))).bytesRead, 7);
+});
