@@ -45,6 +45,11 @@ export interface FileHost {
    */
   readonly seek?: (fd: number, offset: number, whence: number) => number;
   /**
+   * Whether a read with RWF_NOWAIT may end before the file does, through the page cache: it is of no
+   * use then. See readv(2), "BUGS".
+   */
+  readonly endsEarly?: boolean;
+  /**
    * Reads on this thread; see preadv2(2). Without it threads make all reads at the descriptor's own
    * position, and those into memory that has no address.
    *

@@ -46,6 +46,9 @@ export const SYS_statx: SyscallNumbers = numbers(332, 291);
 /** preadv2(2): reads, if need be only what is cached. Since Linux 4.6. */
 export const SYS_preadv2: SyscallNumbers = numbers(327, 286);
 
+/** uname(2): the release of the kernel. */
+export const SYS_uname: SyscallNumbers = numbers(63, 160);
+
 /** memfd_create(2): memory with a name. Since Linux 3.17. */
 export const SYS_memfd_create: SyscallNumbers = numbers(319, 279);
 

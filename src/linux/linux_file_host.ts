@@ -6,7 +6,13 @@
 import type { LibcCall } from "../../ffi/runtime.ts";
 import type { Native } from "../../ffi/native.ts";
 import { IOVEC_SIZE, writeIovec } from "../abi/iovec.ts";
-import { type Architecture, SYS_fcntl, SYS_preadv2, SYS_statx } from "../abi/syscall_numbers.ts";
+import {
+  type Architecture,
+  SYS_fcntl,
+  SYS_preadv2,
+  SYS_statx,
+  SYS_uname,
+} from "../abi/syscall_numbers.ts";
 import { checkWord } from "../check.ts";
 import type { Blocking, DirectAlignment, FileHost } from "../file_host.ts";
 import type { Allocation } from "../kernel.ts";
@@ -30,12 +36,27 @@ const STX_DIO_READ_OFFSET_ALIGN = 180;
 /** The size of `struct statx`; an empty path stands right behind it, in zeroed memory. */
 const STATX_SIZE = 256;
 
+/** Where `release` stands in `struct utsname`, and its length; see uname(2). */
+const UTS_RELEASE = 130;
+const UTS_LENGTH = 65;
+
+/**
+ * See {@link FileHost.endsEarly}.
+ *
+ * @param release The release of Linux, as "5.10.0-8-amd64"
+ */
+export function endsReadsEarly(release: string): boolean {
+  return /^5\.(9|10)\b/.test(release);
+}
+
 /** See {@link FileHost}. */
 export class LinuxFileHost implements FileHost {
   readonly #native: Native;
   readonly #fcntl: LibcCall;
   readonly #statx: LibcCall;
   readonly #preadv2: LibcCall;
+  readonly #uname: LibcCall;
+  #endsEarly: boolean | undefined;
   /** Gives the memory for the result of statx, at the first use. */
   readonly #allocate: () => Allocation;
   #result: Allocation | undefined;
@@ -62,6 +83,7 @@ export class LinuxFileHost implements FileHost {
     this.#native = native;
     this.#fcntl = native.syscall(SYS_fcntl[architecture], 3);
     this.#statx = native.syscall(SYS_statx[architecture], 5);
+    this.#uname = native.syscall(SYS_uname[architecture], 1);
     this.#preadv2 = native.syscall(SYS_preadv2[architecture], 6);
     this.#allocate = allocate;
     this.seek = native.lseek;
@@ -96,6 +118,21 @@ export class LinuxFileHost implements FileHost {
     const isSame = last?.memory === memory && last.offset === offset &&
       last.readOffset === readOffset;
     return isSame ? last : this.#alignment = { memory, offset, readOffset };
+  }
+
+  /** See {@link FileHost.endsEarly}. */
+  get endsEarly(): boolean {
+    return this.#endsEarly ??= endsReadsEarly(this.#release());
+  }
+
+  #release(): string {
+    const { address, buffer } = this.#result ??= this.#allocate();
+    if (this.#uname(address) < 0) return "";
+    const bytes = new Uint8Array(buffer, UTS_RELEASE, UTS_LENGTH);
+    const release = String.fromCharCode(...bytes.subarray(0, bytes.indexOf(0)));
+    // What statx(2) is given there is to be an empty path.
+    new Uint8Array(buffer).fill(0);
+    return release;
   }
 
   /** See {@link FileHost.readNow}. */

@@ -18,7 +18,8 @@
  * | streams | `ring`: polled before | `ring` |
  * | a kernel whose io_submit never blocks | `ring` | `ring` |
  *
- * Where RWF_NOWAIT is not supported, `ringNoWait` and `cached` become `threads` at the first request. Syncs and
+ * Where RWF_NOWAIT ends reads before the file does, as in Linux 5.9 and 5.10, the threads make those
+ * of the page cache. Where it is not supported, `ringNoWait` and `cached` become `threads` at the first request. Syncs and
  * polls are always `ring`: the kernel has a queue of its own for them (`aio_fsync`, fs/aio.c).
  *
  * @module
@@ -67,6 +68,7 @@ const UNBLOCKED: Routes = { reads: "ring", writes: "ring" };
 const DIRECT: Routes = { reads: "ring", writes: "ringNoWait" };
 const COPIED: Routes = { reads: "ringCopies", writes: "ringCopies" };
 const CACHED: Routes = { reads: "ringNoWait", writes: "threads" };
+const UNCACHED: Routes = { reads: "threads", writes: "threads" };
 
 /** The routes that a file begins with. */
 export function routesOf({ fd, core, direct, isStream }: RoutedFile): Routes {
@@ -74,5 +76,6 @@ export function routesOf({ fd, core, direct, isStream }: RoutedFile): Routes {
   if (blocking === "nothing") return UNBLOCKED;
   const inMemory = blocking === "copy";
   if (direct) return inMemory ? UNBLOCKED : DIRECT;
-  return inMemory ? COPIED : CACHED;
+  if (inMemory) return COPIED;
+  return core.files.endsEarly ? UNCACHED : CACHED;
 }

@@ -248,7 +248,7 @@ export class Router {
    */
   #readNow(read: Transfer): void {
     const { fd, core: { files }, loop: { budget } } = this.file;
-    this.#asksCache ??= files.readNow !== undefined && this.file.hasCache;
+    this.#asksCache ??= files.readNow !== undefined && !files.endsEarly && this.file.hasCache;
     // A file in memory does not know RWF_NOWAIT, and has nothing to wait for.
     const rwFlags = this.#routes!.reads === "ringCopies" ? 0 : RWF_NOWAIT;
     // Where reads are with the threads already, they do more of them at once than this thread.

@@ -8,7 +8,9 @@ import { RWF_NOWAIT } from "../../src/abi/rw_flags.ts";
 import type { FileHost } from "../../src/file_host.ts";
 import { COPIED_BYTES_PER_TURN, COPIES_PER_TURN } from "../../src/tuning.ts";
 import { pattern, sameBytes } from "../support/bytes.ts";
+import { endsReadsEarly } from "../../src/linux/linux_file_host.ts";
 import { decorate, decorateFiles } from "../support/decorated_kernel.ts";
+import { ColdKernel } from "../support/file_cold_kernel.ts";
 import { type Ground, GROUNDS, Scene, testWithin } from "../support/file_grounds.ts";
 import { linuxOnly, real } from "../support/real_kernel.ts";
 import { DISK, SHM, TempFolder } from "../support/temp.ts";
@@ -287,3 +289,19 @@ testWithin("any number of reads that fail at their turn are told so", async () =
   assert.equal(results.some(({ status }) => status === "rejected"), isLost);
   assert.equal((await file.read(Buffer.alloc(7))).bytesRead, 7);
 });
+
+testWithin("a kernel that ends cached reads too early is not asked what is cached", async () => {
+  for (const release of ["5.9.0", "5.10.0-8-amd64", "5.10"]) assert.ok(endsReadsEarly(release));
+  for (const release of ["5.8.18", "5.11.0", "5.100.1", "6.18.44", "4.19.0", "15.9.1", ""]) {
+    assert.ok(!endsReadsEarly(release), release);
+  }
+  const members: Partial<FileHost> = { endsEarly: true, readNow: () => 0 };
+  using cold = new ColdKernel(() => "all", members);
+  await using scene = new Scene(BUFFERED);
+  await using context = new AioContext({ kernel: cold.kernel });
+  const file = await scene.holding(CONTENT, "r", { context });
+  sameBytes(await readInTurn(file, 50_000), CONTENT);
+  sameBytes(await file.readAt(77, 5000), CONTENT.subarray(77, 5077));
+  assert.equal((await file.read(Buffer.alloc(40_000), { position: 5 })).bytesRead, 40_000);
+  assert.equal(cold.attempts, 0);
+}, LINUX);

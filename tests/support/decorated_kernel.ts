@@ -60,6 +60,7 @@ export function decorateFiles(members: Partial<FileHost>): FileHost {
   return {
     blocksFor: (fd) => files.blocksFor(fd),
     ...files.directAlignment && { directAlignment: (fd) => files.directAlignment!(fd) },
+    ...files.endsEarly && { endsEarly: true },
     ...files.readNow && { readNow: (...args) => files.readNow!(...args) },
     ...files.seek && { seek: files.seek },
     ...files.alias && { alias: (bytes) => files.alias!(bytes) },
