@@ -202,7 +202,7 @@ export function webStream(
     // A reader that waits with memory of its own has to be answered as well.
     controller.byobRequest?.respond(0);
   };
-  /** The file is being closed. Of a range, bytes are missing then; else it is as in FileHandle. */
+  /** The file is being closed. Of a range, bytes may be missing then; else it is as in FileHandle. */
   const fileCloses = () => {
     if (start === undefined || position === end) return close();
     over();
@@ -226,8 +226,6 @@ export function webStream(
         if (chunk.bytesRead === 0) return close();
         if (position !== null) position += chunk.bytesRead;
         controller.enqueue(new Uint8Array(chunk.buffer.buffer, 0, chunk.bytesRead));
-        // Now, and not when more is asked for: the file may be closed by then.
-        if (position === end) close();
       } catch (error) {
         over();
         throw error;
