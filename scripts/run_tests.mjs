@@ -31,7 +31,7 @@ let reports = 0;
  * @param {keyof typeof runtimes} runtime
  * @param {string[]} files
  * @param {import("./run.mjs").RunOptions} options
- * @returns {Promise<{ output: string, failed: number, skipped: TestCase[], passed: number, counts: string }>}
+ * @returns {Promise<{ output: string, failures: TestCase[], skipped: TestCase[], passed: number, counts: string }>}
  *   A runtime that crashed, or found nothing to run, has a failed test, whatever it reported.
  */
 export async function runTests(runtime, files, options) {
@@ -64,12 +64,15 @@ export async function runTests(runtime, files, options) {
   });
   const cases = existsSync(report) ? readJunit(readFileSync(report, "utf8")) : [];
   const skipped = cases.filter((test) => test.skipped);
-  const reported = cases.filter((test) => test.failed).length;
-  const failed = ok && cases.length > 0 ? reported : Math.max(reported, 1);
-  const passed = cases.length - reported - skipped.length;
-  const counts = `${passed} passed, ${failed} failed, ${skipped.length} skipped`;
+  const failures = cases.filter((test) => test.failed);
+  const passed = cases.length - failures.length - skipped.length;
+  if (failures.length === 0 && (!ok || cases.length === 0)) {
+    const reason = output.trimEnd().split("\n").at(-1) ?? "";
+    failures.push({ name: "the process itself", failed: true, skipped: false, reason });
+  }
+  const counts = `${passed} passed, ${failures.length} failed, ${skipped.length} skipped`;
   const rest = output.split("\n").filter((line) => !PASSED.test(line)).join("\n");
-  return { output: rest, failed, skipped, passed, counts };
+  return { output: rest, failures, skipped, passed, counts };
 }
 
 /**
@@ -85,7 +88,8 @@ function readJunit(xml) {
     name: attribute(attributes, "name"),
     failed: /<(failure|error)\b/.test(body),
     skipped: /<skipped\b/.test(body),
-    reason: attribute(/<skipped\b([^>]*)/.exec(body)?.[1] ?? "", "message").replace(/^true$/, ""),
+    reason: attribute(/<(?:skipped|failure|error)\b([^>]*)/.exec(body)?.[1] ?? "", "message")
+      .replace(/^true$/, "").replace(/(?:\s|&#1[03];)+/g, " ").trim().slice(0, 300),
   }));
   return cases.filter((entry) => {
     // Deno also reports the suite that a test is in, under the part of its name before " > ".

@@ -56,6 +56,9 @@ const { values: { only }, positionals: filters } = parseArgs({
 });
 const everything = only === undefined && filters.length === 0;
 const total = { passed: 0, failed: 0, skipped: 0 };
+/** What failed, a line each: repeated at the end, where whoever reads a long log begins.
+ * @type {string[]} */
+const failed = [];
 /** What was skipped, with the runtimes that skipped it and the reason if one of them said it.
  * @type {Map<string, { where: string[], reason: string }>} */
 const skips = new Map();
@@ -114,6 +117,7 @@ async function check(name, command, args, accept = () => true) {
   const { ok, output } = await run(command, args, { heard });
   const passed = ok && accept(output);
   total[passed ? "passed" : "failed"]++;
+  if (!passed) failed.push(name);
   end(passed, name, output);
   return passed ? output : "";
 }
@@ -129,11 +133,12 @@ async function test({ name, runtime, env }, kernel, files) {
   const where = `${name}, ${kernel}`;
   const { heard, end } = begin(where);
   const options = { heard, env: { KAIO_KERNEL: kernel, ...env } };
-  const { output, passed, failed, skipped, counts } = await runTests(runtime, files, options);
+  const { output, passed, failures, skipped, counts } = await runTests(runtime, files, options);
   total.passed += passed;
-  total.failed += failed;
+  total.failed += failures.length;
+  for (const { name, reason } of failures) failed.push(`${where}: ${name} (${reason})`);
   for (const { name, reason } of skipped) skip(name, where, reason);
-  end(failed === 0, `${where}: ${counts}`, output);
+  end(failures.length === 0, `${where}: ${counts}`, output);
 }
 
 /**
@@ -228,11 +233,14 @@ try {
   await suite(files);
 } catch (error) {
   total.failed++;
-  console.log(error instanceof Error ? error.message : error);
+  const message = error instanceof Error ? error.message : String(error);
+  failed.push(message.split("\n")[0] ?? "");
+  console.log(message);
 }
 for (const [name, { where, reason }] of skips) {
   console.log(`skipped in ${where.join(", ")}: ${name}${reason && ` (${reason})`}`);
 }
+for (const line of failed) console.log(`failed: ${line}`);
 const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : "";
 console.log(`${total.passed} passed, ${total.failed} failed${skipped}`);
 process.exit(total.failed > 0 ? 1 : 0);

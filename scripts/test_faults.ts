@@ -130,13 +130,14 @@ await onEach(values, async (setting) => {
     if (values.reads !== undefined) return await readAtTails(setting, makePlaces(disks)["tail"]!);
     const places = join(disks.folder, "places.json");
     writeFileSync(places, JSON.stringify(makePlaces(disks)));
-    const { failed, skipped, counts, output } = await runTests(runtime, files, {
+    const { failures, skipped, counts, output } = await runTests(runtime, files, {
       env: { KAIO_KERNEL: kernel, KAIO_FAULTS: places },
     });
     for (const { name } of skipped) skips.set(name, (skips.get(name) ?? new Set()).add(runtime));
-    console.log(`${failed === 0 ? "ok    " : "FAILED"} ${runtime}, kernel ${kernel}: ${counts}`);
-    if (failed > 0) console.log(output.trimEnd());
-    return failed === 0;
+    const ok = failures.length === 0;
+    console.log(`${ok ? "ok    " : "FAILED"} ${runtime}, kernel ${kernel}: ${counts}`);
+    if (!ok) console.log(output.trimEnd());
+    return ok;
   } finally {
     disks.down();
   }

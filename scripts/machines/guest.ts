@@ -35,9 +35,10 @@ async function probe(runtime: RuntimeName): Promise<Result> {
 }
 
 async function suite(runtime: RuntimeName, { env, files }: Suite): Promise<Result> {
-  const { failed, counts, output, skipped } = await runTests(runtime, files, { env, ...following });
+  const tests = await runTests(runtime, files, { env, ...following });
+  const { failures, counts, output, skipped } = tests;
   return {
-    ok: failed === 0,
+    ok: failures.length === 0,
     counts,
     output,
     skipped: skipped.map(({ name, reason }) => reason === "" ? name : `${name} (${reason})`),
