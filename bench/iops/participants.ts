@@ -9,6 +9,7 @@ import { type FileHandle, open as openHandle } from "node:fs/promises";
 import { AioContext, type AioFile, type KernelName, open } from "../../mod.ts";
 import { inBatches, libaioInBatches } from "../../src/cli/fio_job.ts";
 import type { RuntimeName } from "../runtimes.ts";
+import { openCopies, openIterator, openLoop, openPromises } from "./bare.ts";
 import type { CommandMaker } from "./command.ts";
 import type { CostName } from "./costs.ts";
 import { fio } from "./fio.ts";
@@ -107,12 +108,13 @@ function openFile(openHandle: (task: Task) => Promise<FileHandle>): Opener {
   return async (task, buffers) => {
     const file = await openHandle(task);
     const { block } = task.work;
-    return promises(
+    return promises<{ bytesRead: number } | { bytesWritten: number }>(
       buffers,
-      async (slot, position, writes) =>
+      (slot, position, writes) =>
         writes
-          ? (await file.write(buffers[slot]!, 0, block, position)).bytesWritten
-          : (await file.read(buffers[slot]!, 0, block, position)).bytesRead,
+          ? file.write(buffers[slot]!, 0, block, position)
+          : file.read(buffers[slot]!, 0, block, position),
+      (result) => "bytesRead" in result ? result.bytesRead : result.bytesWritten,
     );
   };
 }
@@ -128,8 +130,8 @@ function withBuffers(open: Opener): Opener {
 /** `file.readAt`, which gives each time new memory. */
 async function openReadAt(task: Task, buffers: Uint8Array[]): Promise<Run> {
   const file = await openKaio("linux")(task);
-  return promises(buffers, async (slot, position) => {
-    const bytes = await file.readAt(position, task.work.block);
+  const { block } = task.work;
+  return promises(buffers, (_, position) => file.readAt(position, block), (bytes, slot) => {
     buffers[slot] = bytes;
     return bytes.byteLength;
   });
@@ -203,9 +205,10 @@ function openSyncCalls(task: Task, [buffer]: Uint8Array[]): Run {
 /** `Bun.file(path).slice(start, end).arrayBuffer()`, which gives each time new memory. */
 function openSlices({ path, work: { block } }: Task, buffers: Uint8Array[]): Run {
   const file = own.Bun.file(path);
-  return promises(buffers, async (slot, position) => {
-    const bytes = new Uint8Array(await file.slice(position, position + block).arrayBuffer());
-    buffers[slot] = bytes;
+  const slice = (_: number, position: number) =>
+    file.slice(position, position + block).arrayBuffer();
+  return promises(buffers, slice, (memory, slot) => {
+    const bytes = buffers[slot] = new Uint8Array(memory);
     return bytes.byteLength;
   });
 }
@@ -216,8 +219,8 @@ async function openFsFiles({ path, write }: Task, buffers: Uint8Array[]): Promis
   return promises(buffers, async (slot, position, writes) => {
     const file = files[slot]!;
     await file.seek(position, 0);
-    return (await (writes ? file.write(buffers[slot]!) : file.read(buffers[slot]!)))!;
-  });
+    return await (writes ? file.write(buffers[slot]!) : file.read(buffers[slot]!));
+  }, (count) => count!);
 }
 
 /** What only one of the runtimes has. */
@@ -233,20 +236,29 @@ const own = globalThis as unknown as {
 };
 
 /** The flags for `open` of `node:fs`. */
-function openFlags({ direct, write, work }: Task): number {
+export function openFlags({ direct, write, work }: Task): number {
   return (write ? constants.O_RDWR : constants.O_RDONLY) | (direct ? constants.O_DIRECT : 0) |
     (work.synced ? constants.O_DSYNC : 0);
 }
 
-/** Keeps as many promises going as there are buffers, one after the other in each slot. */
-function promises(
+/**
+ * Keeps as many promises going as there are buffers, one after the other in each slot.
+ *
+ * @param request Makes the promise that is awaited: there is no other one around it, whose cost
+ * would count for the library
+ * @param countOf How many bytes its result tells of
+ */
+export function promises<R>(
   buffers: Uint8Array[],
-  request: (slot: number, position: number, writes: boolean) => Promise<number>,
+  request: (slot: number, position: number, writes: boolean) => Promise<R>,
+  countOf: (result: R, slot: number) => number,
 ): Run {
   return async (pass) => {
     await Promise.all(buffers.map(async (_, slot) => {
       // The arguments are read in this order.
-      while (pass.end(slot, await request(slot, pass.start(slot), pass.writes)));
+      while (
+        pass.end(slot, countOf(await request(slot, pass.start(slot), pass.writes), slot))
+      );
     }));
   };
 }
@@ -317,6 +329,10 @@ export const PARTICIPANTS: readonly Participant[] = [
   },
   { name: "fio-psync", label: "fio psync", command: fio(() => ["--ioengine=psync"]), single: true },
   { name: "c-loop", label: "C loop", command: loop },
+  { name: "js-loop", label: "JavaScript loop", open: openLoop, readsOnly: true },
+  { name: "js-iterator", label: "JavaScript for await", open: openIterator, readsOnly: true },
+  { name: "js-promises", label: "JavaScript promises", open: openPromises, readsOnly: true },
+  { name: "js-copies", label: "JavaScript copies", open: openCopies, readsOnly: true },
 ];
 
 /** The participant of this name. */
