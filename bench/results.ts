@@ -39,12 +39,18 @@ const SECTIONS: readonly Section[] = [
   {
     name: "memory",
     title: "Reads of memory (tmpfs), O_DIRECT",
-    args: ["--tmpfs", "--direct", "--depth", "64", "--costs", "--only", `kaio,fs-callback,${FIO}`],
+    args: [
+      ...["--tmpfs", "--direct", "--depth", "64", "--costs"],
+      ...["--only", `kaio,js,fs-callback,${FIO}`],
+    ],
   },
   {
     name: "disk",
     title: "Reads of a disk, O_DIRECT",
-    args: ["--direct", "--depth", "1,16,64,256", "--only", `${KAIO},fs-callback,fs-sync,${FIO}`],
+    args: [
+      ...["--direct", "--depth", "1,16,64,256"],
+      ...["--only", `${KAIO},js-loop,fs-callback,fs-sync,${FIO}`],
+    ],
   },
   {
     name: "cached",
