@@ -307,6 +307,10 @@ export const PARTICIPANTS: readonly Participant[] = [
     runtime: "deno",
     cachedOnly: true,
   },
+  { name: "js-loop", label: "JavaScript loop", open: openLoop, readsOnly: true },
+  { name: "js-iterator", label: "JavaScript for await", open: openIterator, readsOnly: true },
+  { name: "js-promises", label: "JavaScript promises", open: openPromises, readsOnly: true },
+  { name: "js-copies", label: "JavaScript copies", open: openCopies, readsOnly: true },
   // By itself fio makes one io_submit for each request, and takes one completion at a time.
   { name: "fio-getevents", label: "fio libaio", command: fio(() => [LIBAIO]) },
   { name: "fio-reap", label: "fio libaio, reap", command: fio(() => [LIBAIO, REAP]) },
@@ -329,10 +333,6 @@ export const PARTICIPANTS: readonly Participant[] = [
   },
   { name: "fio-psync", label: "fio psync", command: fio(() => ["--ioengine=psync"]), single: true },
   { name: "c-loop", label: "C loop", command: loop },
-  { name: "js-loop", label: "JavaScript loop", open: openLoop, readsOnly: true },
-  { name: "js-iterator", label: "JavaScript for await", open: openIterator, readsOnly: true },
-  { name: "js-promises", label: "JavaScript promises", open: openPromises, readsOnly: true },
-  { name: "js-copies", label: "JavaScript copies", open: openCopies, readsOnly: true },
 ];
 
 /** The participant of this name. */
