@@ -72,7 +72,7 @@ type RunFor = (seconds: number, timed: boolean, most?: number) => Promise<Pass>;
 async function measureCost(runFor: RunFor, seconds: number, cost: CostName): Promise<Costs> {
   const { measure, most } = COSTS[cost];
   // A compiler that is still at work allocates too.
-  await runFor(2, false, 300_000);
+  await runFor(Math.min(2, 10 * seconds), false, 300_000);
   return { [cost]: await measure(async () => (await runFor(seconds, false, most)).ended) };
 }
 

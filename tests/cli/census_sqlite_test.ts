@@ -56,10 +56,10 @@ interface Case extends DatabaseOptions {
 }
 
 const cases: Case[] = [
-  { size: 40_000_000, pageSize: 4096, pagesPerBlock: 1, trunks: 1 },
+  { size: 10_000_000, pageSize: 4096, pagesPerBlock: 1, trunks: 1 },
   { size: 4_000_000, pageSize: 512, pagesPerBlock: 1, trunks: 5 },
   { size: 4_000_000, pageSize: 1024, pagesPerBlock: 7, trunks: 2 },
-  { size: 20_000_000, pageSize: 65536, pagesPerBlock: 1, trunks: 1 },
+  { size: 8_000_000, pageSize: 65536, pagesPerBlock: 1, trunks: 1 },
   // With full auto-vacuum there is never a free page after a transaction.
   { size: 4_000_000, pageSize: 512, autoVacuum: 1, pagesPerBlock: 1, trunks: 0 },
   { size: 8_000_000, pageSize: 4096, autoVacuum: 2, pagesPerBlock: 3, trunks: 1 },

@@ -91,6 +91,8 @@ function openerOf({ direct }: Ground): Opener {
 
 async function outcome(call: Call, opener: Opener, folder: TempFolder): Promise<string> {
   const path = folder.join("file");
+  // A new one: ext4 sends the bytes of a file that was truncated and written to the disk at once.
+  rmSync(path, { force: true });
   writeFileSync(path, CONTENT);
   const file = await opener(path, call.flags);
   const parts = [await settled(() => call.make(file), folder)];

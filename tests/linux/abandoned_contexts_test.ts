@@ -110,7 +110,8 @@ test("a copy of a list of contexts is none", LINUX, async () => {
   using folder = new TempFolder();
   real.io_destroy(setup());
   const memory = openSync("/proc/self/mem", "r");
-  const copies = lists().map((address) => {
+  // Test files that run in threads have left one each, and each takes a worker to be tried.
+  const copies = lists().slice(-3).map((address) => {
     const copy = Buffer.alloc(PAGE);
     readSync(memory, copy, 0, PAGE, address);
     copy.writeInt32LE(NOBODY, 0);
