@@ -9,12 +9,13 @@
  * @module
  */
 import { constants } from "node:fs";
-import { open as openHandle } from "node:fs/promises";
+import { type FileHandle, open as openHandle } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { makeKeys, makeRecords, measure, SortedIndex } from "../examples/sorted_index.ts";
 import { open } from "../mod.ts";
 import { DISK, TempFolder } from "../tests/support/temp.ts";
 import { BLOCK } from "./blocks.ts";
+import { BareFile } from "./iops/bare.ts";
 import { measureCommand } from "./iops/command.ts";
 import { participantOf } from "./iops/participants.ts";
 import { WORKLOADS } from "./iops/workloads.ts";
@@ -40,6 +41,7 @@ once: each a read of 4 KiB and a search in it.
 const NOTES: readonly string[] = [
   "fs: node:fs/promises, through a page cache that was emptied before each pass; each pass reads",
   "every leaf once. fs, O_DIRECT: past the page cache, as kaio.",
+  "JavaScript: the least that a runtime takes for a promise a read (bench/iops/bare.ts).",
   "CPU: user and system time of the whole process.",
   "× fio: the rate against fio, libaio with O_DIRECT in batches at depth 64, in the same round.",
   "kaio ×: kaio's rate against this one, in the same runtime and the same round.",
@@ -48,6 +50,11 @@ const NOTES: readonly string[] = [
 /** Who looks up keys. */
 const PARTIES = {
   "kaio": (path: string) => open(path, "r", { direct: true }),
+  // deno-lint-ignore require-await -- as the others; it has nothing to wait for
+  "JavaScript": async (path: string, depth: number) => {
+    const flags = constants.O_RDONLY | constants.O_DIRECT;
+    return new BareFile(path, flags, depth) as unknown as FileHandle;
+  },
   "fs": (path: string) => openHandle(path),
   "fs, O_DIRECT": (path: string) => openHandle(path, constants.O_RDONLY | constants.O_DIRECT),
 } as const;
@@ -79,7 +86,7 @@ interface Row {
 
 /** Passes over all leaves until the time is over, after one that compiles the code. */
 async function lookUpFor({ party, path, keys, depth, seconds }: Task): Promise<Figures> {
-  const pass = () => measure(PARTIES[party], path, makeKeys(keys), depth);
+  const pass = () => measure((path) => PARTIES[party](path, depth), path, makeKeys(keys), depth);
   await pass();
   const total = { lookups: 0, seconds: 0, cpu: 0 };
   while (total.seconds < seconds) {

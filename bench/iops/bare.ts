@@ -1,18 +1,20 @@
 /**
  * The least that a program in JavaScript can do with Linux AIO, as loop.c is the least in C. It
- * checks nothing, knows one file and its memory beforehand, and stands still while it waits. What
+ * checks nothing, fails with what fails, and blocks the thread while it waits. What
  * it takes beyond the loop in C is the price of the runtime; what kaio takes beyond it is the price
  * of kaio.
  *
  * @module
  */
-import { openSync } from "node:fs";
-import type { Address, Kernel } from "../../src/kernel.ts";
+import { closeSync, openSync } from "node:fs";
+import { setImmediate } from "node:timers";
+import type { Address, Allocation, Kernel } from "../../src/kernel.ts";
 import {
   AIO_RING_HEAD_OFFSET,
   AIO_RING_HEADER_SIZE,
   AIO_RING_TAIL_OFFSET,
   AioRing,
+  EINTR,
   IO_EVENT_SIZE,
   IOCB_BUF,
   IOCB_CMD_PREAD,
@@ -41,6 +43,7 @@ class Bare {
   readonly #kernel: Kernel;
   readonly #id: number;
   readonly #depth: number;
+  readonly #fd: number;
   readonly #ring: Int32Array;
   readonly #nr: number;
   readonly #iocbs: Address;
@@ -49,21 +52,23 @@ class Bare {
   readonly #queueWords: Uint32Array;
   readonly #spare: Address;
   readonly #spareWords: Int32Array;
+  readonly #memory: readonly Allocation[];
 
-  constructor(kernel: Kernel, task: Task, buffers: readonly Uint8Array[]) {
+  constructor(kernel: Kernel, path: string, flags: number, depth: number) {
     this.#kernel = kernel;
-    this.#depth = task.depth;
-    const fd = openSync(task.path, openFlags(task));
+    this.#depth = depth;
+    this.#fd = openSync(path, flags);
     const id = new BigUint64Array(1);
-    const result = kernel.io_setup(task.depth, id);
+    const result = kernel.io_setup(depth, id);
     if (result < 0) throw new Error(`io_setup failed: result is ${result}`);
     this.#id = Number(id[0]);
     const ring = new AioRing(kernel, this.#id);
     this.#ring = ring.words;
     this.#nr = ring.nr;
-    const iocbs = kernel.allocate(IOCB_SIZE * task.depth);
-    const queue = kernel.allocate(8 * task.depth);
-    const spare = kernel.allocate(IO_EVENT_SIZE * task.depth);
+    const iocbs = kernel.allocate(IOCB_SIZE * depth);
+    const queue = kernel.allocate(8 * depth);
+    const spare = kernel.allocate(IO_EVENT_SIZE * depth);
+    this.#memory = [iocbs, queue, spare];
     this.#iocbs = iocbs.address;
     this.#iocbWords = new Uint32Array(iocbs.buffer);
     this.#queue = queue.address;
@@ -71,15 +76,22 @@ class Bare {
     this.#spare = spare.address;
     this.#spareWords = new Int32Array(spare.buffer);
     const view = new DataView(iocbs.buffer);
-    buffers.forEach((bytes, slot) => {
+    for (let slot = 0; slot < depth; slot++) {
       const iocb = IOCB_SIZE * slot;
-      const address = kernel.addressOf!(bytes.buffer as ArrayBuffer) + bytes.byteOffset;
       view.setUint32(iocb + IOCB_DATA, slot, true);
       view.setUint16(iocb + IOCB_LIO_OPCODE, IOCB_CMD_PREAD, true);
-      view.setUint32(iocb + IOCB_FILDES, fd, true);
-      view.setBigUint64(iocb + IOCB_BUF, BigInt(address), true);
-      view.setUint32(iocb + IOCB_NBYTES, task.work.block, true);
-    });
+      view.setUint32(iocb + IOCB_FILDES, this.#fd, true);
+    }
+  }
+
+  /** Says where the reads of a slot go: to memory from `allocate`. */
+  aim(slot: number, bytes: Uint8Array, offset: number, length: number): void {
+    const iocb = IOCB_SIZE * slot;
+    const base = this.#kernel.addressOf!(bytes.buffer as ArrayBuffer);
+    const address = base + bytes.byteOffset + offset;
+    this.#iocbWords[(iocb + IOCB_BUF) / 4] = address;
+    this.#iocbWords[(iocb + IOCB_BUF) / 4 + 1] = address / WORD;
+    this.#iocbWords[(iocb + IOCB_NBYTES) / 4] = length;
   }
 
   /** Queues the read of a slot. */
@@ -121,8 +133,17 @@ class Bare {
     Atomics.store(ring, HEAD, head);
   }
 
+  /** Nothing may be in flight. */
+  close(): void {
+    this.#kernel.io_destroy(this.#id);
+    closeSync(this.#fd);
+    for (const allocation of this.#memory) allocation.free();
+  }
+
   #wait(complete: (slot: number, res: number) => void): void {
     const count = this.#kernel.io_getevents(this.#id, 1, this.#depth, this.#spare, 0);
+    // The runtime's own signals end the wait.
+    if (count === -EINTR) return;
     if (count < 0) throw new Error(`io_getevents failed: result is ${count}`);
     this.inFlight -= count;
     for (let index = 0; index < count; index++) {
@@ -132,14 +153,21 @@ class Bare {
   }
 }
 
-function openBare(task: Task, buffers: readonly Uint8Array[]): Bare {
+function openBare(path: string, flags: number, depth: number): Bare {
   if (linux === undefined) throw new Error("there is no Linux AIO");
-  return new Bare(linux, task, buffers);
+  return new Bare(linux, path, flags, depth);
+}
+
+/** A context for reads of each slot into its memory. */
+function openAimed(task: Task, buffers: readonly Uint8Array[]): Bare {
+  const bare = openBare(task.path, openFlags(task), task.depth);
+  buffers.forEach((bytes, slot) => bare.aim(slot, bytes, 0, task.work.block));
+  return bare;
 }
 
 /** As loop.c. */
 export function openLoop(task: Task, buffers: Uint8Array[]): Run {
-  const bare = openBare(task, buffers);
+  const bare = openAimed(task, buffers);
   // deno-lint-ignore require-await -- as the others; it has nothing to wait for
   return async (pass) => {
     const complete = (slot: number, res: number): void => {
@@ -152,7 +180,7 @@ export function openLoop(task: Task, buffers: Uint8Array[]): Run {
 
 /** `for await` over completions: a promise for each, and one object for all of them. */
 export function openIterator(task: Task, buffers: Uint8Array[]): Run {
-  const bare = openBare(task, buffers);
+  const bare = openAimed(task, buffers);
   return async (pass) => {
     const done: number[] = [];
     let next = 0;
@@ -182,43 +210,86 @@ export function openIterator(task: Task, buffers: Uint8Array[]): Run {
 
 /** A promise for each read, of an object as FileHandle.read gives it. */
 export function openPromises(task: Task, buffers: Uint8Array[]): Run {
-  return runPromises(task, buffers, (slot, bytesRead) => ({ bytesRead, buffer: buffers[slot]! }));
+  const file = new BareFile(task.path, openFlags(task), task.depth);
+  const { block } = task.work;
+  return promises(
+    buffers,
+    (slot, position) => file.read(buffers[slot]!, 0, block, position),
+    ({ bytesRead }) => bytesRead,
+  );
 }
 
 /** A promise for each read, of new memory. */
-export function openCopies(task: Task, memory: Uint8Array[]): Run {
-  const source = [...memory];
-  return runPromises(task, memory, (slot, bytesRead) => {
-    // `slice` makes memory of the length and fills it once.
-    const buffer = memory[slot] = source[slot]!.slice(0, bytesRead);
-    return { bytesRead, buffer };
-  });
+export function openCopies(task: Task, buffers: Uint8Array[]): Run {
+  const file = new BareFile(task.path, openFlags(task), task.depth, true);
+  const memory = [...buffers];
+  const { block } = task.work;
+  return promises(
+    buffers,
+    (slot, position) => file.read(memory[slot]!, 0, block, position),
+    ({ bytesRead, buffer }, slot) => {
+      buffers[slot] = buffer;
+      return bytesRead;
+    },
+  );
 }
 
-function runPromises(
-  task: Task,
-  buffers: Uint8Array[],
-  resultOf: (slot: number, bytesRead: number) => { bytesRead: number; buffer: Uint8Array },
-): Run {
-  const bare = openBare(task, buffers);
-  const resolvers: ((result: { bytesRead: number; buffer: Uint8Array }) => void)[] = [];
-  const complete = (slot: number, res: number): void => resolvers[slot]!(resultOf(slot, res));
-  let scheduled = false;
-  const turn = (): void => {
-    scheduled = false;
-    bare.turn(complete);
-    if (bare.inFlight > 0) schedule();
-  };
-  const schedule = (): void => {
-    if (scheduled) return;
-    scheduled = true;
-    setImmediate(turn);
-  };
-  const read = (slot: number, position: number) =>
-    new Promise<{ bytesRead: number; buffer: Uint8Array }>((resolve) => {
-      resolvers[slot] = resolve;
-      bare.request(slot, position);
-      schedule();
+interface ReadResult {
+  readonly bytesRead: number;
+  readonly buffer: Uint8Array;
+}
+
+/** A file with `read`, for memory from `allocate`, and `close`. */
+export class BareFile {
+  readonly #bare: Bare;
+  readonly #copies: boolean;
+  readonly #free: number[];
+  readonly #buffers: Uint8Array[] = [];
+  readonly #resolvers: ((result: ReadResult) => void)[] = [];
+  #isScheduled = false;
+
+  /**
+   * @param depth How many reads are under way at once at most
+   * @param copies Whether a result has new memory
+   */
+  constructor(path: string, flags: number, depth: number, copies = false) {
+    this.#bare = openBare(path, flags, depth);
+    this.#copies = copies;
+    this.#free = Array.from({ length: depth }, (_, slot) => slot);
+  }
+
+  read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<ReadResult> {
+    return new Promise((resolve) => {
+      const slot = this.#free.pop()!;
+      this.#buffers[slot] = buffer;
+      this.#resolvers[slot] = resolve;
+      this.#bare.aim(slot, buffer, offset, length);
+      this.#bare.request(slot, position);
+      this.#schedule();
     });
-  return promises(buffers, read, ({ bytesRead }) => bytesRead);
+  }
+
+  close(): void {
+    this.#bare.close();
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    setImmediate(this.#turn);
+  }
+
+  readonly #turn = (): void => {
+    this.#isScheduled = false;
+    this.#bare.turn(this.#complete);
+    if (this.#bare.inFlight > 0) this.#schedule();
+  };
+
+  readonly #complete = (slot: number, bytesRead: number): void => {
+    const memory = this.#buffers[slot]!;
+    // `slice` makes memory of the length and fills it once.
+    const buffer = this.#copies ? memory.slice(0, bytesRead) : memory;
+    this.#free.push(slot);
+    this.#resolvers[slot]!({ bytesRead, buffer });
+  };
 }

@@ -30,6 +30,7 @@ import { AioError } from "../errors/aio_error.ts";
 import { asAioError } from "../errors/as_aio_error.ts";
 import { unwatch, watch } from "../forgotten.ts";
 import { checkIntact, isPlain, ownView } from "../memory/intrinsics.ts";
+import { newBytes } from "../memory/new_bytes.ts";
 import { checkOptionNames } from "../option_names.ts";
 import { readvOnThread, writevOnThread } from "../threads/fs_threads.ts";
 import { asAbortError, throwIfAborted } from "./abortable.ts";
@@ -358,7 +359,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
       if (size === 0) {
         return new Uint8Array((await readToEnd(file, position, signal)).subarray(0, length));
       }
-      const bytes = new Uint8Array(Math.max(0, Math.min(length, size - position)));
+      const bytes = newBytes(Math.max(0, Math.min(length, size - position)));
       const range = wholeRange(bytes, position);
       let count = await readLong(file, range, signal);
       for (let last = count; last > 0 && count < bytes.length && file.isRegular; count += last) {

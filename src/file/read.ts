@@ -16,6 +16,7 @@ import {
   isPlain,
   ownView,
 } from "../memory/intrinsics.ts";
+import { newBytes } from "../memory/new_bytes.ts";
 import {
   CURRENT_POSITION,
   NO_ADDRESS,
@@ -29,6 +30,7 @@ import {
   LARGEST_READ,
   LARGEST_THREAD_READ,
   SMALLEST_THREAD_READ,
+  SMALLEST_THREAD_READ_AT,
 } from "../tuning.ts";
 import { onAbortBefore } from "./abortable.ts";
 import type { MemoryRange } from "./arguments.ts";
@@ -56,8 +58,9 @@ export abstract class RangeRead extends Transfer {
    *
    * @param inPlace Whether `bytes`, `offset` and `address` are memory for a range that is aligned;
    * else a pooled buffer is taken
+   * @param onThread Whether a thread is to make it; see {@link Router.beginOnThread}
    */
-  protected send(start: number, length: number, inPlace = false): void {
+  protected send(start: number, length: number, inPlace = false, onThread = false): void {
     const { file } = this;
     const { readOffset } = file.alignment;
     const skip = this.#skip = start % readOffset;
@@ -77,7 +80,8 @@ export abstract class RangeRead extends Transfer {
     this.retried = false;
     this.stopped = false;
     file.enter();
-    file.router.begin(this);
+    if (onThread) file.router.beginOnThread(this);
+    else file.router.begin(this);
   }
 
   /** Where the range begins. */
@@ -181,7 +185,13 @@ abstract class PromisedRead<R> extends RangeRead implements Settles<R> {
   protected abstract result(count: number): R;
 }
 
-/** A read of which the caller gets memory of its own, with one copy. */
+/**
+ * A read of which the caller gets memory of its own, with one copy.
+ *
+ * Large ones through the page cache, of which several are under way, are made by threads straight
+ * into that memory: a process pays for each page of new memory when it is touched first, as much as
+ * for the copy, and threads do that beside each other.
+ */
 class ReadAt extends PromisedRead<Uint8Array<ArrayBuffer>> {
   /** Begins the read, and makes its promise. */
   issue(
@@ -192,12 +202,22 @@ class ReadAt extends PromisedRead<Uint8Array<ArrayBuffer>> {
   ): Promise<Uint8Array<ArrayBuffer>> {
     const promise = promiseOf(this);
     this.file = file;
-    this.send(start, length);
+    const onThread = length >= SMALLEST_THREAD_READ_AT && file.isBusy && file.router.hasThreads;
+    if (onThread) {
+      this.bytes = newBytes(length);
+      this.address = NO_ADDRESS;
+      this.offset = 0;
+    }
+    this.send(start, length, onThread, onThread);
     if (signal !== undefined) this.listen(signal, promise);
     return promise;
   }
 
   protected override result(count: number): Uint8Array<ArrayBuffer> {
+    if (this.pooled === undefined) {
+      const bytes = this.bytes!;
+      return count === bytes.length ? bytes : bytes.slice(0, count);
+    }
     // A copy that is not zeroed before, and whose buffer is exactly the range.
     return new Uint8Array(this.read(count));
   }

@@ -234,6 +234,15 @@ export class Router {
     return true;
   }
 
+  /** Has a thread begin a read at a position, where {@link Router.hasThreads}. */
+  beginOnThread(read: Transfer): void {
+    this.#routes ??= routesOf(this.file);
+    read.fd = this.file.fd;
+    read.tries = 0;
+    read.missed = false;
+    this.sendToThreads(read);
+  }
+
   /** Has it made by the threads of `node:fs`. */
   sendToThreads(transfer: Transfer): void {
     transfer.route = "threads";

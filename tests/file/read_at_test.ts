@@ -4,6 +4,7 @@ import fc from "fast-check";
 import type { AioFile } from "../../mod.ts";
 import { pattern, sameBytes } from "../support/bytes.ts";
 import { onGrounds, Scene } from "../support/file_grounds.ts";
+import { Random } from "../support/random.ts";
 
 const MIB = 1 << 20;
 /** Around the borders of sectors and pages. */
@@ -87,6 +88,71 @@ onGrounds("readAt of more than the kernel is asked for at once", async (ground) 
   for (const [position, length] of ranges) {
     const bytes = await file.readAt(position, length);
     sameBytes(bytes, expectedAt(content, position, length), `${position}+${length}`);
+  }
+});
+
+onGrounds(
+  "large ranges side by side are read whole, into memory of exactly their length",
+  async (ground) => {
+    await using scene = new Scene(ground);
+    const content = pattern(4 * MIB + 321);
+    const file = await scene.holding(content, "r");
+    const random = new Random(7);
+    for (let round = 0; round < 5; round++) {
+      // From those that are copied to those that have several parts; some of them end behind the file.
+      const ranges = Array.from({ length: 12 }, (): [number, number] => [
+        random.below(content.length + MIB / 2),
+        1 + random.below(1.5 * MIB),
+      ]);
+      const reads = ranges.map(([position, length]) => file.readAt(position, length));
+      for (const [index, bytes] of (await Promise.all(reads)).entries()) {
+        const [position, length] = ranges[index]!;
+        sameBytes(bytes, expectedAt(content, position, length), `${position}+${length}`);
+        assert.deepEqual([bytes.byteOffset, bytes.buffer.byteLength], [0, bytes.length]);
+        assert.equal(Object.getPrototypeOf(bytes), Uint8Array.prototype);
+      }
+    }
+  },
+);
+
+onGrounds(
+  "one of the large reads side by side is aborted, and the others are not",
+  async (ground) => {
+    await using scene = new Scene(ground);
+    const content = pattern(4 * MIB);
+    const file = await scene.holding(content, "r");
+    for (let round = 0; round < 5; round++) {
+      const controllers = Array.from({ length: 8 }, () => new AbortController());
+      const reads = controllers.map(({ signal }, index) =>
+        file.readAt(index * MIB / 4, MIB / 2, { signal })
+      );
+      const reason = new Error("the reason");
+      controllers[round]!.abort(reason);
+      for (const [index, read] of reads.entries()) {
+        const start = index * MIB / 4;
+        if (index === round) await assert.rejects(read, (error) => error === reason);
+        else sameBytes(await read, expectedAt(content, start, MIB / 2), `${index}`);
+      }
+    }
+  },
+);
+
+onGrounds("closing waits for large reads side by side", async (ground) => {
+  await using scene = new Scene(ground);
+  const content = pattern(4 * MIB);
+  const file = await scene.holding(content, "r");
+  let ended = 0;
+  const reads = Array.from({ length: 8 }, async (_, index) => {
+    const bytes = await file.readAt(index * MIB / 4, MIB / 2);
+    ended++;
+    return bytes;
+  });
+  await file.close();
+  // The promises were settled before; what follows them may have its turn after.
+  await Promise.all(reads);
+  assert.equal(ended, 8);
+  for (const [index, read] of reads.entries()) {
+    sameBytes(await read, expectedAt(content, index * MIB / 4, MIB / 2), `${index}`);
   }
 });
 

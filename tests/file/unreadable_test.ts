@@ -56,6 +56,9 @@ testWithin("readAt and readMany reject where a part cannot be read", async () =>
     sevens(await file.readAt(start, 2 * PAGE), 2 * PAGE);
     await assert.rejects(file.readAt(start + PAGE, 2 * PAGE), EIO);
     await assert.rejects(file.readAt(start, 400 * PAGE), EIO);
+    // Side by side, threads make them.
+    const reads = [1, 2, 3].map(() => assert.rejects(file.readAt(start, 100 * PAGE), EIO));
+    await Promise.all(reads);
     await assert.rejects(async () => {
       for await (const { bytes } of file.readMany([{ position: start, length: 3 * PAGE }])) {
         assert.fail(`${bytes.length} bytes`);
