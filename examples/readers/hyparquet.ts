@@ -2,7 +2,7 @@
  * Parquet files, read by `hyparquet` through kaio. Copy the function; then:
  *
  * ```ts ignore
- * await using file = await open("sales.parquet", "r", { direct: "try" });
+ * await using file = await open("sales.parquet");
  * const rows = await parquetReadObjects({ file: await asyncBuffer(file), columns: ["price"] });
  * ```
  *
