@@ -202,7 +202,8 @@ export const LARGEST_READ = 1 << 20;
 export const SMALLEST_THREAD_READ = 1 << 15;
 
 /**
- * From so many bytes on, a `readAt` beside others is made by a thread, straight into new memory.
+ * From so many bytes on, a `readAt` while another operation of the file is under way is made by a
+ * thread, straight into new memory.
  *
  * Eight at once from the page cache, in place of copies on this thread: of 32 KiB 0.97 (Bun), 4.3
  * (Deno) and 2.0 (Node) of the time, of 64 KiB 0.92, 1.75 and 0.96, of 256 KiB 0.77, 1.4 and 0.68, of

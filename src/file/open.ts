@@ -149,10 +149,13 @@ function openFileOf(
   core: Core,
   loop: EventLoop,
 ): OpenFile {
-  const common = { path, core, loop, ...accessOf(flags) };
+  const common = { path, core, loop, ...accessOf(flags), isAligned: direct };
   const cached = { ...common, direct: false, alignment: NO_ALIGNMENT, buffered: undefined };
   const append = (flags & O_APPEND) !== 0;
-  if (!direct || kindOf(fd, path).isStream) return new OpenFile({ ...cached, fd, append });
+  if (!direct || kindOf(fd, path).isStream) {
+    const isAligned = O_DIRECT !== undefined && (flags & O_DIRECT) !== 0;
+    return new OpenFile({ ...cached, fd, append, isAligned });
+  }
   return new OpenFile({
     ...common,
     fd,
@@ -161,7 +164,7 @@ function openFileOf(
     alignment: core.files.directAlignment?.(fd) ?? SAFE_ALIGNMENT,
     buffered: bufferedFd === undefined
       ? undefined
-      : new OpenFile({ ...cached, fd: bufferedFd, append: false }),
+      : new OpenFile({ ...cached, fd: bufferedFd, append: false, isAligned: false }),
   });
 }
 
@@ -171,6 +174,8 @@ async function openDirect(
   mode: number,
   direct: true | "try",
 ): Promise<Opened> {
+  // A program may have given the flag, too; the first descriptor of two is to be without it.
+  if (O_DIRECT !== undefined) flags &= ~O_DIRECT;
   // This opens the path without O_DIRECT first, so it needs no permission to look at it before.
   if (O_DIRECT !== undefined && accessOf(flags).writable) {
     return await openTwice(path, flags, mode, direct);

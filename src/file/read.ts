@@ -58,7 +58,7 @@ export abstract class RangeRead extends Transfer {
    *
    * @param inPlace Whether `bytes`, `offset` and `address` are memory for a range that is aligned;
    * else a pooled buffer is taken
-   * @param onThread Whether a thread is to make it; see {@link Router.beginOnThread}
+   * @param onThread Whether a thread is to make it, in memory that has no address
    */
   protected send(start: number, length: number, inPlace = false, onThread = false): void {
     const { file } = this;
@@ -186,11 +186,11 @@ abstract class PromisedRead<R> extends RangeRead implements Settles<R> {
 }
 
 /**
- * A read of which the caller gets memory of its own, with one copy.
+ * A read of which the caller gets memory of its own, with one copy or none.
  *
- * Large ones through the page cache, of which several are under way, are made by threads straight
- * into that memory: a process pays for each page of new memory when it is touched first, as much as
- * for the copy, and threads do that beside each other.
+ * A large one without O_DIRECT, while another operation of the file is under way, is made by a thread
+ * straight into that memory: a process pays for each page of new memory when it is touched first, as
+ * much as for the copy, and threads do that beside each other.
  */
 class ReadAt extends PromisedRead<Uint8Array<ArrayBuffer>> {
   /** Begins the read, and makes its promise. */

@@ -6,8 +6,8 @@
 import { Buffer } from "node:buffer";
 
 /**
- * Memory of exactly this length, that is not zeroed: that takes V8 and Bun up to 0.3 ms for 256 KiB,
- * and ten times as long as to make it. So the caller gets no more of it than a read has filled.
+ * Memory of exactly this length, which is not zeroed: to zero 256 KiB takes V8 and Bun up to 0.3 ms,
+ * ten times as long as to allocate them. So the caller gets no more of it than a read has filled.
  *
  * @throws {RangeError} If there is no memory
  */

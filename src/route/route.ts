@@ -14,6 +14,7 @@
  * | in memory (tmpfs) | `ringCopies` | `ringCopies`: knows no RWF_NOWAIT, and has nothing to wait for |
  * | in memory, O_DIRECT | `ring`: as its user asked | `ring` |
  * | any of these but O_DIRECT, at the descriptor's own position | `cached`: io_submit has no such transfers, preadv2(2) has | `threads` |
+ * | page cache or in memory, a large `readAt` while another operation of the file is under way | `threads`: straight into new memory | |
  * | page cache, in memory that has no address for the kernel | `cached`: by io_submit a large read would be copied twice | `threads` |
  * | streams | `ring`: polled before | `ring` |
  * | a kernel whose io_submit never blocks | `ring` | `ring` |
@@ -43,8 +44,10 @@ export interface RoutedFile {
   readonly fd: number;
   readonly core: Core;
   readonly loop: EventLoop;
-  /** Whether it was opened with O_DIRECT. */
+  /** Whether it was opened with `direct`, and so with O_DIRECT. */
   readonly direct: boolean;
+  /** Whether its descriptor has O_DIRECT, by `direct` or by the caller's flags. */
+  readonly isAligned: boolean;
   readonly alignment: DirectAlignment;
   /** Whether writes go to the end, whatever their position. */
   readonly append: boolean;

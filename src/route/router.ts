@@ -55,7 +55,7 @@ export class Router {
    * which does not see what they do.
    */
   get hasThreads(): boolean {
-    return this.#hasThreads ??= !this.file.direct && !this.file.isStream && !this.#isSimulated;
+    return this.#hasThreads ??= !this.file.isAligned && !this.file.isStream && !this.#isSimulated;
   }
 
   /**

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { constants, existsSync, readFileSync } from "node:fs";
 import process from "node:process";
 import { test } from "node:test";
 import { AioError, open, type OpenOptions } from "../../mod.ts";
@@ -8,7 +8,7 @@ import { pattern, sameBytes } from "../support/bytes.ts";
 import { DIRECT_GROUNDS, onGrounds, Scene } from "../support/file_grounds.ts";
 import { RUNTIME } from "../support/file_script.ts";
 import { hasDirectPosition } from "../support/real_kernel.ts";
-import { TempFile, TempFolder } from "../support/temp.ts";
+import { O_DIRECT, TempFile, TempFolder } from "../support/temp.ts";
 import { HANG_MILLISECONDS } from "../support/within.ts";
 
 /** Procfs has no O_DIRECT, and this file of it can be read by the kernel's AIO. */
@@ -54,6 +54,39 @@ onGrounds('direct "try" takes O_DIRECT where it is', async (ground) => {
   await assert.rejects(scene.open(scene.folder.join("missing"), "r", { direct: "try" }), {
     code: "ENOENT",
   });
+}, DIRECT_GROUNDS);
+
+onGrounds(
+  "ranges of a file whose flags have O_DIRECT come in memory that need not be aligned",
+  async (
+    ground,
+  ) => {
+    await using scene = new Scene(ground);
+    const MIB = 1 << 20;
+    const content = pattern(4 * MIB);
+    const options = { direct: false };
+    const file = await scene.open(scene.file(content), constants.O_RDONLY | O_DIRECT, options);
+    const lengths = [MIB / 2, MIB / 4, MIB, 4096, 2 * MIB];
+    const reads = lengths.map((length, index) => file.readAt(index * MIB / 4, length));
+    for (const [index, bytes] of (await Promise.all(reads)).entries()) {
+      const start = index * MIB / 4;
+      sameBytes(bytes, content.subarray(start, start + lengths[index]!), `${lengths[index]} bytes`);
+    }
+  },
+  DIRECT_GROUNDS,
+);
+
+onGrounds("a file may have both the flag O_DIRECT and the option", async (ground) => {
+  await using scene = new Scene(ground);
+  const path = scene.file(pattern(10_001));
+  const file = await scene.open(path, constants.O_RDWR | O_DIRECT, { direct: true });
+  assert.equal(file.direct, true);
+  // The last of these bytes go through the page cache, by the other descriptor.
+  await file.writeAt(9_999, new Uint8Array(7).fill(1));
+  const expected = new Uint8Array(10_006);
+  expected.set(pattern(10_001));
+  expected.fill(1, 9_999);
+  sameBytes(new Uint8Array(readFileSync(path)), expected);
 }, DIRECT_GROUNDS);
 
 onGrounds("direct says what was opened", async (ground) => {
