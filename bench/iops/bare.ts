@@ -53,6 +53,8 @@ class Bare {
   readonly #spare: Address;
   readonly #spareWords: Int32Array;
   readonly #memory: readonly Allocation[];
+  /** To ask the runtime for an address takes longer than all the rest. */
+  readonly #addresses = new Map<ArrayBufferLike, Address>();
 
   constructor(kernel: Kernel, path: string, flags: number, depth: number) {
     this.#kernel = kernel;
@@ -87,7 +89,11 @@ class Bare {
   /** Says where the reads of a slot go: to memory from `allocate`. */
   aim(slot: number, bytes: Uint8Array, offset: number, length: number): void {
     const iocb = IOCB_SIZE * slot;
-    const base = this.#kernel.addressOf!(bytes.buffer as ArrayBuffer);
+    let base = this.#addresses.get(bytes.buffer);
+    if (base === undefined) {
+      base = this.#kernel.addressOf!(bytes.buffer as ArrayBuffer);
+      this.#addresses.set(bytes.buffer, base);
+    }
     const address = base + bytes.byteOffset + offset;
     this.#iocbWords[(iocb + IOCB_BUF) / 4] = address;
     this.#iocbWords[(iocb + IOCB_BUF) / 4 + 1] = address / WORD;
@@ -234,6 +240,13 @@ export function openCopies(task: Task, buffers: Uint8Array[]): Run {
   );
 }
 
+let resolver: (result: ReadResult) => void;
+
+/** One function for all promises: each would have one of its own. */
+function keep(resolve: (result: ReadResult) => void): void {
+  resolver = resolve;
+}
+
 interface ReadResult {
   readonly bytesRead: number;
   readonly buffer: Uint8Array;
@@ -259,14 +272,14 @@ export class BareFile {
   }
 
   read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<ReadResult> {
-    return new Promise((resolve) => {
-      const slot = this.#free.pop()!;
-      this.#buffers[slot] = buffer;
-      this.#resolvers[slot] = resolve;
-      this.#bare.aim(slot, buffer, offset, length);
-      this.#bare.request(slot, position);
-      this.#schedule();
-    });
+    const promise = new Promise<ReadResult>(keep);
+    const slot = this.#free.pop()!;
+    this.#buffers[slot] = buffer;
+    this.#resolvers[slot] = resolver;
+    this.#bare.aim(slot, buffer, offset, length);
+    this.#bare.request(slot, position);
+    this.#schedule();
+    return promise;
   }
 
   close(): void {
