@@ -197,10 +197,9 @@ export function openIterator(task: Task, buffers: Uint8Array[]): Run {
     const completions: AsyncIterableIterator<{ data: number; res: number }> = {
       [Symbol.asyncIterator]: () => completions,
       next: () => {
-        if (next === done.length) {
-          next = done.length = 0;
-          bare.turn(complete);
-        }
+        if (next === done.length) next = done.length = 0;
+        // A signal may end the wait without an event.
+        while (done.length === 0 && bare.queued + bare.inFlight > 0) bare.turn(complete);
         if (next === done.length) return Promise.resolve({ done: true, value: undefined });
         result.value.data = done[next++]!;
         result.value.res = done[next++]!;

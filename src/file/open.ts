@@ -149,12 +149,12 @@ function openFileOf(
   core: Core,
   loop: EventLoop,
 ): OpenFile {
-  const common = { path, core, loop, ...accessOf(flags), isAligned: direct };
+  const common = { path, core, loop, ...accessOf(flags), wantsAlignedMemory: direct };
   const cached = { ...common, direct: false, alignment: NO_ALIGNMENT, buffered: undefined };
   const append = (flags & O_APPEND) !== 0;
   if (!direct || kindOf(fd, path).isStream) {
-    const isAligned = O_DIRECT !== undefined && (flags & O_DIRECT) !== 0;
-    return new OpenFile({ ...cached, fd, append, isAligned });
+    const wantsAlignedMemory = O_DIRECT !== undefined && (flags & O_DIRECT) !== 0;
+    return new OpenFile({ ...cached, fd, append, wantsAlignedMemory });
   }
   return new OpenFile({
     ...common,
@@ -164,7 +164,7 @@ function openFileOf(
     alignment: core.files.directAlignment?.(fd) ?? SAFE_ALIGNMENT,
     buffered: bufferedFd === undefined
       ? undefined
-      : new OpenFile({ ...cached, fd: bufferedFd, append: false, isAligned: false }),
+      : new OpenFile({ ...cached, fd: bufferedFd, append: false, wantsAlignedMemory: false }),
   });
 }
 

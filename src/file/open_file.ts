@@ -29,7 +29,7 @@ export class OpenFile implements RoutedFile {
   readonly core: Core;
   readonly loop: EventLoop;
   readonly direct: boolean;
-  readonly isAligned: boolean;
+  readonly wantsAlignedMemory: boolean;
   /** What requests must be aligned to: 1 each where it was not opened with `direct`. */
   readonly alignment: DirectAlignment;
   /** Whether it was opened for reading. */
@@ -62,7 +62,7 @@ export class OpenFile implements RoutedFile {
     this.core = state.core;
     this.loop = state.loop;
     this.direct = state.direct;
-    this.isAligned = state.isAligned;
+    this.wantsAlignedMemory = state.wantsAlignedMemory;
     this.alignment = state.alignment;
     this.readable = state.readable;
     this.writable = state.writable;

@@ -58,7 +58,7 @@ export abstract class RangeRead extends Transfer {
    *
    * @param inPlace Whether `bytes`, `offset` and `address` are memory for a range that is aligned;
    * else a pooled buffer is taken
-   * @param onThread Whether a thread is to make it, in memory that has no address
+   * @param onThread See {@link Router.begin}
    */
   protected send(start: number, length: number, inPlace = false, onThread = false): void {
     const { file } = this;
@@ -80,8 +80,7 @@ export abstract class RangeRead extends Transfer {
     this.retried = false;
     this.stopped = false;
     file.enter();
-    if (onThread) file.router.beginOnThread(this);
-    else file.router.begin(this);
+    file.router.begin(this, onThread);
   }
 
   /** Where the range begins. */

@@ -47,7 +47,7 @@ export interface RoutedFile {
   /** Whether it was opened with `direct`, and so with O_DIRECT. */
   readonly direct: boolean;
   /** Whether its descriptor has O_DIRECT, by `direct` or by the caller's flags. */
-  readonly isAligned: boolean;
+  readonly wantsAlignedMemory: boolean;
   readonly alignment: DirectAlignment;
   /** Whether writes go to the end, whatever their position. */
   readonly append: boolean;

@@ -55,7 +55,8 @@ export class Router {
    * which does not see what they do.
    */
   get hasThreads(): boolean {
-    return this.#hasThreads ??= !this.file.isAligned && !this.file.isStream && !this.#isSimulated;
+    return this.#hasThreads ??= !this.file.wantsAlignedMemory && !this.file.isStream &&
+      !this.#isSimulated;
   }
 
   /**
@@ -76,9 +77,10 @@ export class Router {
    * Begins a transfer, or what is left of it. What goes to the kernel is sent when the event loop
    * of the context is asked for it.
    *
+   * @param onThread Whether a read in memory that has no address goes to the threads at once
    * @throws {RangeError} If there is no memory
    */
-  begin(transfer: Transfer): void {
+  begin(transfer: Transfer, onThread = false): void {
     const { file } = this;
     const { opcode, position, nbytes, address } = transfer;
     const { reads, writes } = this.#routes ??= routesOf(file);
@@ -92,7 +94,7 @@ export class Router {
     if (opcode === IOCB_CMD_PREAD || opcode === IOCB_CMD_PWRITE) {
       const isCached = position < this.#cachedEnd && position + nbytes > this.#cachedStart;
       const inRing = position !== CURRENT_POSITION && address !== NO_ADDRESS;
-      if (!inRing && opcode === IOCB_CMD_PREAD) return this.#readNow(transfer);
+      if (!inRing && !onThread && opcode === IOCB_CMD_PREAD) return this.#readNow(transfer);
       if (!inRing) route = "threads";
       else if (opcode === IOCB_CMD_PWRITE) route = writes;
       else route = isCached ? this.#cachedReads : reads;
@@ -232,15 +234,6 @@ export class Router {
       this.sendToThreads(transfer);
     }
     return true;
-  }
-
-  /** Has a thread begin a read at a position, where {@link Router.hasThreads}. */
-  beginOnThread(read: Transfer): void {
-    this.#routes ??= routesOf(this.file);
-    read.fd = this.file.fd;
-    read.tries = 0;
-    read.missed = false;
-    this.sendToThreads(read);
   }
 
   /** Has it made by the threads of `node:fs`. */
