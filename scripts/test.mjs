@@ -13,7 +13,7 @@
  * @module
  */
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
@@ -29,7 +29,10 @@ const NEWS_SECONDS = 60;
 
 /** What these tests show has nothing to do with the kernel that the others run on. */
 const ALIKE =
-  /^tests\/(abi\/|bench\/|cli\/(census_parts|progress)_|project\/(package|release)_|portable\/)/;
+  /^tests\/(abi|bench|examples|portable|readers)\/|^tests\/(cli\/(census|progress)|project\/(package|release))_/;
+
+/** What these tests show has nothing to do with the runtime either: one of them runs them. */
+const ONCE = /^tests\/(bench\/iops|project\/release)_/;
 
 /** These are type-checked apart: Bun's types change the global ones, and dnt comes from JSR. */
 const APART = ["scripts/bun_types.ts", "scripts/build_by_dnt.ts"];
@@ -198,11 +201,14 @@ async function checkInProject() {
   rmSync(folder, { recursive: true });
 }
 
-/** @param {string[]} files */
-async function suite(files) {
+/**
+ * @param {string[]} files
+ * @returns {(() => Promise<void>)[]} The tests of each runtime.
+ */
+function suites(files) {
   const isWanted = (/** @type {string} */ name) => !only || only.split(",").includes(name);
   /** @type {Runner[]} */
-  const runners = /** @type {const} */ (["bun", "deno", "node"]).filter(isWanted)
+  const runners = /** @type {const} */ (["deno", "bun", "node"]).filter(isWanted)
     .map((name) => ({ name, runtime: name }));
   const asked = process.env.KAIO_KERNEL || undefined;
   if (asked !== undefined && asked !== "linux" && asked !== "portable") {
@@ -211,26 +217,45 @@ async function suite(files) {
   // The portable kernel asks little of the runtime, so all of them would only repeat the results
   // of one.
   const brief = everything && asked === undefined;
-  const suited = brief ? files.filter((name) => !ALIKE.test(name)) : files;
   const overPortable = [...isWanted("noffi") ? [NODE_WITHOUT_FFI] : [], ...brief ? [] : runners];
-  // Side by side, because much of a suite is waiting: for disks, for timers, and for processes that
-  // it starts. A suite runs its own files one after another and counts what is its own.
-  await Promise.all([
-    ...asked === "portable" ? [] : runners.map((runner) => test(runner, "linux", files)),
-    ...asked === "linux" ? [] : overPortable.map((runner) => test(runner, "portable", suited)),
-  ]);
+  const without = (/** @type {RegExp} */ pattern) =>
+    brief ? files.filter((name) => !pattern.test(name)) : files;
+  return [
+    ...asked === "portable"
+      ? []
+      : runners.map((runner) => () =>
+        test(runner, "linux", runner.name === "bun" ? files : without(ONCE))
+      ),
+    ...asked === "linux"
+      ? []
+      : overPortable.map((runner) => () => test(runner, "portable", without(ALIKE))),
+  ];
+}
+
+/**
+ * Runs steps side by side, because much of them is waiting: for disks, for timers, and for processes
+ * that they start. One more than there are processors, as with two more all of them take longer:
+ * the collectors of garbage of the runtimes wait for each other. A suite runs its own files one after
+ * another and counts what is its own.
+ *
+ * @param {(() => Promise<void>)[]} steps
+ */
+async function runAll(steps) {
+  const worker = async () => {
+    for (let step; (step = steps.shift()) !== undefined;) await step();
+  };
+  await Promise.all(Array.from({ length: availableParallelism() + 1 }, worker));
 }
 
 try {
   await install();
-  if (everything) await staticChecks();
   const files = sources("tests").filter((name) =>
     name.endsWith("_test.ts") &&
     (filters.length === 0 || filters.some((filter) => name.includes(filter)))
   );
   // Without a name the runtimes would look for tests themselves, each in its own way.
   if (files.length === 0) throw new Error(`No test file matches: ${filters.join(" ")}`);
-  await suite(files);
+  await runAll([...everything ? [staticChecks] : [], ...suites(files)]);
 } catch (error) {
   total.failed++;
   const message = error instanceof Error ? error.message : String(error);
