@@ -76,9 +76,9 @@ async function measureCost(runFor: RunFor, seconds: number, cost: CostName): Pro
   return { [cost]: await measure(async () => (await runFor(seconds, false, most)).ended) };
 }
 
-/** In less time the code would not be compiled. */
+/** In less time the code would not be compiled. Who measures for a moment wants no figures. */
 function warmUp(seconds: number): number {
-  return Math.max(0.2, seconds / 4);
+  return Math.min(4 * seconds, Math.max(0.2, seconds / 4));
 }
 
 /**

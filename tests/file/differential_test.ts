@@ -6,7 +6,7 @@ import process from "node:process";
 import type { Interface } from "node:readline";
 import { Readable, Writable } from "node:stream";
 import { open } from "../../mod.ts";
-import { type Ground, GROUNDS, onGrounds } from "../support/file_grounds.ts";
+import { DISK_GROUNDS, type Ground, GROUNDS, onGrounds } from "../support/file_grounds.ts";
 import { RUNTIME } from "../support/file_script.ts";
 import {
   type Call,
@@ -208,7 +208,7 @@ function differential(name: string, calls: () => readonly Call[], grounds = GROU
 differential(
   "members take each strange argument as FileHandle's do",
   strangeCalls,
-  GROUNDS.slice(0, 2),
+  DISK_GROUNDS,
 );
 differential("members take several strange arguments as FileHandle's do", () => randomCalls(300));
 differential(

@@ -14,7 +14,7 @@ import type { End } from "../support/working_worker.ts";
 
 const LENGTH = 1 << 20;
 const BYTES = pattern(LENGTH);
-const WORKERS = 5;
+const WORKERS = 3;
 
 /**
  * Where the contexts of this process lie: each is a mapping of that name. fs.aio-nr counts those of
@@ -73,7 +73,7 @@ for (const end of ["nothing is left", "process.exit", "an error", "terminate"] a
 
 test("a worker may be terminated just when a completion wakes it", reason, async () => {
   using file = new TempFile(BYTES);
-  for (let round = 0; round < 20; round++) {
+  for (let round = 0; round < 10; round++) {
     const program = new URL("../support/waiting_worker.ts", import.meta.url);
     const worker = new Worker(program, { workerData: file.path });
     await within(new Promise((resolve) => worker.once("message", resolve)));

@@ -71,8 +71,9 @@ for (const [loss, losable] of Object.entries(LOSSES)) {
         await stale.write(new Uint8Array(length).fill(0xee), { position: 0 });
       }
       for (const length of LENGTHS) {
-        for (const position of [0, 2 * PAGE + 77, CONTENT.length - 100]) {
-          for (const turns of length > MIB ? [0, 9] : [0, 1, 3, 9]) {
+        const isLong = length > MIB;
+        for (const position of [...isLong ? [] : [0], 2 * PAGE + 77, CONTENT.length - 100]) {
+          for (const turns of isLong ? [0, 9] : [0, 1, 3, 9]) {
             const file = await scene.holding(CONTENT, "r+");
             const [source, lose] = losable(length);
             const what = `${length} at ${position}, ${turns} turns`;

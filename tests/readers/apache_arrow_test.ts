@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { type FileHandle, open as openHandle } from "node:fs/promises";
 import { RecordBatchReader, type Table, tableFromIPC } from "apache-arrow";
 import { makeArrow } from "../support/arrow_file.ts";
-import { onGrounds, Scene } from "../support/file_grounds.ts";
+import { onDisk, Scene } from "../support/file_grounds.ts";
 
 const BATCHES = 7;
 const ROWS = 300;
@@ -25,7 +25,7 @@ async function batchesOf(file: FileHandle): Promise<unknown[][]> {
 
 const rowsOf = (table: Table) => table.toArray().map((row) => row.toJSON());
 
-onGrounds(
+onDisk(
   "apache-arrow reads batches the same through kaio, and closes the file",
   async (ground) => {
     await using scene = new Scene(ground);
@@ -38,7 +38,7 @@ onGrounds(
   },
 );
 
-onGrounds("apache-arrow reads a batch in the middle", async (ground) => {
+onDisk("apache-arrow reads a batch in the middle", async (ground) => {
   await using scene = new Scene(ground);
   const file = await scene.open(arrowIn(scene));
   const reader = await RecordBatchReader.from(file);
@@ -50,7 +50,7 @@ onGrounds("apache-arrow reads a batch in the middle", async (ground) => {
   await reader.cancel();
 });
 
-onGrounds("apache-arrow reads a table as a whole", async (ground) => {
+onDisk("apache-arrow reads a table as a whole", async (ground) => {
   await using scene = new Scene(ground);
   const path = arrowIn(scene);
   const whole = tableFromIPC(await (await scene.open(path)).readFile());
@@ -58,7 +58,7 @@ onGrounds("apache-arrow reads a table as a whole", async (ground) => {
   assert.deepEqual(rowsOf(whole), rowsOf(await tableFromIPC(await openHandle(path))));
 });
 
-onGrounds("apache-arrow rejects with the error of kaio", async (ground) => {
+onDisk("apache-arrow rejects with the error of kaio", async (ground) => {
   await using scene = new Scene(ground);
   const file = await scene.open(arrowIn(scene));
   const reader = await RecordBatchReader.from(file);

@@ -4,7 +4,7 @@ import { pathToFileURL } from "node:url";
 import { type Source, Tiff, TiffTag } from "@cogeotiff/core";
 import { tiffSource } from "../../examples/readers/cogeotiff.ts";
 import { sameBytes } from "../support/bytes.ts";
-import { onGrounds, Scene } from "../support/file_grounds.ts";
+import { onDisk, Scene } from "../support/file_grounds.ts";
 import { readRange } from "../support/range_reader.ts";
 import { makeTiff, tilePixels } from "../support/tiled_tiff.ts";
 
@@ -34,7 +34,7 @@ async function askedOf(source: Source): Promise<unknown[]> {
   }));
 }
 
-onGrounds("@cogeotiff/core reads the same through kaio", async (ground) => {
+onDisk("@cogeotiff/core reads the same through kaio", async (ground) => {
   await using scene = new Scene(ground);
   const path = tiffIn(scene);
   const url = pathToFileURL(path);
@@ -50,7 +50,7 @@ onGrounds("@cogeotiff/core reads the same through kaio", async (ground) => {
   assert.deepEqual(asked, own);
 });
 
-onGrounds("@cogeotiff/core gives each tile its own bytes", async (ground) => {
+onDisk("@cogeotiff/core gives each tile its own bytes", async (ground) => {
   await using scene = new Scene(ground);
   const path = tiffIn(scene);
   const source = await tiffSource(await scene.open(path), pathToFileURL(path));
@@ -62,7 +62,7 @@ onGrounds("@cogeotiff/core gives each tile its own bytes", async (ground) => {
   }));
 });
 
-onGrounds(
+onDisk(
   "@cogeotiff/core rejects with the reason of its signal, and the error of kaio",
   async (ground) => {
     await using scene = new Scene(ground);

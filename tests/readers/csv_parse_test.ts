@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createReadStream } from "node:fs";
 import { parse, type Parser } from "csv-parse";
 import { csvRows } from "../../examples/readers/csv_parse.ts";
-import { onGrounds, Scene } from "../support/file_grounds.ts";
+import { onDisk, Scene } from "../support/file_grounds.ts";
 
 const ROWS = 8000;
 
@@ -23,7 +23,7 @@ async function rowsOf(parser: Parser): Promise<unknown[]> {
   return rows;
 }
 
-onGrounds("csv-parse reads the same through kaio", async (ground) => {
+onDisk("csv-parse reads the same through kaio", async (ground) => {
   await using scene = new Scene(ground);
   const path = scene.file(table());
   const rows = await rowsOf(csvRows(await scene.open(path), { columns: true }));
@@ -32,7 +32,7 @@ onGrounds("csv-parse reads the same through kaio", async (ground) => {
   assert.deepEqual(rows, await rowsOf(createReadStream(path).pipe(parse({ columns: true }))));
 });
 
-onGrounds("the loop over a table rejects with the error of kaio", async (ground) => {
+onDisk("the loop over a table rejects with the error of kaio", async (ground) => {
   await using scene = new Scene(ground);
   const file = await scene.holding(table(), "a");
   await assert.rejects(rowsOf(csvRows(file)), { code: "EBADF" });

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { fromFile, GeoTIFF, writeArrayBuffer } from "geotiff";
 import { geotiffSource } from "../../examples/readers/geotiff.ts";
 import { pattern } from "../support/bytes.ts";
-import { onGrounds, Scene } from "../support/file_grounds.ts";
+import { onDisk, Scene } from "../support/file_grounds.ts";
 import { makeTiff } from "../support/tiled_tiff.ts";
 
 /** What a program may ask of an image. */
@@ -18,7 +18,7 @@ async function askedOf(tiff: GeoTIFF): Promise<unknown[]> {
   return answers;
 }
 
-onGrounds("geotiff reads tiles as from its own source", async (ground) => {
+onDisk("geotiff reads tiles as from its own source", async (ground) => {
   await using scene = new Scene(ground);
   const path = scene.file();
   makeTiff(path, { tiles: 16, pixels: 32 });
@@ -29,7 +29,7 @@ onGrounds("geotiff reads tiles as from its own source", async (ground) => {
   await own.close();
 });
 
-onGrounds("geotiff reads what its own writer wrote, and leaves the file open", async (ground) => {
+onDisk("geotiff reads what its own writer wrote, and leaves the file open", async (ground) => {
   await using scene = new Scene(ground);
   const [width, height] = [301, 207];
   const pixels = pattern(width * height);
@@ -43,7 +43,7 @@ onGrounds("geotiff reads what its own writer wrote, and leaves the file open", a
   assert.notEqual(file.fd, -1);
 });
 
-onGrounds("geotiff rejects with the error of kaio", async (ground) => {
+onDisk("geotiff rejects with the error of kaio", async (ground) => {
   await using scene = new Scene(ground);
   const path = scene.file();
   makeTiff(path, { tiles: 2, pixels: 16 });

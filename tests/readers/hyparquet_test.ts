@@ -7,7 +7,7 @@ import {
   parquetReadObjects,
 } from "hyparquet";
 import { asyncBuffer } from "../../examples/readers/hyparquet.ts";
-import { onGrounds, Scene } from "../support/file_grounds.ts";
+import { onDisk, Scene } from "../support/file_grounds.ts";
 import { makeParquet } from "../support/parquet_file.ts";
 
 const SHAPE = { rows: 5000, rowGroupSize: 700, numbers: 6 };
@@ -30,7 +30,7 @@ async function askedOf(file: AsyncBuffer): Promise<unknown[]> {
   ];
 }
 
-onGrounds("hyparquet reads the same through kaio", async (ground) => {
+onDisk("hyparquet reads the same through kaio", async (ground) => {
   await using scene = new Scene(ground);
   const path = parquetIn(scene);
   const asked = await askedOf(await asyncBuffer(await scene.open(path)));
@@ -38,7 +38,7 @@ onGrounds("hyparquet reads the same through kaio", async (ground) => {
   assert.deepEqual(asked, await askedOf(await asyncBufferFromFile(path)));
 });
 
-onGrounds("hyparquet reads tables side by side", async (ground) => {
+onDisk("hyparquet reads tables side by side", async (ground) => {
   await using scene = new Scene(ground);
   const file = await asyncBuffer(await scene.open(parquetIn(scene)));
   const columns = ["id"];
@@ -49,7 +49,7 @@ onGrounds("hyparquet reads tables side by side", async (ground) => {
   assert.deepEqual(parts.flat(), Array.from({ length: SHAPE.rows }, (_, id) => ({ id })));
 });
 
-onGrounds("hyparquet rejects with the error of kaio", async (ground) => {
+onDisk("hyparquet rejects with the error of kaio", async (ground) => {
   await using scene = new Scene(ground);
   const file = await scene.open(parquetIn(scene));
   const buffer = await asyncBuffer(file);

@@ -3,7 +3,7 @@ import { open as openHandle } from "node:fs/promises";
 import { PMTiles, type Source, tileIdToZxy } from "pmtiles";
 import { AioFileSource } from "../../examples/readers/pmtiles.ts";
 import { sameBytes } from "../support/bytes.ts";
-import { onGrounds, Scene } from "../support/file_grounds.ts";
+import { onDisk, Scene } from "../support/file_grounds.ts";
 import { makePmtiles, tileBytes } from "../support/pmtiles_file.ts";
 import { readRange } from "../support/range_reader.ts";
 
@@ -30,7 +30,7 @@ async function contentOf(source: Source): Promise<unknown[]> {
   ];
 }
 
-onGrounds("pmtiles reads the same through kaio", async (ground) => {
+onDisk("pmtiles reads the same through kaio", async (ground) => {
   await using scene = new Scene(ground);
   const path = pmtilesIn(scene);
   const content = await contentOf(new AioFileSource(await scene.open(path), "tiles"));
@@ -42,7 +42,7 @@ onGrounds("pmtiles reads the same through kaio", async (ground) => {
   assert.deepEqual(content, own);
 });
 
-onGrounds("pmtiles gives each tile its own bytes", async (ground) => {
+onDisk("pmtiles gives each tile its own bytes", async (ground) => {
   await using scene = new Scene(ground);
   const file = await scene.open(pmtilesIn(scene));
   const archive = new PMTiles(new AioFileSource(file, "tiles"));
@@ -52,7 +52,7 @@ onGrounds("pmtiles gives each tile its own bytes", async (ground) => {
   }
 });
 
-onGrounds(
+onDisk(
   "pmtiles rejects with the reason of its signal, and the error of kaio",
   async (ground) => {
     await using scene = new Scene(ground);

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { createReadStream } from "node:fs";
 import { createInterface } from "node:readline";
 import { linesOf } from "../../examples/readers/readline.ts";
-import { onGrounds, Scene } from "../support/file_grounds.ts";
+import { onDisk, Scene } from "../support/file_grounds.ts";
 
 const LINES = 10_000;
 
@@ -22,7 +22,7 @@ async function all(lines: AsyncIterable<string>): Promise<string[]> {
   return them;
 }
 
-onGrounds("readline reads the same through kaio", async (ground) => {
+onDisk("readline reads the same through kaio", async (ground) => {
   await using scene = new Scene(ground);
   const path = scene.file(text());
   const lines = await all(linesOf(await scene.open(path)));
@@ -31,7 +31,7 @@ onGrounds("readline reads the same through kaio", async (ground) => {
   assert.deepEqual(lines, await all(createInterface({ input, crlfDelay: Infinity })));
 });
 
-onGrounds("the loop over lines rejects with the error of kaio", async (ground) => {
+onDisk("the loop over lines rejects with the error of kaio", async (ground) => {
   await using scene = new Scene(ground);
   const file = await scene.holding(text(), "a");
   await assert.rejects(all(linesOf(file)), { code: "EBADF" });

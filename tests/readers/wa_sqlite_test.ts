@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { Factory, SQLITE_CANTOPEN, SQLITE_OPEN_READONLY } from "wa-sqlite";
 import makeModule from "wa-sqlite/dist/wa-sqlite-async.mjs";
 import { AioVfs } from "../../examples/readers/wa_sqlite.ts";
-import { type Ground, GROUNDS, onGrounds } from "../support/file_grounds.ts";
+import { DISK_GROUNDS, type Ground, onDisk, onGrounds } from "../support/file_grounds.ts";
 import { openSqlite, withoutSqlite } from "../support/sqlite.ts";
 import { TempFolder } from "../support/temp.ts";
 
@@ -28,7 +28,7 @@ const QUERY =
   "SELECT id, name, length(about) AS length, substr(about, -9) AS tail FROM users ORDER BY name, id";
 
 /** Those where the runtime has an SQLite of its own. */
-const NATIVE_GROUNDS = withoutSqlite.skip === false ? GROUNDS : [];
+const NATIVE_GROUNDS = withoutSqlite.skip === false ? DISK_GROUNDS : [];
 
 type Row = Record<string, unknown>;
 
@@ -105,7 +105,7 @@ onGrounds("the runtime's SQLite reads what wa-sqlite wrote through kaio", async 
   assert.deepEqual(rows, nativeRows(folder.join("app.db")));
 }, NATIVE_GROUNDS);
 
-onGrounds("VACUUM, which needs a temporary file, makes the file shorter", async (ground) => {
+onDisk("VACUUM, which needs a temporary file, makes the file shorter", async (ground) => {
   using folder = new TempFolder(ground.parent);
   await using database = await WasmSqlite.open(vfsOf(ground, folder), "app.db");
   await database.all(MAKE);
@@ -119,7 +119,7 @@ onGrounds("VACUUM, which needs a temporary file, makes the file shorter", async 
   assert.deepEqual(readdirSync(folder.path), ["app.db"], "no temporary file is left");
 });
 
-onGrounds("a transaction that a crash cut short is rolled back", async (ground) => {
+onDisk("a transaction that a crash cut short is rolled back", async (ground) => {
   using folder = new TempFolder(ground.parent);
   using after = new TempFolder(ground.parent);
   await using database = await WasmSqlite.open(vfsOf(ground, folder), "app.db");
@@ -138,7 +138,7 @@ onGrounds("a transaction that a crash cut short is rolled back", async (ground) 
   assert.deepEqual(readdirSync(after.path), ["app.db"], "the journal is gone");
 });
 
-onGrounds("a database that is open already is busy", async (ground) => {
+onDisk("a database that is open already is busy", async (ground) => {
   using folder = new TempFolder(ground.parent);
   await using database = await WasmSqlite.open(vfsOf(ground, folder), "app.db");
   await database.all(MAKE);
@@ -146,7 +146,7 @@ onGrounds("a database that is open already is busy", async (ground) => {
   assert.equal((await database.all(QUERY)).length, 668);
 });
 
-onGrounds("the error of kaio is there beside the number of SQLite", async (ground) => {
+onDisk("the error of kaio is there beside the number of SQLite", async (ground) => {
   using folder = new TempFolder(ground.parent);
   const vfs = vfsOf(ground, folder);
   const opening = WasmSqlite.open(vfs, "none.db", SQLITE_OPEN_READONLY);

@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { fromRandomAccessReaderPromise, openPromise, type Options, type ZipFile } from "yauzl";
 import type { AioFile } from "../../mod.ts";
 import { AioFileReader } from "../../examples/readers/yauzl.ts";
-import { onGrounds, Scene } from "../support/file_grounds.ts";
+import { onDisk, Scene } from "../support/file_grounds.ts";
 import { ZIP_ENTRIES, zipArchive } from "../support/zip_archive.ts";
 
 const openZip = async (file: AioFile, options?: Options) =>
@@ -20,7 +20,7 @@ async function contentOf(zip: ZipFile): Promise<unknown[]> {
   return entries;
 }
 
-onGrounds("yauzl reads the same through kaio", async (ground) => {
+onDisk("yauzl reads the same through kaio", async (ground) => {
   await using scene = new Scene(ground);
   const path = scene.file(await zipArchive());
   const file = await scene.open(path);
@@ -30,7 +30,7 @@ onGrounds("yauzl reads the same through kaio", async (ground) => {
   assert.notEqual(file.fd, -1, "the file is still open");
 });
 
-onGrounds("yauzl reads entries side by side", async (ground) => {
+onDisk("yauzl reads entries side by side", async (ground) => {
   await using scene = new Scene(ground);
   const path = scene.file(await zipArchive());
   const zip = await openZip(await scene.open(path), { autoClose: false });
@@ -45,7 +45,7 @@ onGrounds("yauzl reads entries side by side", async (ground) => {
   zip.close();
 });
 
-onGrounds("yauzl says that an archive ends too early", async (ground) => {
+onDisk("yauzl says that an archive ends too early", async (ground) => {
   await using scene = new Scene(ground);
   const bytes = await zipArchive();
   const file = await scene.holding(bytes.subarray(0, -30));
@@ -55,7 +55,7 @@ onGrounds("yauzl says that an archive ends too early", async (ground) => {
   await assert.rejects(whole, /unexpected EOF/);
 });
 
-onGrounds("yauzl fails with the error of kaio", async (ground) => {
+onDisk("yauzl fails with the error of kaio", async (ground) => {
   await using scene = new Scene(ground);
   const file = await scene.holding(await zipArchive());
   const zip = await openZip(file);

@@ -3,7 +3,7 @@ import { Buffer } from "node:buffer";
 import { openAsBlob } from "node:fs";
 import { BlobReader, type Reader, Uint8ArrayWriter, ZipReader } from "@zip.js/zip.js";
 import { AioFileReader } from "../../examples/readers/zip_js.ts";
-import { onGrounds, Scene } from "../support/file_grounds.ts";
+import { onDisk, Scene } from "../support/file_grounds.ts";
 import { ZIP_ENTRIES, zipArchive } from "../support/zip_archive.ts";
 
 /** Everything that the archive holds. */
@@ -23,7 +23,7 @@ async function contentOf(reader: Reader<unknown>): Promise<unknown[]> {
   return entries;
 }
 
-onGrounds("zip.js reads the same through kaio", async (ground) => {
+onDisk("zip.js reads the same through kaio", async (ground) => {
   await using scene = new Scene(ground);
   const path = scene.file(await zipArchive());
   const content = await contentOf(new AioFileReader(await scene.open(path)));
@@ -31,13 +31,13 @@ onGrounds("zip.js reads the same through kaio", async (ground) => {
   assert.deepEqual(content, await contentOf(new BlobReader(await openAsBlob(path))));
 });
 
-onGrounds("zip.js says that an archive ends too early", async (ground) => {
+onDisk("zip.js says that an archive ends too early", async (ground) => {
   await using scene = new Scene(ground);
   const file = await scene.holding((await zipArchive()).subarray(0, -30));
   await assert.rejects(contentOf(new AioFileReader(file)), /End of Central directory/i);
 });
 
-onGrounds("zip.js rejects with the error of kaio", async (ground) => {
+onDisk("zip.js rejects with the error of kaio", async (ground) => {
   await using scene = new Scene(ground);
   const file = await scene.holding(await zipArchive());
   const reader = new AioFileReader(file);

@@ -22,6 +22,9 @@ export const GROUNDS: readonly Ground[] = [
   { name: "direct, tmpfs", parent: SHM, direct: true },
 ];
 
+/** Those on the disk: for what has nothing to do with when a read completes. */
+export const DISK_GROUNDS: readonly Ground[] = GROUNDS.filter(({ parent }) => parent === DISK);
+
 /** Those opened with O_DIRECT. */
 export const DIRECT_GROUNDS: readonly Ground[] = GROUNDS.filter(({ direct }) => direct);
 
@@ -55,6 +58,11 @@ export function onGrounds(
       });
     } else test.skip(`${title}: no O_DIRECT in ${ground.parent}`, () => {});
   }
+}
+
+/** As {@link onGrounds}, on the disk alone. */
+export function onDisk(name: string, body: (ground: Ground) => Promise<void>): void {
+  onGrounds(name, body, DISK_GROUNDS);
 }
 
 /** Only where it is expected: elsewhere the error fails the test. */

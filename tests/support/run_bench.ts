@@ -11,7 +11,7 @@ export function bench(name: string, ...args: string[]): Promise<CliResult> {
   return runProgram([process.execPath, ...flags, script, ...args]);
 }
 
-const BRIEFLY = ["--json", "--size", "1M", "--seconds", "0.05", "--cached"];
+const BRIEFLY = ["--json", "--size", "1M", "--seconds", "0.02", "--cached"];
 
 /** What `iops` found of one participant. */
 export interface Cell {
