@@ -184,6 +184,96 @@ export function openLoop(task: Task, buffers: Uint8Array[]): Run {
   };
 }
 
+/** For how long batches follow one another before the event loop turns, in milliseconds: as kaio. */
+const TURN = 0.25;
+
+/** A completion, used again. */
+class Completion {
+  data = 0;
+  res = 0;
+  /** Where the bytes are. */
+  buffer: Uint8Array | undefined = undefined;
+}
+
+/**
+ * What a context like kaio's cannot do without: requests and completions are objects, memory may be
+ * any, and the event loop turns. It checks nothing else.
+ */
+class BareContext {
+  readonly #bare: Bare;
+  readonly #free: number[];
+  readonly #completions: (Completion | undefined)[];
+  readonly #spare: Completion[] = [];
+  readonly #batch: Completion[] = [];
+  #turnStart = 0;
+
+  constructor(path: string, flags: number, depth: number) {
+    this.#bare = openBare(path, flags, depth);
+    this.#free = Array.from({ length: depth }, (_, slot) => slot);
+    this.#completions = new Array(depth).fill(undefined);
+  }
+
+  read(buffer: Uint8Array, { position, data }: { position: number; data: number }): void {
+    const completion = this.#spare.pop() ?? new Completion();
+    completion.data = data;
+    completion.buffer = buffer;
+    const slot = this.#free.pop()!;
+    this.#completions[slot] = completion;
+    this.#bare.aim(slot, buffer, 0, buffer.byteLength);
+    this.#bare.request(slot, position);
+  }
+
+  batches(): AsyncIterableIterator<readonly Completion[]> {
+    const batches: AsyncIterableIterator<readonly Completion[]> = {
+      [Symbol.asyncIterator]: () => batches,
+      next: () => {
+        for (const completion of this.#batch) {
+          completion.buffer = undefined;
+          this.#spare.push(completion);
+        }
+        this.#batch.length = 0;
+        if (performance.now() - this.#turnStart <= TURN) return Promise.resolve(this.#take());
+        return new Promise((resolve) =>
+          setImmediate(() => {
+            this.#turnStart = performance.now();
+            resolve(this.#take());
+          })
+        );
+      },
+    };
+    return batches;
+  }
+
+  #take(): IteratorResult<readonly Completion[]> {
+    const bare = this.#bare;
+    // A signal may end the wait without an event.
+    while (this.#batch.length === 0 && bare.queued + bare.inFlight > 0) bare.turn(this.#complete);
+    return this.#batch.length === 0
+      ? { done: true, value: undefined }
+      : { done: false, value: this.#batch };
+  }
+
+  readonly #complete = (slot: number, res: number): void => {
+    const completion = this.#completions[slot]!;
+    completion.res = res;
+    this.#free.push(slot);
+    this.#batch.push(completion);
+  };
+}
+
+/** `for await` over batches. */
+export function openBatches(task: Task, buffers: Uint8Array[]): Run {
+  const context = new BareContext(task.path, openFlags(task), task.depth);
+  return async (pass) => {
+    const request = (data: number): void =>
+      context.read(buffers[data]!, { position: pass.start(data), data });
+    for (let slot = 0; slot < task.depth; slot++) request(slot);
+    for await (const batch of context.batches()) {
+      for (const { data, res } of batch) if (pass.end(data, res)) request(data);
+    }
+  };
+}
+
 /** `for await` over completions: a promise for each, and one object for all of them. */
 export function openIterator(task: Task, buffers: Uint8Array[]): Run {
   const bare = openAimed(task, buffers);

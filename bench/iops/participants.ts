@@ -9,7 +9,7 @@ import { type FileHandle, open as openHandle } from "node:fs/promises";
 import { AioContext, type AioFile, type KernelName, open } from "../../mod.ts";
 import { inBatches, libaioInBatches } from "../../src/cli/fio_job.ts";
 import type { RuntimeName } from "../runtimes.ts";
-import { openCopies, openIterator, openLoop, openPromises } from "./bare.ts";
+import { openBatches, openCopies, openIterator, openLoop, openPromises } from "./bare.ts";
 import type { CommandMaker } from "./command.ts";
 import type { CostName } from "./costs.ts";
 import { fio } from "./fio.ts";
@@ -308,6 +308,7 @@ export const PARTICIPANTS: readonly Participant[] = [
     cachedOnly: true,
   },
   { name: "js-loop", label: "JavaScript loop", open: openLoop, readsOnly: true },
+  { name: "js-batches", label: "JavaScript batches", open: openBatches, readsOnly: true },
   { name: "js-iterator", label: "JavaScript for await", open: openIterator, readsOnly: true },
   { name: "js-promises", label: "JavaScript promises", open: openPromises, readsOnly: true },
   { name: "js-copies", label: "JavaScript copies", open: openCopies, readsOnly: true },
