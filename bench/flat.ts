@@ -15,6 +15,7 @@ import { AioContext, open } from "../mod.ts";
 import { Random } from "../tests/support/random.ts";
 import { SHM, TempFolder } from "../tests/support/temp.ts";
 import { BLOCK, makeBuffers } from "./blocks.ts";
+import { openAll } from "./iops/bare.ts";
 import { median, type Rows, tableOf } from "./output.ts";
 import { start } from "./start.ts";
 
@@ -96,6 +97,30 @@ const STYLES: Readonly<Record<string, (paths: readonly string[]) => Promise<Read
         await Promise.all(files.map((file) => file.close()));
       },
     };
+  },
+
+  /** The least that JavaScript can do: what it takes more of many files is the kernel's. */
+  "JavaScript loop"(paths) {
+    const bare = openAll(paths, constants.O_RDONLY | constants.O_DIRECT, DEPTH);
+    buffers.forEach((buffer, slot) => bare.aim(slot, buffer, 0, BLOCK));
+    const request = (slot: number): void => {
+      const block = random.below(BLOCKS);
+      bare.choose(slot, block % paths.length);
+      bare.request(slot, Math.floor(block / paths.length) * BLOCK);
+    };
+    return Promise.resolve({
+      read(count) {
+        let left = count - DEPTH;
+        const complete = (slot: number, res: number): void => {
+          if (res !== BLOCK) throw new Error(`Read ${res} bytes`);
+          if (left-- > 0) request(slot);
+        };
+        for (let slot = 0; slot < DEPTH; slot++) request(slot);
+        while (bare.queued > 0 || bare.inFlight > 0) bare.turn(complete);
+        return Promise.resolve();
+      },
+      close: () => Promise.resolve(bare.close()),
+    });
   },
 };
 

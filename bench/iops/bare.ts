@@ -35,7 +35,7 @@ const EVENTS = AIO_RING_HEADER_SIZE / 4;
 const EVENT = IO_EVENT_SIZE / 4;
 
 /** A context with an iocb for each slot. */
-class Bare {
+export class Bare {
   /** How many requests the kernel has. */
   inFlight = 0;
   /** How many are to be handed over. */
@@ -43,7 +43,7 @@ class Bare {
   readonly #kernel: Kernel;
   readonly #id: number;
   readonly #depth: number;
-  readonly #fd: number;
+  readonly #fds: readonly number[];
   readonly #ring: Int32Array;
   readonly #nr: number;
   readonly #iocbs: Address;
@@ -56,10 +56,10 @@ class Bare {
   /** To ask the runtime for an address takes longer than all the rest. */
   readonly #addresses = new Map<ArrayBufferLike, Address>();
 
-  constructor(kernel: Kernel, path: string, flags: number, depth: number) {
+  constructor(kernel: Kernel, paths: readonly string[], flags: number, depth: number) {
     this.#kernel = kernel;
     this.#depth = depth;
-    this.#fd = openSync(path, flags);
+    this.#fds = paths.map((path) => openSync(path, flags));
     const id = new BigUint64Array(1);
     const result = kernel.io_setup(depth, id);
     if (result < 0) throw new Error(`io_setup failed: result is ${result}`);
@@ -82,7 +82,7 @@ class Bare {
       const iocb = IOCB_SIZE * slot;
       view.setUint32(iocb + IOCB_DATA, slot, true);
       view.setUint16(iocb + IOCB_LIO_OPCODE, IOCB_CMD_PREAD, true);
-      view.setUint32(iocb + IOCB_FILDES, this.#fd, true);
+      view.setUint32(iocb + IOCB_FILDES, this.#fds[0]!, true);
     }
   }
 
@@ -98,6 +98,11 @@ class Bare {
     this.#iocbWords[(iocb + IOCB_BUF) / 4] = address;
     this.#iocbWords[(iocb + IOCB_BUF) / 4 + 1] = address / WORD;
     this.#iocbWords[(iocb + IOCB_NBYTES) / 4] = length;
+  }
+
+  /** Says which file the reads of a slot are of: the first one, unless this was called. */
+  choose(slot: number, file: number): void {
+    this.#iocbWords[(IOCB_SIZE * slot + IOCB_FILDES) / 4] = this.#fds[file]!;
   }
 
   /** Queues the read of a slot. */
@@ -142,7 +147,7 @@ class Bare {
   /** Nothing may be in flight. */
   close(): void {
     this.#kernel.io_destroy(this.#id);
-    closeSync(this.#fd);
+    for (const fd of this.#fds) closeSync(fd);
     for (const allocation of this.#memory) allocation.free();
   }
 
@@ -160,8 +165,13 @@ class Bare {
 }
 
 function openBare(path: string, flags: number, depth: number): Bare {
+  return openAll([path], flags, depth);
+}
+
+/** A context for reads of several files. */
+export function openAll(paths: readonly string[], flags: number, depth: number): Bare {
   if (linux === undefined) throw new Error("there is no Linux AIO");
-  return new Bare(linux, path, flags, depth);
+  return new Bare(linux, paths, flags, depth);
 }
 
 /** A context for reads of each slot into its memory. */
