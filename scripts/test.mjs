@@ -233,10 +233,9 @@ function suites(files) {
 }
 
 /**
- * Runs steps side by side, because much of them is waiting: for disks, for timers, and for processes
- * that they start. One more than there are processors, as with two more all of them take longer:
- * the collectors of garbage of the runtimes wait for each other. A suite runs its own files one after
- * another and counts what is its own.
+ * Runs steps side by side. A suite waits for a quarter of its time, for disks, timers and processes,
+ * so one step more than there are processors keeps them busy. A suite runs its own files one after
+ * another, and counts what is its own.
  *
  * @param {(() => Promise<void>)[]} steps
  */
