@@ -17,6 +17,14 @@ type Result = Pick<Outcome, "ok" | "counts" | "output" | "skipped">;
 /** A test prints its line after minutes there, if others use the processors of the host. */
 const SILENCE_SECONDS = 1800;
 
+/**
+ * V8 ends Node now and then, under emulation more often than elsewhere, as it loses sight of code of
+ * WebAssembly, which in Node strips types from TypeScript: https://github.com/nodejs/node/issues/64500.
+ */
+const ABORTED_BY_V8 = /Check failed: it->second\.Size\(\) > offset/;
+/** So often in a row is no accident. */
+const MOST_ABORTS = 5;
+
 const following = {
   heard: (text: string) => process.stdout.write(text),
   silence: SILENCE_SECONDS,
@@ -45,9 +53,23 @@ async function suite(runtime: RuntimeName, { env, files }: Suite): Promise<Resul
   };
 }
 
-async function report(runtime: RuntimeName, suite: string, work: Promise<Result>): Promise<void> {
+/** Repeats what V8 aborted, and says how often. */
+async function repeated(work: () => Promise<Result>): Promise<Result> {
+  for (let aborts = 0;; aborts++) {
+    const result = await work();
+    const isAborted = !result.ok && ABORTED_BY_V8.test(result.output) && aborts < MOST_ABORTS;
+    if (isAborted) continue;
+    return aborts === 0 ? result : { ...result, counts: `${result.counts}, aborts ${aborts}` };
+  }
+}
+
+async function report(
+  runtime: RuntimeName,
+  suite: string,
+  work: () => Promise<Result>,
+): Promise<void> {
   const start = performance.now();
-  const result = await work;
+  const result = await repeated(work);
   const seconds = Math.round((performance.now() - start) / 1000);
   const outcome: Outcome = { runtime, suite, release: release(), seconds, ...result };
   process.stdout.write(`\n${MARK}${JSON.stringify(outcome)}\n`);
@@ -55,9 +77,9 @@ async function report(runtime: RuntimeName, suite: string, work: Promise<Result>
 
 const job: Job = JSON.parse(readFileSync("../job.json", "utf8"));
 for (const runtime of job.runtimes) {
-  await report(runtime, "probe", probe(runtime));
+  await report(runtime, "probe", () => probe(runtime));
   for (const [name, tests] of Object.entries(job.suites)) {
-    await report(runtime, name, suite(runtime, tests));
+    await report(runtime, name, () => suite(runtime, tests));
   }
 }
 process.stdout.write(`${END}\n`);
