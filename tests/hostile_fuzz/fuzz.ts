@@ -8,16 +8,21 @@ const [count, seed, journal] = process.argv.slice(2) as [string, string, string]
 
 const REPORT_EVERY = 5000;
 
-using hostile = new HostileProperty((case_, number) => {
-  writeFileSync(journal, JSON.stringify(case_));
-  if (number % REPORT_EVERY === 0) {
-    console.log(`${number} cases, RSS ${Math.round(process.memoryUsage().rss / 2 ** 20)} MiB`);
-  }
-});
-const details = await fc.check(hostile.property, { numRuns: Number(count), seed: Number(seed) });
-if (details.failed) {
-  console.log(`after ${details.numRuns} cases, shrunk ${details.numShrinks} times:`);
-  console.log(JSON.stringify(details.counterexample?.[0]));
-  console.log(details.errorInstance);
-} else console.log(`${details.numRuns} cases`);
-process.exit(details.failed ? 1 : 0);
+/** Ends before the process does, so that the files go. */
+async function fuzz(): Promise<boolean> {
+  using hostile = new HostileProperty((case_, number) => {
+    writeFileSync(journal, JSON.stringify(case_));
+    if (number % REPORT_EVERY === 0) {
+      console.log(`${number} cases, RSS ${Math.round(process.memoryUsage().rss / 2 ** 20)} MiB`);
+    }
+  });
+  const details = await fc.check(hostile.property, { numRuns: Number(count), seed: Number(seed) });
+  if (details.failed) {
+    console.log(`after ${details.numRuns} cases, shrunk ${details.numShrinks} times:`);
+    console.log(JSON.stringify(details.counterexample?.[0]));
+    console.log(details.errorInstance);
+  } else console.log(`${details.numRuns} cases`);
+  return details.failed;
+}
+
+process.exit(await fuzz() ? 1 : 0);
