@@ -85,16 +85,24 @@ test("a worker may be terminated just when a completion wakes it", reason, async
 test(
   "a worker that ends leaves alone what has the id of a context it once made",
   reason,
-  async () => {
+  async (t) => {
     const worker = new Worker(new URL("../support/context_maker.ts", import.meta.url));
     const theirs = await within(new Promise<number>((resolve) => worker.on("message", resolve)));
     assert.equal(real.io_destroy(theirs), 0);
-    const id = new BigUint64Array(1);
-    assert.equal(real.io_setup(64, id), 0);
-    assert.equal(Number(id[0]), theirs, "the kernel gave the address again");
+    // The kernel gives the highest gap that is large enough, and other threads may have left some.
+    const others: number[] = [];
+    const setup = (): number => {
+      const id = new BigUint64Array(1);
+      assert.equal(real.io_setup(64, id), 0);
+      return Number(id[0]);
+    };
+    let made = 0;
+    while (others.length < 50 && (made = setup()) !== theirs) others.push(made);
     const ended = new Promise((resolve) => worker.on("exit", resolve));
     worker.postMessage("end");
     await within(ended);
+    for (const id of others) real.io_destroy(id);
+    if (made !== theirs) return t.skip("another thread has the memory where it lay");
     assert.equal(real.io_destroy(theirs), 0, "it lives");
   },
 );
