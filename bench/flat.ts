@@ -15,7 +15,7 @@ import { AioContext, open } from "../mod.ts";
 import { Random } from "../tests/support/random.ts";
 import { SHM, TempFolder } from "../tests/support/temp.ts";
 import { BLOCK, makeBuffers } from "./blocks.ts";
-import { openAll } from "./iops/bare.ts";
+import { openBare } from "./iops/bare.ts";
 import { median, type Rows, tableOf } from "./output.ts";
 import { start } from "./start.ts";
 
@@ -101,7 +101,7 @@ const STYLES: Readonly<Record<string, (paths: readonly string[]) => Promise<Read
 
   /** The least that JavaScript can do: what it takes more of many files is the kernel's. */
   "JavaScript loop"(paths) {
-    const bare = openAll(paths, constants.O_RDONLY | constants.O_DIRECT, DEPTH);
+    const bare = openBare(paths, constants.O_RDONLY | constants.O_DIRECT, DEPTH);
     buffers.forEach((buffer, slot) => bare.aim(slot, buffer, 0, BLOCK));
     const request = (slot: number): void => {
       const block = random.below(BLOCKS);

@@ -35,7 +35,7 @@ const EVENTS = AIO_RING_HEADER_SIZE / 4;
 const EVENT = IO_EVENT_SIZE / 4;
 
 /** A context with an iocb for each slot. */
-export class Bare {
+class Bare {
   /** How many requests the kernel has. */
   inFlight = 0;
   /** How many are to be handed over. */
@@ -164,19 +164,15 @@ export class Bare {
   }
 }
 
-function openBare(path: string, flags: number, depth: number): Bare {
-  return openAll([path], flags, depth);
-}
-
-/** A context for reads of several files. */
-export function openAll(paths: readonly string[], flags: number, depth: number): Bare {
+/** A context for reads of these files. */
+export function openBare(paths: readonly string[], flags: number, depth: number): Bare {
   if (linux === undefined) throw new Error("there is no Linux AIO");
   return new Bare(linux, paths, flags, depth);
 }
 
 /** A context for reads of each slot into its memory. */
 function openAimed(task: Task, buffers: readonly Uint8Array[]): Bare {
-  const bare = openBare(task.path, openFlags(task), task.depth);
+  const bare = openBare([task.path], openFlags(task), task.depth);
   buffers.forEach((bytes, slot) => bare.aim(slot, bytes, 0, task.work.block));
   return bare;
 }
@@ -206,8 +202,8 @@ class Completion {
 }
 
 /**
- * What a context like kaio's cannot do without: requests and completions are objects, memory may be
- * any, and the event loop turns. It checks nothing else.
+ * What a context like kaio's cannot do without: requests and completions are objects, each request
+ * names its memory, which `allocate` made, and the event loop turns. It checks nothing.
  */
 class BareContext {
   readonly #bare: Bare;
@@ -218,7 +214,7 @@ class BareContext {
   #turnStart = 0;
 
   constructor(path: string, flags: number, depth: number) {
-    this.#bare = openBare(path, flags, depth);
+    this.#bare = openBare([path], flags, depth);
     this.#free = Array.from({ length: depth }, (_, slot) => slot);
     this.#completions = new Array(depth).fill(undefined);
   }
@@ -365,7 +361,7 @@ export class BareFile {
    * @param copies Whether a result has new memory
    */
   constructor(path: string, flags: number, depth: number, copies = false) {
-    this.#bare = openBare(path, flags, depth);
+    this.#bare = openBare([path], flags, depth);
     this.#copies = copies;
     this.#free = Array.from({ length: depth }, (_, slot) => slot);
   }

@@ -18,8 +18,9 @@ type Result = Pick<Outcome, "ok" | "counts" | "output" | "skipped">;
 const SILENCE_SECONDS = 1800;
 
 /**
- * V8 ends Node now and then, under emulation more often than elsewhere, as it loses sight of code of
- * WebAssembly, which in Node strips types from TypeScript: https://github.com/nodejs/node/issues/64500.
+ * V8 ends Node now and then, under emulation more often than elsewhere: its list of the pages with
+ * code lacks one. https://github.com/nodejs/node/issues/64500 tells the like of WebAssembly, by which
+ * Node strips types.
  */
 const ABORTED_BY_V8 = /Check failed: it->second\.Size\(\) > offset/;
 /** So often in a row is no accident. */

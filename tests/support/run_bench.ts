@@ -27,3 +27,15 @@ export async function cellsOf(...args: string[]): Promise<Cell[]> {
   assert.equal(code, 0, stderr);
   return JSON.parse(stdout.slice(stdout.indexOf("{"))).cells;
 }
+
+/** Measures participants, and fails unless each has read or, if it `mayLack`, says what it lacks. */
+export async function assertAllRead(names: readonly string[], mayLack: RegExp): Promise<void> {
+  const cells = await cellsOf("--depth", "1", "--only", names.join(","));
+  assert.deepEqual(cells.map(({ participant: { name } }) => name), names);
+  for (const { participant: { name }, rounds, unavailable } of cells) {
+    if (unavailable !== undefined) assert.match(name, mayLack, unavailable);
+    else {
+      for (const figure of ["rate", "p50", "p99", "p999"]) assert.ok(rounds[0]![figure]! > 0, name);
+    }
+  }
+}
