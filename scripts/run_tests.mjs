@@ -5,10 +5,11 @@
  *
  * @module
  */
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { run, runtimes } from "./run.mjs";
+import { pathToFileURL } from "node:url";
+import { root, run, runtimes } from "./run.mjs";
 
 /** @typedef {{ name: string, failed: boolean, skipped: boolean, reason: string }} TestCase */
 
@@ -17,6 +18,13 @@ const HANG_MILLISECONDS = 240_000;
 
 /** The lines on tests that did not fail: without them, failures are among the first of a log. */
 const PASSED = /^\s*(✔|﹣|\(pass\)|\(skip\)|.* \.\.\. (ok|ignored) \()/;
+
+/**
+ * What lets the same tests take a third less time on a virtual machine, where the first touch of a
+ * page and a thread that wakes up are dear: memory that is free stays mapped, or comes in huge
+ * pages, and V8 collects on the thread that runs the tests.
+ */
+const MEMORY = { MIMALLOC_PURGE_DELAY: "-1", GLIBC_TUNABLES: "glibc.malloc.hugetlb=1" };
 
 /** Reports, and what Node compiled: most of its processes do little else than to compile kaio. */
 const folder = mkdtempSync(join(tmpdir(), "kaio-junit-"));
@@ -43,9 +51,16 @@ export async function runTests(runtime, files, options) {
       "--reporter=junit",
       `--reporter-outfile=${report}`,
     ],
-    deno: ["test", "-A", "--no-check", "--v8-flags=--expose-gc", `--junit-path=${report}`],
+    deno: [
+      "test",
+      "-A",
+      "--no-check",
+      "--v8-flags=--expose-gc,--single-threaded-gc",
+      `--junit-path=${report}`,
+    ],
     node: [
       "--expose-gc",
+      "--single-threaded-gc",
       "--disable-warning=ExperimentalWarning",
       "--test",
       "--test-isolation=none",
@@ -56,8 +71,8 @@ export async function runTests(runtime, files, options) {
       `--test-reporter-destination=${report}`,
     ],
   };
-  const paths = files.map((file) => `./${file}`);
-  const env = { ...options.env, NODE_COMPILE_CACHE: join(folder, "compiled") };
+  const paths = runtime === "deno" ? [together(files)] : files.map((file) => `./${file}`);
+  const env = { ...MEMORY, ...options.env, NODE_COMPILE_CACHE: join(folder, "compiled") };
   const { ok, output } = await run(runtimes[runtime], [...flags[runtime], ...paths], {
     ...options,
     env,
@@ -73,6 +88,20 @@ export async function runTests(runtime, files, options) {
   const counts = `${passed} passed, ${failures.length} failed, ${skipped.length} skipped`;
   const rest = output.split("\n").filter((line) => !PASSED.test(line)).join("\n");
   return { output: rest, failures, skipped, passed, counts };
+}
+
+/**
+ * Deno makes a worker for each file of tests, and fills 80 MB for each worker.
+ *
+ * @param {string[]} files
+ * @returns {string} A module that has the tests of all the files, in their order.
+ */
+function together(files) {
+  const path = join(folder, `${reports}_test.mjs`);
+  const load = (/** @type {string} */ file) =>
+    `await import(${JSON.stringify(pathToFileURL(join(root, file)).href)});\n`;
+  writeFileSync(path, files.map(load).join(""));
+  return path;
 }
 
 /**

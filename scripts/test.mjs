@@ -234,7 +234,7 @@ function suites(files) {
 
 /**
  * Runs steps side by side. A suite waits for a quarter of its time, for disks, timers and processes,
- * so one step more than there are processors keeps them busy. A suite runs its own files one after
+ * so two steps more than there are processors keep them busy. A suite runs its own files one after
  * another, and counts what is its own.
  *
  * @param {(() => Promise<void>)[]} steps
@@ -243,7 +243,7 @@ async function runAll(steps) {
   const worker = async () => {
     for (let step; (step = steps.shift()) !== undefined;) await step();
   };
-  await Promise.all(Array.from({ length: availableParallelism() + 1 }, worker));
+  await Promise.all(Array.from({ length: availableParallelism() + 2 }, worker));
 }
 
 try {
