@@ -1,6 +1,12 @@
 import { execFileSync } from "node:child_process";
-import { closeSync, constants, openSync, readSync, writeSync } from "node:fs";
+import { closeSync, constants, openSync, readSync, renameSync, writeSync } from "node:fs";
+import process from "node:process";
 import { TempFolder } from "./temp.ts";
+
+/** How many are made at a time: to start a process takes longer than most tests. */
+const AT_ONCE = 32;
+/** Those that nobody has yet. */
+const spare: string[] = [];
 
 /**
  * A named pipe with both ends open and never blocking; gone when it is disposed of. The ends are
@@ -18,7 +24,8 @@ export class Fifo implements Disposable {
 
   constructor() {
     this.path = this.#folder.join("fifo");
-    execFileSync("mkfifo", [this.path]);
+    if (spare.length === 0) makeSpare();
+    renameSync(spare.pop()!, this.path);
     this.fd = openSync(this.path, constants.O_RDONLY | constants.O_NONBLOCK);
     this.writeFd = openSync(this.path, constants.O_WRONLY | constants.O_NONBLOCK);
   }
@@ -44,4 +51,14 @@ export class Fifo implements Disposable {
     closeSync(this.fd);
     this.#folder[Symbol.dispose]();
   }
+}
+
+function makeSpare(): void {
+  const folder = new TempFolder();
+  for (let i = 0; i < AT_ONCE; i++) spare.push(folder.join(`fifo${i}`));
+  execFileSync("mkfifo", spare);
+  const remove = () => folder[Symbol.dispose]();
+  process.once("exit", remove);
+  // A file of tests in Deno does not get the event of the process.
+  globalThis.addEventListener?.("unload", remove);
 }
