@@ -32,7 +32,8 @@ const ALIKE =
   /^tests\/(abi|bench|examples|portable|readers)\/|^tests\/(cli\/(census|progress)|project\/(package|release))_/;
 
 /** What these tests show has nothing to do with the runtime either: one of them runs them. */
-const ONCE = /^tests\/(bench\/iops|project\/release)_/;
+const ONCE =
+  /^tests\/(bench\/iops|cli\/census|portable\/faults_(calls|crash|property|reads|time|writes)|project\/release)_/;
 
 /** These are type-checked apart: Bun's types change the global ones, and dnt comes from JSR. */
 const APART = ["scripts/bun_types.ts", "scripts/build_by_dnt.ts"];
