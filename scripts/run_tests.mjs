@@ -94,13 +94,23 @@ export async function runTests(runtime, files, options) {
  * Deno makes a worker for each file of tests, and fills 80 MB for each worker.
  *
  * @param {string[]} files
- * @returns {string} A module that has the tests of all the files, in their order.
+ * @returns {string} A module that has the tests of all the files, in their order. One more comes
+ *   last: Deno ignores a file that throws if there are tests of others, and calls nothing that was
+ *   given to `after` if the last test is skipped.
  */
 function together(files) {
   const path = join(folder, `${reports}_test.mjs`);
-  const load = (/** @type {string} */ file) =>
-    `await import(${JSON.stringify(pathToFileURL(join(root, file)).href)});\n`;
-  writeFileSync(path, files.map(load).join(""));
+  const urls = files.map((file) => pathToFileURL(join(root, file)).href);
+  writeFileSync(
+    path,
+    `import { test } from "node:test";
+const errors = [];
+for (const url of ${JSON.stringify(urls)}) await import(url).catch((error) => errors.push(error));
+test("all files of tests are loaded", () => {
+  if (errors.length > 0) throw errors[0];
+});
+`,
+  );
   return path;
 }
 
