@@ -11,9 +11,12 @@ const [path, resource, when] = process.argv.slice(2) as [
   "descriptors" | "addresses",
   "later" | "at once",
 ];
-/** So large that its ring needs more than {@link SMALLEST} bytes. */
-const LARGE = 20_000;
+/** So large that its ring needs more than a {@link PLACE} and what is left beside it. */
+const LARGE = 30_000;
 const SMALLEST = 1 << 20;
+/** Left to the runtime, whose garbage collector ends the process where it gets no memory. */
+const PLACE = SMALLEST / 2;
+const PLACES = 64;
 
 const taken: (() => void)[] = [];
 
@@ -30,12 +33,19 @@ function useUp(): void {
     }
   } else {
     const native = loadNative();
+    const reserve = native.map(2 * PLACES * PLACE);
     // Never touched, so that it takes addresses and no memory.
     for (let size = 2 ** 34; size >= SMALLEST; size /= 2) {
       for (let address; (address = native.map(size)) > 0;) {
         const place = address;
         taken.push(() => native.unmap(place, size));
       }
+    }
+    // Every second place, as two beside each other would be a large one.
+    for (let i = 0; reserve > 0 && i < 2 * PLACES; i++) {
+      const place = reserve + i * PLACE;
+      if (i % 2 === 0) native.unmap(place, PLACE);
+      else taken.push(() => native.unmap(place, PLACE));
     }
   }
 }
