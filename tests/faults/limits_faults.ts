@@ -14,7 +14,7 @@ const here = (name: string) => fileURLToPath(new URL(name, import.meta.url));
 
 /** How the runtime runs a program, and the GiB of addresses without which it does not begin. */
 const [FLAGS, GIBIBYTES] = process.versions["deno"] !== undefined
-  ? [["run", "-A", "--quiet", "--no-check"], 44]
+  ? [["run", "-A", "--quiet", "--no-check"], 64]
   : process.versions["bun"] !== undefined
   ? [["run"], 8]
   : [["--disable-warning=ExperimentalWarning"], 18];
