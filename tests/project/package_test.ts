@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { open, readFile } from "node:fs/promises";
 import { test } from "node:test";
+import { AioFile } from "../../mod.ts";
 import { VERSION } from "../../src/version.ts";
 
 async function read(path: string): Promise<string> {
@@ -52,4 +53,17 @@ test("what README.md links to is published with it", async () => {
   assert.ok(paths.length > 0);
   const missing = paths.filter((path) => !patterns.some((pattern) => pattern.test(path)));
   assert.deepEqual(missing, []);
+});
+
+test("README.md names every member of FileHandle that an AioFile replaces", async () => {
+  const paragraph = /^`open` resolves with an `AioFile`[^]*?`await using`/m.exec(
+    await read("README.md"),
+  );
+  const named = paragraph![0].match(/(?<=`)\w+(?=`)/g)!;
+  await using handle = await open(new URL(import.meta.url));
+  const replaced = Object.getOwnPropertyNames(AioFile.prototype).filter((name) => name in handle);
+  const strangers = ["open", "AioFile", "FileHandle", "constructor"];
+  const members = (names: readonly string[]): string[] =>
+    names.filter((name) => !strangers.includes(name)).sort();
+  assert.deepEqual(members(named), members(replaced));
 });
