@@ -46,8 +46,8 @@ export interface AioContextOptions {
    * until a request completes. With 0 it never sleeps, and the event loop is woken instead, which
    * costs some tens of microseconds each time: right for servers, whose other work must not wait.
    *
-   * The default is 100; in Node on the Linux kernel it is 0, as an eventfd wakes its event loop
-   * just as fast.
+   * The default is 100 on the Linux kernel in Bun and Deno. It is 0 in Node, whose event loop an
+   * eventfd wakes just as fast, and on the portable kernel, which itself works on the event loop.
    */
   maxWait?: number;
   /**
