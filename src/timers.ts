@@ -14,6 +14,12 @@ export const clearTimeout: typeof timers.clearTimeout = timers.clearTimeout;
 export const setInterval: typeof timers.setInterval = timers.setInterval;
 export const clearInterval: typeof timers.clearInterval = timers.clearInterval;
 
+/**
+ * Of an interval that does nothing: while it is referenced, the process stays alive. It comes every
+ * twelve days, as no timer can wait for more than twice as long.
+ */
+export const KEEP_ALIVE_MILLISECONDS: number = 2 ** 30;
+
 /** `setTimeout` of `node:timers/promises`. */
 export const sleep: typeof promises.setTimeout = promises.setTimeout;
 

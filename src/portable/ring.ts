@@ -19,7 +19,7 @@ const TAIL = header.AIO_RING_TAIL_OFFSET / 4;
 const HEADER_WORDS = header.AIO_RING_HEADER_SIZE / 4;
 const EVENT_WORDS = IO_EVENT_SIZE / 4;
 
-/** Head and tail never meet, so one place stays free; the second is for good luck. */
+/** Head and tail never meet, so one place stays free. The kernel leaves a second one, so we do. */
 const OVERLAP = 2;
 
 /** How many events fit the whole pages that are needed for `events` of them. */

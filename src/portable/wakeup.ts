@@ -5,12 +5,9 @@
  */
 import type { Wakeup } from "../kernel.ts";
 import { Once } from "../once.ts";
-import { clearInterval, setImmediate, setInterval } from "../timers.ts";
+import { clearInterval, KEEP_ALIVE_MILLISECONDS, setImmediate, setInterval } from "../timers.ts";
 import { Eventfd } from "./eventfd.ts";
 import type { Process } from "./process.ts";
-
-/** Longer than any process runs between two events of its own. */
-const KEEP_ALIVE_MILLISECONDS = 2 ** 30;
 
 /** See {@link Wakeup}. */
 export class LoopWakeup implements Wakeup {

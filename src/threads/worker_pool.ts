@@ -11,7 +11,7 @@ import { isPermitted } from "../../ffi/permission.ts";
 import { EFAULT, EIO } from "../abi/errno.ts";
 import { errnos } from "../errors/errno_names.ts";
 import { Fifo } from "../fifo.ts";
-import { queueMicrotask, setImmediate, setInterval } from "../timers.ts";
+import { KEEP_ALIVE_MILLISECONDS, queueMicrotask, setImmediate, setInterval } from "../timers.ts";
 import { TURNS_BEFORE_WATCHING } from "../tuning.ts";
 import type { FileOperation } from "./file_operation.ts";
 import * as shared from "./worker_program.ts";
@@ -26,8 +26,6 @@ const MOST_WORKERS = 4;
 /** More descriptors than any runtime takes for a thread. */
 const DESCRIPTORS = 16;
 const NULL = "/dev/null";
-/** Longer than any process runs. */
-const KEEP_ALIVE_MILLISECONDS = 2 ** 30;
 
 /** An operation that was handed over; each part of it that fits a slot is a job. */
 interface Assignment {
