@@ -14,7 +14,12 @@ import {
   IOCB_RW_FLAGS,
   IOCB_SIZE,
 } from "../abi/iocb.ts";
-import { IOCB_CMD_POLL, IOCB_CMD_PWRITE, IOCB_FLAG_RESFD } from "../abi/opcodes.ts";
+import {
+  IOCB_CMD_POLL,
+  IOCB_CMD_PREADV,
+  IOCB_CMD_PWRITE,
+  IOCB_FLAG_RESFD,
+} from "../abi/opcodes.ts";
 import { PROMPT_BEFORE_SILENT } from "../tuning.ts";
 import { Backlog } from "./backlog.ts";
 import type { KernelContext } from "./kernel_context.ts";
@@ -125,12 +130,13 @@ export class Submission {
     operation.state = QUEUED;
     const iocb = slot * IOCB_WORDS;
     const words = this.#context.iocbs;
+    const { opcode } = operation;
     // A sync or a poll may take as long as it likes.
-    const isTransfer = operation.opcode <= IOCB_CMD_PWRITE;
+    const isTransfer = opcode <= IOCB_CMD_PWRITE || opcode >= IOCB_CMD_PREADV;
     words[iocb + IOCB_FLAGS / 4] = isTransfer ? this.#flags : this.#signal;
     words[iocb + IOCB_RW_FLAGS / 4] = operation.rwFlags;
     // aio_lio_opcode, and behind it aio_reqprio, which is 0.
-    words[iocb + IOCB_LIO_OPCODE / 4] = operation.opcode;
+    words[iocb + IOCB_LIO_OPCODE / 4] = opcode;
     words[iocb + IOCB_FILDES / 4] = operation.fd;
     words[iocb + IOCB_BUF / 4] = address;
     words[iocb + IOCB_BUF / 4 + 1] = address / UPPER;

@@ -100,6 +100,20 @@ for (const [name, options] of Object.entries(WAYS)) {
   });
 }
 
+test("reads and writes are silent, of one buffer and of several; syncs signal", LINUX, async () => {
+  using file = new TempFile(CONTENT);
+  const late = new LateKernel();
+  await using aio = new AioContext({ kernel: late.kernel, entries: DEPTH });
+  await within(readUntilSilent(aio, late, file.fd));
+  const memory = pattern(512);
+  aio.write(file.fd, memory);
+  aio.readv(file.fd, [new Uint8Array(100), new Uint8Array(412)]);
+  aio.writev(file.fd, [memory], { position: 512 });
+  aio.fdatasync(file.fd);
+  for await (const { error } of aio) assert.equal(error, undefined);
+  assert.deepEqual(late.flags.slice(-4), [0, 0, 0, 1]);
+});
+
 test("a process stays for a silent read", LINUX, async () => {
   using file = new TempFile(CONTENT);
   const late = new LateKernel();
