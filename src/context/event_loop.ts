@@ -114,7 +114,7 @@ export class EventLoop {
     // Whatever the loop does next, also if it never asks again, the process is to stay alive. And a
     // short read that goes on is queued by its own completion, which nothing else asks for.
     const { inFlight, queued } = submission;
-    const unsent = queued > 0 && queued + inFlight > ready.expected;
+    const unsent = queued > 0 && ready.filesWait;
     const more = inFlight > 0 || this.budget.needsTurn || unsent;
     if (more || this.#waiters.length > 0) this.#turn.ask();
     else this.#relax();
@@ -143,7 +143,7 @@ export class EventLoop {
     this.#turn.ask();
   }
 
-  /** After a submit by hand: keeps the process alive while something is in flight. */
+  /** Has a turn follow: it wakes a loop that waits, and keeps the process alive until then. */
   schedule(): void {
     this.#turn.ask();
   }
@@ -236,9 +236,7 @@ export class EventLoop {
     this.#slept = 0;
     try {
       if (this.budget.needsTurn) this.budget.renew();
-      // A loop that waits, or requests that no loop waits for but the promise of a file.
-      const wanted = this.#waiters.length > 0 ||
-        submission.queued + submission.inFlight > ready.expected;
+      const wanted = this.#waiters.length > 0 || ready.filesWait;
       // Also where the copies were cancelled meanwhile, so that they no longer count as unsent.
       if (this.budget.unsent > 0) this.budget.submit();
       else if (submission.queued > 0 && (wanted || this.#asked)) submission.submit();
@@ -255,8 +253,7 @@ export class EventLoop {
       this.#waiters = [];
       for (const { reject } of waiters) reject(error);
       // The promises of files do not wait for turns, but for completions.
-      const ofFiles = submission.queued + submission.inFlight > ready.expected;
-      if (waiters.length > 0 && !ofFiles) return;
+      if (waiters.length > 0 && !ready.filesWait) return;
       if (error instanceof AioError && this.#avoidGetevents()) this.#turn.ask();
       else if (waiters.length === 0) throw error;
     }

@@ -28,6 +28,12 @@ export class ReadyQueue {
     return this.#completions.length - this.#head;
   }
 
+  /** Whether requests are under way whose completions no loop takes: a file's, with a promise. */
+  get filesWait(): boolean {
+    const { queued, inFlight } = this.#core.submission;
+    return queued + inFlight > this.expected;
+  }
+
   /** An operation to be filled in. */
   blank(): ContextOperation<unknown> {
     return this.#spare.pop() ?? new ContextOperation(this.#core);

@@ -68,8 +68,7 @@ export class Reaper {
     }
     const submission = this.#submission;
     // A loop takes all; the promises of files are resolved in portions.
-    const ofFiles = submission.queued + submission.inFlight > this.#ready.expected;
-    const count = ofFiles ? Math.min(available, this.#most) : available;
+    const count = this.#ready.filesWait ? Math.min(available, this.#most) : available;
     this.#most++;
     const { words } = ring;
     const nr = this.#nr;
@@ -134,8 +133,7 @@ export class Reaper {
     const { kernel, contextId, entries, events, eventsAddress, timeout, timeoutAddress } =
       this.#context;
     const submission = this.#submission;
-    const ofFiles = submission.queued + submission.inFlight > this.#ready.expected;
-    const most = ofFiles ? Math.min(entries, Math.max(minimum, this.#most)) : entries;
+    const most = this.#ready.filesWait ? Math.min(entries, Math.max(minimum, this.#most)) : entries;
     const until = microseconds === Infinity ? 0 : timeoutAddress;
     if (until !== 0) writeTimespec(timeout, 0, microseconds);
     const count = kernel.io_getevents(contextId, minimum, most, eventsAddress, until);
