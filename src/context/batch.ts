@@ -27,13 +27,13 @@ export class Batch extends Array<ContextOperation<unknown>> {
   }
 
   override [Symbol.iterator](): ArrayIterator<ContextOperation<unknown>> {
-    return new BatchIterator(this, this.#owner) as unknown as ArrayIterator<
+    return new CountingIterator(this, this.#owner) as unknown as ArrayIterator<
       ContextOperation<unknown>
     >;
   }
 }
 
-class BatchIterator implements Iterator<ContextOperation<unknown>> {
+class CountingIterator implements Iterator<ContextOperation<unknown>> {
   readonly #batch: Batch;
   readonly #owner: Owner;
   #index = 0;

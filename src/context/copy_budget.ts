@@ -8,7 +8,7 @@
  * @module
  */
 import { ECANCELED } from "../abi/errno.ts";
-import { Fifo } from "../fifo.ts";
+import { Queue } from "../queue.ts";
 import { now } from "../timers.ts";
 import {
   COPIED_BYTES_PER_TURN,
@@ -30,7 +30,7 @@ export class CopyBudget {
   /** Whether {@link CopyBudget.renew} is to be called in the next turn. */
   needsTurn = false;
   /** Operations beyond the budget of this turn. */
-  readonly #held = new Fifo<Operation>();
+  readonly #held = new Queue<Operation>();
   /** Bytes that the next io_submit copies. */
   unsent = 0;
   /** How many of the last requests were missing, 0 to 1. */

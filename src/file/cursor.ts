@@ -5,7 +5,7 @@
  */
 import { EOPNOTSUPP } from "../abi/errno.ts";
 import { AioError } from "../errors/aio_error.ts";
-import { Fifo } from "../fifo.ts";
+import { Queue } from "../queue.ts";
 import type { FileHost, FilePosition } from "../file_host.ts";
 import { CURRENT_POSITION } from "../route/transfer.ts";
 import type { OpenFile } from "./open_file.ts";
@@ -70,7 +70,7 @@ export class Cursor {
   #kind = ALONE;
   /** Whether turns are being given to those that wait. */
   #isPassing = false;
-  readonly #waiting = new Fifo<Waiting>();
+  readonly #waiting = new Queue<Waiting>();
 
   /** @param file Whose position it is */
   constructor(file: OpenFile) {

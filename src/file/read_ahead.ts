@@ -3,7 +3,7 @@
  *
  * @module
  */
-import { Fifo } from "../fifo.ts";
+import { Queue } from "../queue.ts";
 import { SMALLEST_BLOCK_AHEAD } from "../tuning.ts";
 import type { AioFile, ReadAtOptions } from "./aio_file.ts";
 
@@ -30,7 +30,7 @@ export function readAhead(
   end: number,
   options?: ReadAtOptions,
 ): Take {
-  const blocks = new Fifo<{ length: number; bytes: Promise<Uint8Array<ArrayBuffer>> }>();
+  const blocks = new Queue<{ length: number; bytes: Promise<Uint8Array<ArrayBuffer>> }>();
   /** How many bytes may be in flight: few at first, as most files end soon. */
   let window = SMALLEST_BLOCK_AHEAD;
   /** Where the next block begins. */

@@ -45,15 +45,15 @@ export interface RangesOptions {
   owner: object | undefined;
 }
 
-/** One place of the window: used for one range after the other. */
-class Slot<T> extends RangeRead {
+/** One of `depth` places: used for one range after the other. */
+class Place<T> extends RangeRead {
   data!: T;
   phase: "free" | "reading" | "done" = "free";
   count = 0;
   #errno = 0;
-  readonly #done: (slot: Slot<T>) => void;
+  readonly #done: (place: Place<T>) => void;
 
-  constructor(file: OpenFile, done: (slot: Slot<T>) => void) {
+  constructor(file: OpenFile, done: (place: Place<T>) => void) {
     super(file);
     this.#done = done;
   }
@@ -111,13 +111,13 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
   readonly #options: RangesOptions;
   #async = false;
   /** All places, at most one more than `depth`: one may be with the loop. */
-  readonly #slots: Slot<T>[] = [];
-  readonly #free: Slot<T>[] = [];
+  readonly #places: Place<T>[] = [];
+  readonly #free: Place<T>[] = [];
   /** In the order in which they are handed out. */
-  readonly #queue: Slot<T>[] = [];
+  readonly #queue: Place<T>[] = [];
   /** Reading, or done and not handed out. */
   #active = 0;
-  #current: Slot<T> | undefined;
+  #current: Place<T> | undefined;
   #pulling = false;
   #exhausted = false;
   #over = false;
@@ -241,7 +241,7 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
     this.#options.owner = undefined;
     this.#wake?.();
     this.#unlisten?.();
-    for (const slot of this.#slots) slot.end();
+    for (const place of this.#places) place.end();
     if (this.#exhausted || this.#source === undefined) return undefined;
     const source = this.#source;
     // A producer that throws must not hide the failure that ended the iteration.
@@ -285,7 +285,7 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
 
   /** Asks for one range; one that cannot be asked for ends the iteration. */
   #take(step: Step<T>): void {
-    let slot: Slot<T> | undefined;
+    let place: Place<T> | undefined;
     try {
       if (step.done) {
         this.#exhausted = true;
@@ -296,29 +296,29 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
       if (this.#over) return;
       checkRange("read range", position, length);
       this.#file.check("read");
-      slot = this.#free.pop() ?? this.#grow();
-      slot.request(position, length, data as T);
+      place = this.#free.pop() ?? this.#grow();
+      place.request(position, length, data as T);
     } catch (error) {
-      if (slot !== undefined) {
-        slot.phase = "free";
-        this.#free.push(slot);
+      if (place !== undefined) {
+        place.phase = "free";
+        this.#free.push(place);
       }
       return this.#fail(error);
     }
     this.#active++;
-    if (this.#options.order === "request") this.#queue.push(slot);
+    if (this.#options.order === "request") this.#queue.push(place);
   }
 
-  #grow(): Slot<T> {
-    const slot = new Slot<T>(this.#file, (slot) => this.#slotDone(slot));
-    this.#slots.push(slot);
-    return slot;
+  #grow(): Place<T> {
+    const place = new Place<T>(this.#file, (place) => this.#placeDone(place));
+    this.#places.push(place);
+    return place;
   }
 
   /** Called while completions are reaped. */
-  #slotDone(slot: Slot<T>): void {
-    if (this.#over) return slot.end();
-    if (this.#options.order === "completion") this.#queue.push(slot);
+  #placeDone(place: Place<T>): void {
+    if (this.#over) return place.end();
+    if (this.#options.order === "completion") this.#queue.push(place);
     if (this.#wake !== undefined && this.#ready()) this.#wake();
   }
 
@@ -327,19 +327,19 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
   }
 
   #deliver(): Promise<IteratorResult<RangeResult<T>>> {
-    const slot = this.#current = this.#queue.shift()!;
+    const place = this.#current = this.#queue.shift()!;
     this.#active--;
     this.#wake = undefined;
-    const problem = slot.error ?? this.#shrunk(slot);
+    const problem = place.error ?? this.#shrunk(place);
     if (problem !== undefined) {
       this.#fail(problem);
       return this.#later();
     }
-    const { start: position, result: bytes, data } = slot;
+    const { start: position, result: bytes, data } = place;
     return Promise.resolve({ value: { position, bytes, data }, done: false });
   }
 
-  #shrunk({ start: position, length, count }: Slot<T>): AioError | undefined {
+  #shrunk({ start: position, length, count }: Place<T>): AioError | undefined {
     if (!this.#options.whole || count === length) return undefined;
     const { path, fd } = this.#file;
     const hint = "the file shrank while it was scanned";
@@ -347,11 +347,11 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
   }
 
   #releaseCurrent(): void {
-    const slot = this.#current;
-    if (slot === undefined) return;
+    const place = this.#current;
+    if (place === undefined) return;
     this.#current = undefined;
-    slot.end();
-    this.#free.push(slot);
+    place.end();
+    this.#free.push(place);
   }
 
   #fail(reason: unknown): void {

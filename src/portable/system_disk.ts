@@ -3,7 +3,7 @@
  *
  * An operation is handed to other threads once the code that submitted it has returned. Until then
  * it is this thread's to do: a thread that waits in io_getevents does it itself, as the kernel of
- * the seed does with its run list.
+ * Linux 3.4 does with its run list.
  *
  * The other threads are workers over shared memory, started as soon as there is enough work for
  * them; this thread can wait for their results. Until they have started, and where the runtime or
@@ -20,7 +20,7 @@
 import { fdatasyncSync, fstatSync, fsyncSync, readSync, writeSync } from "node:fs";
 import { EAGAIN, EFAULT } from "../abi/errno.ts";
 import { resultOf } from "../errors/errno_of.ts";
-import { Fifo } from "../fifo.ts";
+import { Queue } from "../queue.ts";
 import { Once } from "../once.ts";
 import { now, queueMicrotask } from "../timers.ts";
 import { checkIdentity, type FileIdentity } from "../threads/file_identity.ts";
@@ -45,7 +45,7 @@ export class SystemDisk implements Disk {
   readonly #pool = new ThreadPool();
   readonly #alarms = new Alarms();
   /** Not handed to other threads yet. */
-  readonly #pending = new Fifo<FileOperation>();
+  readonly #pending = new Queue<FileOperation>();
   readonly #launching = new Once(queueMicrotask, () => this.#launchAll());
   #launched = 0;
   /** The file that was last seen to be open: no other code runs while operations are launched. */

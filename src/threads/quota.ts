@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { Fifo } from "../fifo.ts";
+import { Queue } from "../queue.ts";
 import { Once } from "../once.ts";
 import { setImmediate } from "../timers.ts";
 import { FEW_THREAD_TASKS, THREAD_TASKS_PER_TURN } from "../tuning.ts";
@@ -24,7 +24,7 @@ export class ThreadQuota {
   /** How many more tasks this turn may begin. */
   #left = THREAD_TASKS_PER_TURN;
   #underWay = 0;
-  readonly #waiting = new Fifo<ThreadTask>();
+  readonly #waiting = new Queue<ThreadTask>();
   readonly #turn = new Once(setImmediate, () => this.#beginTurn());
 
   /** Begins a task as soon as the quota permits; {@link ThreadQuota.returned} is to follow. */

@@ -10,7 +10,7 @@ import { Worker } from "node:worker_threads";
 import { isPermitted } from "../../ffi/permission.ts";
 import { EFAULT, EIO } from "../abi/errno.ts";
 import { errnos } from "../errors/errno_names.ts";
-import { Fifo } from "../fifo.ts";
+import { Queue } from "../queue.ts";
 import { KEEP_ALIVE_MILLISECONDS, queueMicrotask, setImmediate, setInterval } from "../timers.ts";
 import { TURNS_BEFORE_WATCHING } from "../tuning.ts";
 import type { FileOperation } from "./file_operation.ts";
@@ -47,7 +47,7 @@ export class WorkerPool {
   /** The memory of each slot, as its last job used it: making a view costs more than the copy. */
   readonly #views: Uint8Array[] = new Array(SLOTS).fill(new Uint8Array(0));
   /** Queued for a slot. */
-  readonly #waiting = new Fifo<Assignment>();
+  readonly #waiting = new Queue<Assignment>();
   #busy = 0;
   #workers = 0;
   #submitted = 0;

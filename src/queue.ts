@@ -8,7 +8,7 @@
 const CUT = 1024;
 
 /** Takes constant time on average for each item, however many wait. */
-export class Fifo<T> {
+export class Queue<T> {
   /** How many items wait. */
   length = 0;
   #items: (T | undefined)[] = [];
