@@ -225,7 +225,7 @@ export class ProcessKernel implements Kernel {
   }
 
   /**
-   * Runs one request and waits for it, without a context: the synchronous path of the seed.
+   * Runs one request and waits for it, without a context: the synchronous path of Linux 3.4.
    *
    * @param iocb Where the request lies
    * @returns Its result: bytes or `-errno`

@@ -5,7 +5,7 @@ import { EFAULT, EINTR, EINVAL } from "../../src/abi/errno.ts";
 import { IO_EVENT_SIZE } from "../../src/abi/io_event.ts";
 import { PortableKernel } from "../../src/portable/mod.ts";
 import { PortableContext } from "../support/portable_context.ts";
-import { EIGHT, RELEASES, seed, trivial, waiting } from "../support/seed.ts";
+import { EIGHT, kernel34, RELEASES, trivial, waiting } from "../support/kernel_3_4.ts";
 
 const NOWHERE = 8;
 
@@ -17,7 +17,7 @@ function completed(context: PortableContext, count: number): void {
 }
 
 test("a lost event is an error only if there are too few others; those behind it stay", () => {
-  const { kernel, context } = seed();
+  const { kernel, context } = kernel34();
   const room = (count: number) => {
     const { address } = kernel.allocate(IO_EVENT_SIZE * (count + 1));
     return address + IO_EVENT_SIZE;
@@ -36,7 +36,7 @@ test("a lost event is an error only if there are too few others; those behind it
 
 test("an event that cannot be copied ends the wait at once", () => {
   for (const before of [0, 1]) {
-    const { kernel, context } = seed({ seed: 1 });
+    const { kernel, context } = kernel34({ seed: 1 });
     if (before === 1) completed(context, 1);
     const pipe = waiting(context, 1);
     kernel.after(5, () => pipe.write(EIGHT));
@@ -55,7 +55,7 @@ test("an event that cannot be copied ends the wait at once", () => {
 });
 
 test("the run list comes before the timeout is read, and before a signal", () => {
-  const { kernel, context } = seed();
+  const { kernel, context } = kernel34();
   const { id, eventsAddress } = context;
   waiting(context, 0).write(EIGHT);
   assert.equal(kernel.io_getevents(id, 1, 1, eventsAddress, NOWHERE), 1);
@@ -68,14 +68,14 @@ test("the run list comes before the timeout is read, and before a signal", () =>
 });
 
 test("without time a wait is over before it looks for a signal, which stays pending", () => {
-  const { kernel, context } = seed();
+  const { kernel, context } = kernel34();
   waiting(context, 0);
   kernel.interrupt();
   assert.equal(context.getevents(1, 1, 0), 0);
   assert.equal(context.getevents(1, 1, 10), -EINTR);
 });
 
-test("the tail of the header is compared as it is in the seed, modulo nr today", () => {
+test("the tail of the header is compared as it is in 3.4, modulo nr today", () => {
   for (const release of RELEASES) {
     const context = new PortableContext({ release, cpus: 2 }, 1);
     const { ring, nr } = context;

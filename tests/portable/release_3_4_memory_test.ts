@@ -7,12 +7,12 @@ import { IOCB_NBYTES, IOCB_OFFSET } from "../../src/abi/iocb.ts";
 import { writeIovec } from "../../src/abi/iovec.ts";
 import { IOCB_CMD_PREADV, IOCB_CMD_PWRITE } from "../../src/abi/opcodes.ts";
 import { PortableContext } from "../support/portable_context.ts";
-import { EIGHT, RELEASES, seed } from "../support/seed.ts";
+import { EIGHT, kernel34, RELEASES } from "../support/kernel_3_4.ts";
 import { TempFile } from "../support/temp.ts";
 
 const BEYOND = 2 ** 47;
 
-test("all of the memory is checked in the seed, before the transfer is cut and the file is asked", () => {
+test("all of the memory is checked in 3.4, before the transfer is cut and the file is asked", () => {
   using file = new TempFile(EIGHT);
   const directory = openSync("/", "r");
   const nothing = { opcode: IOCB_CMD_PWRITE, nbytes: 0 };
@@ -39,9 +39,9 @@ test("all of the memory is checked in the seed, before the transfer is cut and t
   closeSync(directory);
 });
 
-test("the number of iovecs is not cut in the seed", () => {
+test("the number of iovecs is not cut in 3.4", () => {
   using file = new TempFile(EIGHT);
-  const { context } = seed();
+  const { context } = kernel34();
   const { dataAddress: buf, data } = context;
   writeIovec(new DataView(data.buffer, data.byteOffset), 0, buf + 64, 8);
   const vector = { opcode: IOCB_CMD_PREADV, fildes: file.fd, buf };
@@ -50,7 +50,7 @@ test("the number of iovecs is not cut in the seed", () => {
   assert.equal(context.run({ ...vector, nbytes: 1 }), 8);
 });
 
-test("iovecs are copied before they are checked in the seed, and each is checked in turn", () => {
+test("iovecs are copied before they are checked in 3.4, and each is checked in turn", () => {
   using file = new TempFile(EIGHT);
   for (const release of RELEASES) {
     const context = new PortableContext({ release });
@@ -68,7 +68,7 @@ test("iovecs are copied before they are checked in the seed, and each is checked
   }
 });
 
-test("io_submit checks the whole array first in the seed, after the context today", () => {
+test("io_submit checks the whole array first in 3.4, after the context today", () => {
   using file = new TempFile(EIGHT);
   for (const release of RELEASES) {
     const context = new PortableContext({ release });
@@ -85,7 +85,7 @@ test("io_submit checks the whole array first in the seed, after the context toda
   }
 });
 
-test("a read that comes to missing memory is read on in the seed, which fails unless the file ends", () => {
+test("a read that comes to missing memory is read on in 3.4, which fails unless the file ends", () => {
   using file = new TempFile(new Uint8Array(100).fill(9));
   for (const release of RELEASES) {
     const context = new PortableContext({ release });

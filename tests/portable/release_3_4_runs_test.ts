@@ -6,11 +6,11 @@ import { IOCB_CMD_POLL, IOCB_FLAG_RESFD } from "../../src/abi/opcodes.ts";
 import { POLLIN } from "../../src/abi/poll.ts";
 import { PortableKernel } from "../../src/portable/mod.ts";
 import { PortableContext } from "../support/portable_context.ts";
-import { EIGHT, RELEASES, seed, trivial, waiting } from "../support/seed.ts";
+import { EIGHT, kernel34, RELEASES, trivial, waiting } from "../support/kernel_3_4.ts";
 import { TempFile } from "../support/temp.ts";
 
 test("io_destroy cancels every request: what was kicked does not run, and nobody is signalled", () => {
-  const { kernel, context } = seed();
+  const { kernel, context } = kernel34();
   const eventfd = kernel.eventfd();
   const pipe = waiting(context, 0, { flags: IOCB_FLAG_RESFD, resfd: eventfd.fd });
   pipe.write(EIGHT);
@@ -21,7 +21,7 @@ test("io_destroy cancels every request: what was kicked does not run, and nobody
   assert.equal(kernel.limits().aioNr, 0);
 });
 
-test("io_destroy of requests on the disk: no eventfd in the seed, as ever today", () => {
+test("io_destroy of requests on the disk: no eventfd in 3.4, as ever today", () => {
   for (const release of RELEASES) {
     using file = new TempFile(EIGHT);
     const kernel = new PortableKernel({ release });
@@ -54,7 +54,7 @@ test("io_destroy of polls signals their eventfds today", () => {
 });
 
 test("io_cancel ends what was kicked and did not run; its event has obj and data alone", () => {
-  const { kernel, context } = seed();
+  const { kernel, context } = kernel34();
   const pipe = waiting(context, 3);
   context.iocb(3, { data: 42, fildes: pipe.readFd, buf: context.dataAddress, nbytes: 8 });
   assert.equal(context.submit(3), 1);
@@ -69,8 +69,8 @@ test("io_cancel ends what was kicked and did not run; its event has obj and data
   assert.equal(pipe.read(100).length, 8);
 });
 
-test("io_cancel finds the newest request of an iocb in the seed, the oldest today", () => {
-  const { kernel, context } = seed();
+test("io_cancel finds the newest request of an iocb in 3.4, the oldest today", () => {
+  const { kernel, context } = kernel34();
   const { id, eventsAddress } = context;
   const old = waiting(context, 0);
   waiting(context, 0);
@@ -91,7 +91,7 @@ test("io_cancel finds the newest request of an iocb in the seed, the oldest toda
 
 test("io_cancel of another key is EINVAL, of what cannot be cancelled EAGAIN", () => {
   using file = new TempFile(EIGHT);
-  const { kernel, context } = seed();
+  const { kernel, context } = kernel34();
   waiting(context, 0);
   const cancel = (index: number) =>
     kernel.io_cancel(context.id, context.iocbAddress(index), context.eventsAddress);
@@ -116,18 +116,18 @@ function chain(context: PortableContext): void {
 }
 
 test("the run list is drained until it stays empty, by submissions and by waits", () => {
-  const { context } = seed();
+  const { context } = kernel34();
   chain(context);
   trivial(context, 2);
   assert.equal(context.submit(2), 1);
   assert.equal(context.unread, 3);
-  const other = seed().context;
+  const other = kernel34().context;
   chain(other);
   assert.equal(other.getevents(2, 2, 0), 2);
 });
 
 test("a submission runs what was kicked in its own context, not in another", () => {
-  const { kernel, context } = seed();
+  const { kernel, context } = kernel34();
   const other = new PortableContext(kernel);
   const pipe = waiting(context, 0);
   pipe.write(EIGHT);

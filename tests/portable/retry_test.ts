@@ -11,21 +11,21 @@ import { PortableContext } from "../support/portable_context.ts";
 
 const CAPACITY = 65536;
 
-/** A context of the seed with a pipe whose ends wait. */
-function seed() {
+/** A context of Linux 3.4 with a pipe whose ends wait. */
+function contextWithPipe() {
   const kernel = new PortableKernel({ release: "3.4" });
   return { context: new PortableContext(kernel), pipe: kernel.pipe({ blocking: true }), kernel };
 }
 
 test("a short read of a pipe is not followed by another", () => {
-  const { context, pipe } = seed();
+  const { context, pipe } = contextWithPipe();
   pipe.write(new Uint8Array(5));
   const read = { fildes: pipe.readFd, buf: context.dataAddress, nbytes: 100 };
   assert.equal(context.run(read), 5);
 });
 
 test("a short write goes on until all is written, in the order of the bytes", () => {
-  const { context, pipe } = seed();
+  const { context, pipe } = contextWithPipe();
   pipe.write(new Uint8Array(CAPACITY - 6000));
   context.data.set(Uint8Array.from({ length: 10_000 }, (_, index) => index));
   const write = { opcode: IOCB_CMD_PWRITE, fildes: pipe.writeFd };
@@ -38,7 +38,7 @@ test("a short write goes on until all is written, in the order of the bytes", ()
 });
 
 test("an error after a part was written is hidden behind the part", () => {
-  const { context, pipe } = seed();
+  const { context, pipe } = contextWithPipe();
   pipe.write(new Uint8Array(CAPACITY - 6000));
   const write = { opcode: IOCB_CMD_PWRITE, fildes: pipe.writeFd };
   context.iocb(0, { ...write, buf: context.dataAddress, nbytes: 10_000 });
@@ -65,7 +65,7 @@ test("a request that got nowhere runs again when it is kicked, by the one who wa
 });
 
 test("who submits helps those that were kicked", () => {
-  const { context, pipe, kernel } = seed();
+  const { context, pipe, kernel } = contextWithPipe();
   context.iocb(0, { fildes: pipe.readFd, buf: context.dataAddress, nbytes: 8 });
   assert.equal(context.submit(0), 1);
   pipe.write(new Uint8Array(8));
@@ -79,7 +79,7 @@ test("who submits helps those that were kicked", () => {
 });
 
 test("the work queue takes a kicked request over where nobody waits", async () => {
-  const { context, pipe } = seed();
+  const { context, pipe } = contextWithPipe();
   context.iocb(0, { fildes: pipe.readFd, buf: context.dataAddress, nbytes: 8 });
   assert.equal(context.submit(0), 1);
   pipe.write(new Uint8Array(8));
@@ -146,7 +146,7 @@ test("a run that would be started again is EINTR, and so is one that was cancell
 });
 
 test("the synchronous path runs a request without a context, and waits for it", () => {
-  const { context, pipe, kernel } = seed();
+  const { context, pipe, kernel } = contextWithPipe();
   context.iocb(0, { fildes: pipe.readFd, buf: context.dataAddress, nbytes: 8 });
   kernel.after(5, () => pipe.write(new Uint8Array(6)));
   assert.equal(kernel.run(context.iocbAddress(0)), 6);
@@ -155,7 +155,7 @@ test("the synchronous path runs a request without a context, and waits for it", 
 });
 
 test("a request that is over is let go of once: its place comes back, and its iocb is free", () => {
-  const { context, pipe } = seed();
+  const { context, pipe } = contextWithPipe();
   const read = { fildes: pipe.readFd, buf: context.dataAddress, nbytes: 1 };
   for (let time = 0; time < 500; time++) {
     context.iocb(0, read);

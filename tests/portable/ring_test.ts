@@ -17,17 +17,17 @@ function nr(options: PortableKernelOptions, entries: number): number {
   return new PortableContext(options, entries).nr;
 }
 
-test("the ring fills whole pages, twice what was asked for today, once in the seed", () => {
+test("the ring fills whole pages, twice what was asked for today, once in 3.4", () => {
   const today: [number, number][] = [[1, 127], [62, 127], [63, 255], [126, 255], [127, 383]];
   today.push([254, 511], [512, 1151], [1024, 2175], [65535, 131199]);
   for (const [entries, events] of today) assert.equal(nr({ cpus: 2 }, entries), events);
   assert.equal(nr({ cpus: 16 }, 1), 255);
   assert.equal(nr({ cpus: 64 }, 1), 639);
-  const seed: [number, number][] = [[1, 127], [125, 127], [126, 255], [253, 255], [254, 383]];
-  for (const [entries, events] of seed) assert.equal(nr({ release: "3.4" }, entries), events);
+  const old: [number, number][] = [[1, 127], [125, 127], [126, 255], [253, 255], [254, 383]];
+  for (const [entries, events] of old) assert.equal(nr({ release: "3.4" }, entries), events);
 });
 
-test("the header says what the kernel says, and its id is an index today, the address in the seed", () => {
+test("the header says what the kernel says, and its id is an index today, the address in 3.4", () => {
   const kernel = new PortableKernel({ cpus: 2 });
   const contexts = [0, 1, 2].map(() => new PortableContext(kernel, 1));
   assert.deepEqual(contexts.map(({ ring }) => ring[0]), [0, 1, 2]);
@@ -42,8 +42,8 @@ test("the header says what the kernel says, and its id is an index today, the ad
   ]);
   kernel.io_destroy(contexts[1]!.id);
   assert.equal(new PortableContext(kernel, 1).ring[0], 1);
-  const seed = new PortableContext({ release: "3.4" }, 1);
-  assert.equal(seed.ring[0]! >>> 0, seed.id % 2 ** 32);
+  const old = new PortableContext({ release: "3.4" }, 1);
+  assert.equal(old.ring[0]! >>> 0, old.id % 2 ** 32);
 });
 
 test("io_setup refuses in the order of the kernel", () => {
@@ -53,9 +53,9 @@ test("io_setup refuses in the order of the kernel", () => {
   today.push([65537, EAGAIN], [0x80000000, EAGAIN], [0x80000001, EAGAIN], [0xffffffff, EINVAL]);
   for (const [entries, errno] of today) assert.equal(setup({ cpus: 2 }, entries), -errno);
   // 256 MiB hold no more requests of 216 bytes each.
-  const seed: [number, number][] = [[0, EINVAL], [8388608, EINVAL], [5592406, EINVAL]];
-  seed.push([1242757, EINVAL], [1242756, EAGAIN], [65537, EAGAIN], [0xffffffff, EINVAL]);
-  for (const [entries, errno] of seed) assert.equal(setup({ release: "3.4" }, entries), -errno);
+  const old: [number, number][] = [[0, EINVAL], [8388608, EINVAL], [5592406, EINVAL]];
+  old.push([1242757, EINVAL], [1242756, EAGAIN], [65537, EAGAIN], [0xffffffff, EINVAL]);
+  for (const [entries, errno] of old) assert.equal(setup({ release: "3.4" }, entries), -errno);
 });
 
 test("what all contexts were made for is held against aioMaxNr, and given back", () => {
@@ -69,7 +69,7 @@ test("what all contexts were made for is held against aioMaxNr, and given back",
   assert.equal(kernel.limits().aioNr, 40);
 });
 
-test("the account is settled when io_destroy begins today, when all has ended in the seed", () => {
+test("the account is settled when io_destroy begins today, when all has ended in 3.4", () => {
   for (const [release, during] of [["6.18", 0], ["3.4", 5]] as const) {
     using file = new TempFile(new Uint8Array(8));
     const context = new PortableContext({ release }, 5);
@@ -85,7 +85,7 @@ test("the account is settled when io_destroy begins today, when all has ended in
   }
 });
 
-test("places are taken in batches of each processor today, of 32 in the seed", () => {
+test("places are taken in batches of each processor today, of 32 in 3.4", () => {
   using file = new TempFile(new Uint8Array(1));
   const fill = (context: PortableContext, opcode: number): number => {
     let count = 0;
@@ -99,7 +99,7 @@ test("places are taken in batches of each processor today, of 32 in the seed", (
   assert.equal(fill(new PortableContext({ release: "3.4" }, 1), 0), 126);
 });
 
-test("a submission of the seed takes 32 places ahead, and gives back what it did not use", () => {
+test("a submission of 3.4 takes 32 places ahead, and gives back what it did not use", () => {
   using file = new TempFile(new Uint8Array(1));
   const context = new PortableContext({ release: "3.4" }, 1);
   for (let index = 0; index < 100; index++) context.iocb(index, { fildes: file.fd });
@@ -114,7 +114,7 @@ test("a submission of the seed takes 32 places ahead, and gives back what it did
   assert.equal(context.submit(...all), -EAGAIN);
 });
 
-test("the seed looks at the room of the ring once for 32 requests", () => {
+test("3.4 looks at the room of the ring once for 32 requests", () => {
   const ring = { nr: 127, unread: 0 };
   const credits = new RingCredits(ring as Ring);
   credits.begin(100);

@@ -24,7 +24,7 @@ const NOWHERE = 4096;
 const BEYOND = 2 ** 47;
 const CLOSED = 987_654;
 
-test("an iocb is checked in the kernel's order, fd before room in the seed and after it today", () => {
+test("an iocb is checked in the kernel's order, fd before room in 3.4 and after it today", () => {
   using file = new TempFile(BYTES);
   for (const release of ["6.18", "3.4"] as const) {
     const context = new PortableContext({ release, cpus: 2 }, 1);

@@ -77,7 +77,7 @@ test("io_getevents at the end of its time returns what came, and none at once wi
   }
 });
 
-test("the timeout is always read today, in the seed only where there is something to wait for", () => {
+test("the timeout is always read today, in 3.4 only where there is something to wait for", () => {
   const nowhere = 8;
   using file = new TempFile(new Uint8Array(8));
   for (const release of RELEASES) {
@@ -89,7 +89,7 @@ test("the timeout is always read today, in the seed only where there is somethin
   }
 });
 
-test("an event that cannot be copied stays in the ring today, and is lost in the seed", () => {
+test("an event that cannot be copied stays in the ring today, and is lost in 3.4", () => {
   for (const release of RELEASES) {
     const kernel = new PortableKernel({ release });
     const context = new PortableContext(kernel);
@@ -191,7 +191,7 @@ test("whoever is woken by the eventfd finds the event in the ring", () => {
   assert.equal(context.unread, 1);
 });
 
-test("io_cancel: today EINPROGRESS and an event of 0 by the ring, in the seed the event at once", () => {
+test("io_cancel: today EINPROGRESS and an event of 0 by the ring, in 3.4 the event at once", () => {
   const kernel = new PortableKernel();
   const context = new PortableContext(kernel);
   const pipe = kernel.pipe({ blocking: true });
@@ -217,7 +217,7 @@ test("io_cancel: today EINPROGRESS and an event of 0 by the ring, in the seed th
   assert.equal(old.kernel.io_cancel(id, old.iocbAddress(0), 0), -EFAULT);
 });
 
-test("io_cancel of a transfer is EINVAL today, of one that waits it ends it in the seed", () => {
+test("io_cancel of a transfer is EINVAL today, of one that waits it ends it in 3.4", () => {
   const kernel = new PortableKernel();
   const context = new PortableContext(kernel);
   const pipe = stuck(kernel, context);
@@ -267,7 +267,7 @@ test("at the end of a process all its contexts end, and what runs is waited for"
   assert.equal(other.getevents(0, 1, 0), 0);
 });
 
-test("io_pgetevents does not exist in the seed", () => {
+test("io_pgetevents does not exist in 3.4", () => {
   for (const release of RELEASES) {
     const { kernel, id, eventsAddress } = new PortableContext({ release });
     const res = kernel.io_pgetevents(id, 0, 1, eventsAddress, 0, 0);

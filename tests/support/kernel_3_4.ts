@@ -14,7 +14,7 @@ export const RELEASES: readonly KernelRelease[] = ["3.4", "6.18"];
 export const EIGHT: Uint8Array = new Uint8Array(8).fill(9);
 
 /** A kernel with retries, and a context. */
-export function seed(
+export function kernel34(
   options: PortableKernelOptions = {},
 ): { kernel: PortableKernel; context: PortableContext } {
   const kernel = new PortableKernel({ release: "3.4", ...options });
