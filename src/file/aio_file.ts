@@ -19,27 +19,18 @@ import type {
 import type { ReadableStream } from "node:stream/web";
 import { promisify } from "node:util";
 import { EINVAL, EIO, EISDIR, EOPNOTSUPP } from "../abi/errno.ts";
-import {
-  IOCB_CMD_FDSYNC,
-  IOCB_CMD_FSYNC,
-  IOCB_CMD_PREAD,
-  IOCB_CMD_PWRITE,
-} from "../abi/opcodes.ts";
+import { IOCB_CMD_FDSYNC, IOCB_CMD_FSYNC, IOCB_CMD_PWRITE } from "../abi/opcodes.ts";
 import { checkInteger, checkRange, valueError } from "../check.ts";
 import { AioError } from "../errors/aio_error.ts";
 import { asAioError } from "../errors/as_aio_error.ts";
 import { unwatch, watch } from "../forgotten.ts";
-import { checkIntact, isPlain, ownView } from "../memory/intrinsics.ts";
-import { newBytes } from "../memory/new_bytes.ts";
 import { checkOptionNames } from "../option_names.ts";
-import { readvOnThread, writevOnThread } from "../threads/fs_threads.ts";
 import { asAbortError, throwIfAborted } from "./abortable.ts";
 import { AdoptedHandle, CLOSE_NOW, disown, MOVE, takeClose } from "./adopted_handle.ts";
 import {
   canLie,
   type DurableOptions,
   flagsOf,
-  gatherFrom,
   type MemoryRange,
   type MemoryVector,
   parseFileOptions,
@@ -48,7 +39,6 @@ import {
   parseWrite,
   placedRange,
   type ReadOptions,
-  scatterTo,
   wholeRange,
   type WriteOptions,
 } from "./arguments.ts";
@@ -57,7 +47,7 @@ import { Control } from "./control.ts";
 import { CURRENT_POSITION } from "../route/transfer.ts";
 import { BYTES_AHEAD, LARGEST_READ } from "../tuning.ts";
 import type { OpenFile } from "./open_file.ts";
-import { isOneRead, readAt, readInto, readLong, readNext, type ReadResult } from "./read.ts";
+import { read, readAt } from "./read.ts";
 import {
   type RangeOrder,
   type RangeRequest,
@@ -65,7 +55,7 @@ import {
   type RangeResult,
   Ranges,
 } from "./read_many.ts";
-import { readToEnd } from "./read_to_end.ts";
+import { readLongAt, readToEnd } from "./read_to_end.ts";
 import { sizeOf } from "./size_of.ts";
 import { readAhead } from "./read_ahead.ts";
 import {
@@ -77,7 +67,8 @@ import {
   type StreamRead,
   webStream,
 } from "./streams.ts";
-import { isOneWrite, lockBytes, lockLength, write, writeAfter } from "./write.ts";
+import { gatherFrom, isForThreads, readVector, writeVector } from "./vector.ts";
+import { write } from "./write.ts";
 import { writeRanges, type WriteRequest, type WriteRequests } from "./write_many.ts";
 import type { WriteResult } from "./write_one.ts";
 
@@ -339,36 +330,13 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
       // Last, as what comes before may run code of the caller's, which may close the file.
       file.check("read");
       if (length === 0) return Promise.resolve(new Uint8Array(0));
-      if (length > LARGEST_READ || file.isStream) return this.#readLong(position, length, signal);
-      return readAt(file, position, length, signal);
+      const isOne = length <= LARGEST_READ && !file.isStream;
+      return isOne
+        ? readAt(file, position, length, signal)
+        : readLongAt(file, position, length, signal);
     } catch (error) {
       return Promise.reject(error);
     }
-  }
-
-  #readLong(
-    position: number,
-    length: number,
-    signal: AbortSignal | undefined,
-  ): Promise<Uint8Array<ArrayBuffer>> {
-    const file = this.#file;
-    return file.during(async () => {
-      // A range far beyond the end must not cost the memory that it would have.
-      const size = file.isRegular ? await sizeOf(file) : position + length;
-      // Files of /proc say that they have 0 bytes.
-      if (size === 0) {
-        return new Uint8Array((await readToEnd(file, position, signal)).subarray(0, length));
-      }
-      const bytes = newBytes(Math.max(0, Math.min(length, size - position)));
-      const range = wholeRange(bytes, position);
-      let count = await readLong(file, range, signal);
-      for (let last = count; last > 0 && count < bytes.length && file.isRegular; count += last) {
-        // The end of the file, or an error behind these bytes: the next read says which.
-        const rest = { offset: count, length: bytes.length - count, position: position + count };
-        last = await readLong(file, { ...range, ...rest }, signal);
-      }
-      return count === bytes.length ? bytes : bytes.slice(0, count);
-    });
   }
 
   /**
@@ -520,26 +488,12 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   ): Promise<{ bytesRead: number; buffer: ArrayBufferView }> {
     try {
       const range = parseRead(buffer, offset, length, position);
-      const file = this.#file;
-      file.check("read");
-      if (!isOneRead(file, range)) return this.#readParts(range);
-      return range.position === CURRENT_POSITION ? readNext(file, range) : readInto(file, range);
+      this.#file.check("read");
+      return read(this.#file, range);
     } catch (error) {
       const args = [buffer, offset, length, position] as unknown as Parameters<FileHandle["read"]>;
       return this.#rejected(error, "read", args, () => super.read(...args) as never);
     }
-  }
-
-  /** What is not one request at a position. */
-  async #readParts<D>(range: MemoryRange<D>): Promise<ReadResult<D>> {
-    const { data, bytes, offset, length, position } = range;
-    const read = async (at: number) => {
-      checkIntact(bytes, offset + length, "read into");
-      return await readLong(this.#file, { ...range, position: at });
-    };
-    // Under way from now on, also while it waits for its turn: closing waits for it.
-    const bytesRead = length === 0 ? 0 : await this.#file.during(() => this.#at(position, read));
-    return { bytesRead, buffer: data };
   }
 
   /**
@@ -576,42 +530,9 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
       return this.#rejected(error, "read", [buffers], runtimes);
     }
     this.#file.check("read");
-    const bytesRead = this.#isForThreads(vector)
-      ? await this.#file.during(() => this.#moveVector(IOCB_CMD_PREAD, vector))
-      : await this.#readCopied(vector);
+    const bytesRead = await readVector(this.#file, vector);
     // The types of FileHandle that Deno brings along promise a mutable array.
     return { bytesRead, buffers: buffers as B & NodeJS.ArrayBufferView[] };
-  }
-
-  async #readCopied(vector: MemoryVector): Promise<number> {
-    const bytes = new Uint8Array(vector.length);
-    const { bytesRead } = await this.#readParts(wholeRange(bytes, vector.position));
-    scatterTo(vector, bytes.subarray(0, bytesRead));
-    return bytesRead;
-  }
-
-  #isForThreads({ parts, length }: MemoryVector): boolean {
-    return length > 0 && this.#file.router.hasVectors && parts.every(({ bytes }) => isPlain(bytes));
-  }
-
-  /** Has a thread move a vector. */
-  #moveVector(opcode: number, { parts, length, position }: MemoryVector): Promise<number> {
-    const file = this.#file;
-    const call = opcode === IOCB_CMD_PREAD ? readvOnThread : writevOnThread;
-    return this.#at(position, async (at) => {
-      // When it is their turn, as memory may have been lost by then.
-      const memories = parts.map(({ bytes, length }) => {
-        checkIntact(bytes, length, opcode === IOCB_CMD_PREAD ? "read into" : "write from");
-        return ownView(bytes, 0, length);
-      });
-      const res = await file.router.transferVector(call, memories, at);
-      if (res < 0) throw file.error(res, opcode, at, length);
-      // A thread may have written to memory that is no longer under its view.
-      if (opcode === IOCB_CMD_PREAD) {
-        for (const { bytes, length } of parts) checkIntact(bytes, length, "read into");
-      }
-      return res;
-    });
   }
 
   /**
@@ -693,22 +614,10 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
       return this.#rejected(error, "write", [buffers], runtimes);
     }
     this.#file.check("write");
-    const bytesWritten = rwFlags === 0 && this.#isForThreads(vector)
-      ? await this.#writeVector(vector)
+    const bytesWritten = rwFlags === 0 && isForThreads(this.#file, vector)
+      ? await writeVector(this.#file, vector)
       : (await this.#write(wholeRange(gatherFrom(vector), vector.position, rwFlags))).bytesWritten;
     return { bytesWritten, buffers: buffers as B & NodeJS.ArrayBufferView[] };
-  }
-
-  #writeVector(vector: MemoryVector): Promise<number> {
-    const lock = lockBytes(this.#file, vector, true);
-    return this.#file.during(async () => {
-      try {
-        if (lock.blockers > 0) await lock.granted();
-        return await this.#moveVector(IOCB_CMD_PWRITE, vector);
-      } finally {
-        lock.release();
-      }
-    });
   }
 
   /**
@@ -872,7 +781,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     let content!: Buffer<ArrayBuffer>;
     file.enter();
     try {
-      await this.#at(CURRENT_POSITION, async (position) => {
+      await file.cursor.at(CURRENT_POSITION, async (position) => {
         content = await readToEnd(file, position, signal);
         return content.length;
       });
@@ -1133,8 +1042,9 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   #withLengthLocked<R>(action: () => Promise<R>): Promise<R> {
     const file = this.#file;
     return file.during(async () => {
-      const lengthLock = await file.lock.lock(0, 0, true, true);
+      const lengthLock = file.lock.takeLength(true);
       try {
+        if (lengthLock.blockers > 0) await lengthLock.granted();
         return await action();
       } finally {
         lengthLock.release();
@@ -1412,18 +1322,9 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
       file.check("read");
       let bytes!: Uint8Array<ArrayBuffer>;
       const take = async (at: number) => (bytes = await next(at, length)).length;
-      const bytesRead = await file.during(() => this.#at(position ?? CURRENT_POSITION, take));
+      const bytesRead = await file.during(() => file.cursor.at(position ?? CURRENT_POSITION, take));
       return { bytesRead, buffer: Buffer.from(bytes.buffer) };
     };
-  }
-
-  /** At a position, or at the current one, which then moves on. */
-  #at(position: number, action: (position: number) => Promise<number>): Promise<number> {
-    if (position !== CURRENT_POSITION) return action(position);
-    // A stream has no position, and a read that waits for it must not keep a write waiting.
-    if (this.#file.isStream) return action(0);
-    this.#file.cursor.check("read");
-    return this.#file.cursor.move(action);
   }
 
   /** A durable write where a request cannot sync. */
@@ -1437,28 +1338,10 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
 
   #write<D>(range: MemoryRange<D>, signal?: AbortSignal): Promise<WriteResult<D>> {
     const file = this.#file;
-    const { data, length, position } = range;
-    if (length === 0) return Promise.resolve({ bytesWritten: 0, buffer: data });
-    if (range.rwFlags !== 0 && file.core.files.syncsBy !== undefined) {
-      return this.#writeAndSync(range, signal);
-    }
-    if (position !== CURRENT_POSITION || file.isStream || isOneWrite(file, range)) {
-      return write(file, range, signal);
-    }
-    try {
-      this.#file.cursor.check("write");
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    // Locked now, as is the turn: what cuts the file comes after all writes begun before it.
-    const lengthLock = lockLength(file);
-    const move = async (at: number) =>
-      (await writeAfter(file, { ...range, position: at }, lengthLock)).bytesWritten;
-    // The position goes with an append, as it does in the kernel: to the end of the file.
-    const next = file.append ? () => sizeOf(file) : undefined;
-    return file.during(async () => {
-      return { bytesWritten: await this.#file.cursor.move(move, next), buffer: data };
-    });
+    if (range.length === 0) return Promise.resolve({ bytesWritten: 0, buffer: range.data });
+    return range.rwFlags !== 0 && file.core.files.syncsBy !== undefined
+      ? this.#writeAndSync(range, signal)
+      : write(file, range, signal);
   }
 }
 

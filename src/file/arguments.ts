@@ -14,15 +14,7 @@ import { types } from "node:util";
 import { RWF_DSYNC } from "../abi/rw_flags.ts";
 import { checkInteger, checkRange, rangeError, typeError, valueError } from "../check.ts";
 import { isDetached } from "../memory/detached.ts";
-import {
-  bufferOf,
-  byteLengthOf,
-  bytesOf,
-  checkIntact,
-  copyBytes,
-  isOrdinary,
-  partOf,
-} from "../memory/intrinsics.ts";
+import { bufferOf, byteLengthOf, bytesOf, isOrdinary } from "../memory/intrinsics.ts";
 import { CURRENT_POSITION } from "../route/transfer.ts";
 import { parseFlags, parseMode } from "./open_flags.ts";
 
@@ -313,25 +305,4 @@ function propertyCanLie(object: object, name: string): boolean {
 
 function vectorError(action: string): TypeError {
   return typeError(action, "buffers", "an array of Buffers, TypedArrays or DataViews");
-}
-
-/** Hands bytes out to the buffers of a readv. */
-export function scatterTo({ parts }: MemoryVector, bytes: Uint8Array): void {
-  let at = 0;
-  for (const { bytes: part, length } of parts) {
-    checkIntact(part, length, "read into");
-    copyBytes(part, bytes.subarray(at, at + length));
-    at += length;
-  }
-}
-
-/** The bytes of a writev, one behind the other. */
-export function gatherFrom({ parts, length }: MemoryVector): Uint8Array {
-  const whole = new Uint8Array(length);
-  let at = 0;
-  for (const { bytes, length } of parts) {
-    whole.set(partOf(bytes, 0, length), at);
-    at += length;
-  }
-  return whole;
 }

@@ -102,22 +102,15 @@ export class Cursor {
     return this.#position === undefined;
   }
 
-  /** Calls `begin` when it is its turn: now, if nothing is under way. {@link Cursor.leave} is to follow. */
-  enter(begin: () => void): void {
-    this.#enter(ALONE, begin);
-  }
-
   /**
-   * As {@link Cursor.enter}, for a write that `begin` gives to the threads: {@link CoalescedWrites}
-   * makes one call of those that are under way together, in the order of the calls of `begin`.
+   * Calls `begin` when it is its turn: now, if nothing is under way. {@link Cursor.leave} is to
+   * follow.
    *
-   * @param rwFlags Of the write: others may have no part in its call
+   * @param kind RWF_* of a write that `begin` gives to the threads: {@link CoalescedWrites} makes one
+   * call of those with the same that are under way together, in the order of the calls of `begin`.
+   * By default no other has a turn with it
    */
-  enterWrite(rwFlags: number, begin: () => void): void {
-    this.#enter(rwFlags, begin);
-  }
-
-  #enter(kind: number, begin: () => void): void {
+  enter(begin: () => void, kind: number = ALONE): void {
     // What waits already must not wait for ever.
     const isShared = kind !== ALONE && kind === this.#kind && this.#waiting.length === 0;
     if (this.#isFree || isShared) this.#take(kind, begin);
@@ -151,6 +144,20 @@ export class Cursor {
   #next(): Waiting | undefined {
     const isShared = this.#kind !== ALONE && this.#waiting.oldest?.kind === this.#kind;
     return this.#holders === 0 || isShared ? this.#waiting.shift() : undefined;
+  }
+
+  /**
+   * Reads at a position, or at the current one, which then moves on.
+   *
+   * @param action Given the position; resolves with the number of bytes
+   * @throws {AioError} As {@link Cursor.check}
+   */
+  at(position: number, action: (position: number) => Promise<number>): Promise<number> {
+    if (position !== CURRENT_POSITION) return action(position);
+    // A stream has no position, and a read that waits for it must not keep a write waiting.
+    if (this.#file.isStream) return action(0);
+    this.check("read");
+    return this.move(action);
   }
 
   /**

@@ -240,7 +240,7 @@ export function readAt(
 }
 
 /** What `read` resolves with. */
-export interface ReadResult<B> {
+interface ReadResult<B> {
   bytesRead: number;
   buffer: B;
 }
@@ -344,8 +344,14 @@ function isForThreads(file: OpenFile, bytes: Uint8Array): boolean {
   return file.router.hasThreads && isPlain(bytes);
 }
 
+/** Reads into memory, of any length and at any position. */
+export function read<D>(file: OpenFile, range: MemoryRange<D>): Promise<ReadResult<D>> {
+  if (!isOneRead(file, range)) return readParts(file, range);
+  return range.position === CURRENT_POSITION ? readNext(file, range) : readInto(file, range);
+}
+
 /** Whether a read is made by {@link readInto} or {@link readNext}: else it has several parts. */
-export function isOneRead(file: OpenFile, range: MemoryRange): boolean {
+function isOneRead(file: OpenFile, range: MemoryRange): boolean {
   const { length, bytes, position } = range;
   if (length === 0 || file.isStream) return false;
   if (position === CURRENT_POSITION && (file.direct || !file.cursor.isKernels)) return false;
@@ -354,8 +360,19 @@ export function isOneRead(file: OpenFile, range: MemoryRange): boolean {
     file.core.pool.addressOf(bufferOf(bytes)) === NO_ADDRESS;
 }
 
+async function readParts<D>(file: OpenFile, range: MemoryRange<D>): Promise<ReadResult<D>> {
+  const { data, bytes, offset, length, position } = range;
+  const action = async (at: number) => {
+    checkIntact(bytes, offset + length, "read into");
+    return await readLong(file, { ...range, position: at });
+  };
+  // Under way from now on, also while it waits for its turn: closing waits for it.
+  const bytesRead = length === 0 ? 0 : await file.during(() => file.cursor.at(position, action));
+  return { bytesRead, buffer: data };
+}
+
 /** Reads at the current position, which the kernel moves. */
-export function readNext<D>(file: OpenFile, range: MemoryRange<D>): Promise<ReadResult<D>> {
+function readNext<D>(file: OpenFile, range: MemoryRange<D>): Promise<ReadResult<D>> {
   const promise = takeRead(file).issueNext(file, range);
   file.loop.send();
   return promise as Promise<ReadResult<D>>;
@@ -371,7 +388,7 @@ function takeRead(file: OpenFile): ReadInto {
  *
  * @param signal Rejects the promise
  */
-export function readInto<D>(
+function readInto<D>(
   file: OpenFile,
   range: MemoryRange<D>,
   signal?: AbortSignal,

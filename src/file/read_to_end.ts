@@ -1,5 +1,6 @@
 /**
- * The whole rest of a file.
+ * Reads of which nobody knows how many bytes there are: a range that may reach beyond the end of the
+ * file, and the whole rest of it.
  *
  * @module
  */
@@ -8,6 +9,7 @@ import { listenable, throwIfAborted } from "./abortable.ts";
 import { CURRENT_POSITION } from "../route/transfer.ts";
 import type { OpenFile } from "./open_file.ts";
 import { wholeRange } from "./arguments.ts";
+import { newBytes } from "../memory/new_bytes.ts";
 import { readLong } from "./read.ts";
 import { sizeOf } from "./size_of.ts";
 
@@ -20,6 +22,36 @@ const LARGEST_FILE = 2 ** 31 - 1;
 function tooLargeError(size: number): RangeError {
   const error = new RangeError(`Cannot read file: ${size} bytes are more than 2 GiB`);
   return Object.assign(error, { code: "ERR_FS_FILE_TOO_LARGE" });
+}
+
+/**
+ * Reads a range that is too long for one request, or is of a stream, into memory of its own.
+ *
+ * @returns What there is of it
+ */
+export function readLongAt(
+  file: OpenFile,
+  position: number,
+  length: number,
+  signal: AbortSignal | undefined,
+): Promise<Uint8Array<ArrayBuffer>> {
+  return file.during(async () => {
+    // A range far beyond the end must not cost the memory that it would have.
+    const size = file.isRegular ? await sizeOf(file) : position + length;
+    // Files of /proc say that they have 0 bytes.
+    if (size === 0) {
+      return new Uint8Array((await readToEnd(file, position, signal)).subarray(0, length));
+    }
+    const bytes = newBytes(Math.max(0, Math.min(length, size - position)));
+    const range = wholeRange(bytes, position);
+    let count = await readLong(file, range, signal);
+    for (let last = count; last > 0 && count < bytes.length && file.isRegular; count += last) {
+      // The end of the file, or an error behind these bytes: the next read says which.
+      const rest = { offset: count, length: bytes.length - count, position: position + count };
+      last = await readLong(file, { ...range, ...rest }, signal);
+    }
+    return count === bytes.length ? bytes : bytes.slice(0, count);
+  });
 }
 
 /**

@@ -31,19 +31,36 @@ export function write<D>(
   range: MemoryRange<D>,
   signal?: AbortSignal,
 ): Promise<WriteResult<D>> {
-  return isOneWrite(file, range)
-    ? writeOne(file, range, lockBytes(file, range, true), range.position === CURRENT_POSITION)
+  const isNext = range.position === CURRENT_POSITION;
+  if (isOneWrite(file, range)) {
+    return writeOne(file, range, lockBytes(file, range, true), isNext);
+  }
+  return isNext && !file.isStream
+    ? writeNext(file, range)
     : writeAfter(file, range, lockLength(file), signal);
 }
 
+/** Writes at the current position, where that is not one request. */
+async function writeNext<D>(file: OpenFile, range: MemoryRange<D>): Promise<WriteResult<D>> {
+  file.cursor.check("write");
+  // Locked now, as is the turn: what cuts the file comes after all writes begun before it.
+  const lengthLock = lockLength(file);
+  const action = async (at: number) =>
+    (await writeAfter(file, { ...range, position: at }, lengthLock)).bytesWritten;
+  // The position goes with an append, as it does in the kernel: to the end of the file.
+  const next = file.append ? () => sizeOf(file) : undefined;
+  const bytesWritten = await file.during(() => file.cursor.move(action, next));
+  return { bytesWritten, buffer: range.data };
+}
+
 /** Whether {@link write} makes one request of it, also at the current position. */
-export function isOneWrite(file: OpenFile, range: MemoryRange): boolean {
+function isOneWrite(file: OpenFile, range: MemoryRange): boolean {
   return !file.isStream && !(file.append && file.direct) && isOnePart(file, range) &&
     isAligned(file, range) && (range.position !== CURRENT_POSITION || file.cursor.isKernels);
 }
 
 /** What a write has locked from its beginning to its end, so that nothing cuts the file meanwhile. */
-export function lockLength(file: OpenFile): LockedRange {
+function lockLength(file: OpenFile): LockedRange {
   // With O_DIRECT an append has to know where the file ends, so no other write may extend it.
   return file.lock.takeLength(file.append && file.direct);
 }
@@ -53,7 +70,7 @@ export function lockLength(file: OpenFile): LockedRange {
  *
  * @param lengthLock From {@link lockLength}, taken when it was begun; is given back
  */
-export function writeAfter<D>(
+function writeAfter<D>(
   file: OpenFile,
   range: MemoryRange<D>,
   lengthLock: LockedRange,

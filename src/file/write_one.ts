@@ -62,7 +62,7 @@ class Write<D> extends Transfer implements Settles<WriteResult<D>> {
     }
     if (takesTurn) {
       this.#missing++;
-      file.cursor.enterWrite(range.rwFlags, () => this.#granted());
+      file.cursor.enter(() => this.#granted(), range.rwFlags);
     }
     if (--this.#missing === 0) this.#send();
     return promise;
