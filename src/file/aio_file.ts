@@ -57,6 +57,7 @@ import {
 } from "./read_many.ts";
 import { readLongAt, readToEnd } from "./read_to_end.ts";
 import { sizeOf } from "./size_of.ts";
+import { EXCLUSIVE } from "./range_lock.ts";
 import { readAhead } from "./read_ahead.ts";
 import {
   CHUNK_SIZE,
@@ -1042,7 +1043,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   #withLengthLocked<R>(action: () => Promise<R>): Promise<R> {
     const file = this.#file;
     return file.during(async () => {
-      const lengthLock = file.lock.takeLength(true);
+      const lengthLock = file.lock.take(0, 0, false, EXCLUSIVE);
       try {
         if (lengthLock.blockers > 0) await lengthLock.granted();
         return await action();

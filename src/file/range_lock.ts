@@ -8,29 +8,46 @@
  * The length of the file is locked, too: shared by writes, exclusively by what cuts the file,
  * reserves space in it, or has to know where it ends.
  *
- * A write that has the length and then asks for a range goes before all that began after it and
- * still waits. Else a truncate would wait for that write, a younger write for the truncate, and that
- * write for the range of the younger one: for ever.
+ * Nothing here waits for ever, because whatever waits does so for what is older, with one exception.
+ * An operation is as old as its first call of {@link RangeLock.take}, and it has to ask for a turn of
+ * the cursor in the same moment, so that both are granted in the same order. A write that has the
+ * length and asks for ranges later, one after the other, does so with the age that it has, and goes
+ * before all that is younger and still waits. The exception is a younger range that is locked by then:
+ * it is waited for, and so its owner must wait for nothing more. That is why a range counts as locked
+ * only when its owner has its turn of the cursor as well ({@link LockedRange.block}).
  *
  * @module
  */
+
+/** How the length of the file is locked. */
+export type LengthLock = typeof FREE | typeof SHARED | typeof EXCLUSIVE;
+/** Not at all. */
+export const FREE = 0;
+/** Together with others of its kind. */
+export const SHARED = 1;
+/** Alone. */
+export const EXCLUSIVE = 2;
+
+/** Told when a range is locked that was waited for. */
+export interface Waiter {
+  granted(): void;
+}
 
 /** A range that is locked, or waited for. */
 export class LockedRange {
   readonly start: number;
   readonly end: number;
   readonly exclusive: boolean;
-  /** Whether the length is locked as well. */
-  readonly length: boolean;
-  /** How many ranges it waits for. */
+  readonly length: LengthLock;
+  /** How many ranges it waits for, and one more for the turn of the cursor. */
   blockers = 0;
-  /** Ends the wait. */
-  grant: (() => void) | undefined = undefined;
+  /** Told when nothing is left to wait for. */
+  waiter: Waiter | undefined = undefined;
   older: LockedRange | undefined = undefined;
   younger: LockedRange | undefined = undefined;
   readonly #lock: RangeLock;
 
-  constructor(lock: RangeLock, start: number, end: number, exclusive: boolean, length: boolean) {
+  constructor(lock: RangeLock, start: number, end: number, exclusive: boolean, length: LengthLock) {
     this.#lock = lock;
     this.start = start;
     this.end = end;
@@ -38,9 +55,20 @@ export class LockedRange {
     this.length = length;
   }
 
-  /** Resolves when it is locked: for what found {@link LockedRange.blockers}. */
+  /** Resolves when it is locked. */
   granted(): Promise<void> {
-    return new Promise((resolve) => this.grant = resolve);
+    if (this.blockers === 0) return Promise.resolve();
+    return new Promise((resolve) => this.waiter = { granted: resolve });
+  }
+
+  /** Its owner waits for a turn of the cursor: {@link LockedRange.unblock} is to follow. */
+  block(): void {
+    this.blockers++;
+  }
+
+  /** There is one thing less to wait for. */
+  unblock(): void {
+    if (--this.blockers === 0) this.waiter?.granted();
   }
 
   /** Gives the range back. */
@@ -53,7 +81,7 @@ export class LockedRange {
 export class RangeLock {
   #oldest: LockedRange | undefined = undefined;
   #youngest: LockedRange | undefined = undefined;
-  /** How many are exclusive, or are to be. */
+  /** How many have something exclusively, or are to. */
   #exclusive = 0;
 
   /**
@@ -62,24 +90,24 @@ export class RangeLock {
    * @param start First byte
    * @param end One past the last byte; Infinity where the write changes the length of the file
    * @param exclusive Whether no other write may have any of it locked
-   * @param length Whether the length of the file goes with it
+   * @param length How the length of the file goes with it
    * @param held What the same write has locked: the range is as old as that
    */
   take(
     start: number,
     end: number,
     exclusive: boolean,
-    length = false,
+    length: LengthLock = FREE,
     held: LockedRange | undefined = this.#youngest,
   ): LockedRange {
     const range = new LockedRange(this, start, end, exclusive, length);
     const younger = held?.younger;
-    if (exclusive || this.#exclusive > 0) {
+    if (isExclusive(range) || this.#exclusive > 0) {
       let isOlder = true;
       for (let other = this.#oldest; other !== undefined; other = other.younger) {
         if (other === younger) isOlder = false;
         if (!conflict(other, range)) continue;
-        // A younger one that is locked already is waited for; it waits for nothing itself.
+        // A younger one that is locked already is waited for; its owner waits for nothing.
         if (isOlder || other.blockers === 0) range.blockers++;
         else other.blockers++;
       }
@@ -90,26 +118,15 @@ export class RangeLock {
     else held.younger = range;
     if (younger === undefined) this.#youngest = range;
     else younger.older = range;
-    if (exclusive) this.#exclusive++;
+    if (isExclusive(range)) this.#exclusive++;
     return range;
   }
 
-  /** Waits for a range, and perhaps the length; see {@link RangeLock.take}. */
-  async lock(
-    start: number,
-    end: number,
-    exclusive: boolean,
-    length = false,
-    held?: LockedRange,
-  ): Promise<LockedRange> {
-    const range = this.take(start, end, exclusive, length, held);
+  /** Waits for a range; see {@link RangeLock.take}. */
+  async lock(start: number, end: number, exclusive: boolean): Promise<LockedRange> {
+    const range = this.take(start, end, exclusive);
     if (range.blockers > 0) await range.granted();
     return range;
-  }
-
-  /** Asks for the length of the file, and no range; see {@link RangeLock.take}. */
-  takeLength(exclusive: boolean): LockedRange {
-    return this.take(0, 0, exclusive, true);
   }
 
   /** See {@link LockedRange.release}. */
@@ -123,21 +140,26 @@ export class RangeLock {
     range.older = range.younger = undefined;
     // Nothing waits for one of many that share.
     if (this.#exclusive === 0) return;
-    if (range.exclusive) this.#exclusive--;
+    if (isExclusive(range)) this.#exclusive--;
     // It is locked, so whatever stands against it waits for it.
     for (let other = this.#oldest; other !== undefined;) {
       // Granting may release another range, and so take this one out of the list.
       const next = other.younger;
-      if (conflict(range, other) && --other.blockers === 0) other.grant?.();
+      if (conflict(range, other)) other.unblock();
       other = next;
     }
   }
 }
 
+function isExclusive({ exclusive, length }: LockedRange): boolean {
+  return exclusive || length === EXCLUSIVE;
+}
+
 function conflict(a: LockedRange, b: LockedRange): boolean {
+  if (a.length !== FREE && b.length !== FREE && a.length + b.length > 2 * SHARED) return true;
   // A range without a byte overlaps nothing, wherever it lies.
   const overlap = Math.max(a.start, b.start) < Math.min(a.end, b.end);
-  return (a.exclusive || b.exclusive) && (overlap || (a.length && b.length));
+  return (a.exclusive || b.exclusive) && overlap;
 }
 
 type Locks = Map<string, WeakRef<RangeLock>>;

@@ -31,24 +31,34 @@ export async function readVector(file: OpenFile, vector: MemoryVector): Promise<
 /** Writes the buffers; see {@link isForThreads}. Resolves with the number of bytes. */
 export function writeVector(file: OpenFile, vector: MemoryVector): Promise<number> {
   const lock = lockBytes(file, vector, true);
+  // It asks for its turn of the cursor in the moment in which the lock was made; see RangeLock.
+  lock.block();
   return file.during(async () => {
     try {
-      if (lock.blockers > 0) await lock.granted();
-      return await moveVector(file, IOCB_CMD_PWRITE, vector);
+      return await moveVector(file, IOCB_CMD_PWRITE, vector, () => {
+        lock.unblock();
+        return lock.granted();
+      });
     } finally {
       lock.release();
     }
   });
 }
 
-/** Has a thread move a vector. */
+/**
+ * Has a thread move a vector.
+ *
+ * @param ready What it waits for when it is its turn
+ */
 function moveVector(
   file: OpenFile,
   opcode: number,
   { parts, length, position }: MemoryVector,
+  ready?: () => Promise<void>,
 ): Promise<number> {
   const call = opcode === IOCB_CMD_PREAD ? readvOnThread : writevOnThread;
   return file.cursor.at(position, async (at) => {
+    if (ready !== undefined) await ready();
     // When it is their turn, as memory may have been lost by then.
     const memories = parts.map(({ bytes, length }) => {
       checkIntact(bytes, length, opcode === IOCB_CMD_PREAD ? "read into" : "write from");

@@ -8,7 +8,7 @@ import { CURRENT_POSITION } from "../route/transfer.ts";
 import { LARGEST_WRITE } from "../tuning.ts";
 import type { MemoryRange } from "./arguments.ts";
 import type { OpenFile } from "./open_file.ts";
-import type { LockedRange } from "./range_lock.ts";
+import { EXCLUSIVE, FREE, type LockedRange, SHARED } from "./range_lock.ts";
 import { sizeOf } from "./size_of.ts";
 import { whenReady } from "./stream_turn.ts";
 import { writeLocked, writeOne, type WriteResult } from "./write_one.ts";
@@ -37,14 +37,14 @@ export function write<D>(
   }
   return isNext && !file.isStream
     ? writeNext(file, range)
-    : writeAfter(file, range, lockLength(file), signal);
+    : writeAfter(file, range, lockLength(file, range), signal);
 }
 
 /** Writes at the current position, where that is not one request. */
 async function writeNext<D>(file: OpenFile, range: MemoryRange<D>): Promise<WriteResult<D>> {
   file.cursor.check("write");
   // Locked now, as is the turn: what cuts the file comes after all writes begun before it.
-  const lengthLock = lockLength(file);
+  const lengthLock = lockLength(file, range);
   const action = async (at: number) =>
     (await writeAfter(file, { ...range, position: at }, lengthLock)).bytesWritten;
   // The position goes with an append, as it does in the kernel: to the end of the file.
@@ -59,10 +59,15 @@ function isOneWrite(file: OpenFile, range: MemoryRange): boolean {
     isAligned(file, range) && (range.position !== CURRENT_POSITION || file.cursor.isKernels);
 }
 
-/** What a write has locked from its beginning to its end, so that nothing cuts the file meanwhile. */
-function lockLength(file: OpenFile): LockedRange {
+/**
+ * What a write has locked from its beginning to its end, so that nothing cuts the file meanwhile. All
+ * at once: one that has a part of it must not wait for the rest; see {@link RangeLock}.
+ */
+function lockLength(file: OpenFile, { length }: MemoryRange): LockedRange {
+  if (!file.append) return file.lock.take(0, 0, false, SHARED);
   // With O_DIRECT an append has to know where the file ends, so no other write may extend it.
-  return file.lock.takeLength(file.append && file.direct);
+  const lengthLock = file.direct ? EXCLUSIVE : SHARED;
+  return file.lock.take(APPENDS, APPENDS + 1, length > LARGEST_WRITE, lengthLock);
 }
 
 /**
@@ -107,8 +112,8 @@ export function lockBytes(
 ): LockedRange {
   // The kernel finds the end, and its current position, by itself: such a write may go anywhere.
   return file.append && !file.direct || position === CURRENT_POSITION
-    ? file.lock.take(withLength ? APPENDS : 0, Infinity, false, withLength, held)
-    : file.lock.take(position, position + length, false, withLength, held);
+    ? file.lock.take(withLength ? APPENDS : 0, Infinity, false, withLength ? SHARED : FREE, held)
+    : file.lock.take(position, position + length, false, withLength ? SHARED : FREE, held);
 }
 
 /** One part after the other, each but the last up to a position that is a multiple of all blocks. */
@@ -120,14 +125,10 @@ async function writeParts<D>(
 ): Promise<WriteResult<D>> {
   const { data, length, offset } = range;
   const largest = file.isStream ? LARGEST_STREAM_WRITE : LARGEST_WRITE;
-  let appends: LockedRange | undefined;
   let written = 0;
   file.enter();
   try {
     if (lengthLock.blockers > 0) await lengthLock.granted();
-    if (file.append) {
-      appends = await file.lock.lock(APPENDS, 0, length > LARGEST_WRITE, false, lengthLock);
-    }
     const position = await startOf(file, range);
     while (written < length) {
       const at = position === CURRENT_POSITION ? position : position + written;
@@ -141,7 +142,6 @@ async function writeParts<D>(
     // What was written counts; the write of the rest meets the error again.
     if (written === 0) throw error;
   } finally {
-    appends?.release();
     lengthLock.release();
     file.leave();
   }

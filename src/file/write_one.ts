@@ -17,7 +17,7 @@ import { NO_ADDRESS, promiseOf, type Settles, Transfer } from "../route/transfer
 import { IDLE_TRANSFERS_KEPT } from "../tuning.ts";
 import type { MemoryRange } from "./arguments.ts";
 import type { OpenFile } from "./open_file.ts";
-import type { LockedRange } from "./range_lock.ts";
+import type { LockedRange, Waiter } from "./range_lock.ts";
 
 /** What `write` resolves with. */
 export interface WriteResult<D> {
@@ -29,7 +29,7 @@ export interface WriteResult<D> {
  * A write with one request: of whole blocks, if the file was opened with O_DIRECT. It waits for its
  * range, and holds memory and range until it is over. Then it is used again.
  */
-class Write<D> extends Transfer implements Settles<WriteResult<D>> {
+class Write<D> extends Transfer implements Settles<WriteResult<D>>, Waiter {
   declare protected file: OpenFile;
   resolve!: (result: WriteResult<D>) => void;
   reject!: (reason: unknown) => void;
@@ -37,8 +37,6 @@ class Write<D> extends Transfer implements Settles<WriteResult<D>> {
   #lock: LockedRange | undefined = undefined;
   /** Whether it has the cursor's turn, or waits for it. */
   #hasTurn = false;
-  /** What it still waits for. */
-  #missing = 0;
   #bounce: PooledBuffer | undefined = undefined;
 
   /** Begins the write, and makes its promise; see {@link writeOne}. */
@@ -53,26 +51,19 @@ class Write<D> extends Transfer implements Settles<WriteResult<D>> {
     this.#range = range;
     this.#lock = lock;
     this.#hasTurn = takesTurn;
-    this.#missing = 1;
     file.enter();
-    // Both are asked for at once, so all writes get both in the same order and none waits for ever.
-    if (lock.blockers > 0) {
-      this.#missing++;
-      lock.grant = () => this.#granted();
-    }
     if (takesTurn) {
-      this.#missing++;
-      file.cursor.enter(() => this.#granted(), range.rwFlags);
-    }
-    if (--this.#missing === 0) this.#send();
+      // In the moment in which it was made, and not locked before it has both; see RangeLock.
+      lock.block();
+      lock.waiter = this;
+      file.cursor.enter(() => lock.unblock(), range.rwFlags);
+    } else if (lock.blockers > 0) lock.waiter = this;
+    else this.granted();
     return promise;
   }
 
-  #granted(): void {
-    if (--this.#missing === 0) this.#send();
-  }
-
-  #send(): void {
+  /** Range and turn are there: sends the request. */
+  granted(): void {
     const { file } = this;
     const { length, position, rwFlags } = this.#range!;
     try {

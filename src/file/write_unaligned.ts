@@ -9,7 +9,7 @@ import { checkIntact, partOf } from "../memory/intrinsics.ts";
 import { promiseOf, type Settles, Transfer } from "../route/transfer.ts";
 import type { MemoryRange } from "./arguments.ts";
 import type { OpenFile } from "./open_file.ts";
-import type { LockedRange } from "./range_lock.ts";
+import { FREE, type LockedRange } from "./range_lock.ts";
 import { sizeOf } from "./size_of.ts";
 import { writeLocked, type WriteResult } from "./write_one.ts";
 
@@ -41,8 +41,8 @@ export async function writeUnaligned<D>(
     const last = roundUp(end, offset);
     const grows = last > size;
     lock = grows
-      ? file.lock.take(pageOf(Math.min(position, size), offset), Infinity, true, false, lengthLock)
-      : file.lock.take(roundDown(position, offset), last, true, false, lengthLock);
+      ? file.lock.take(pageOf(Math.min(position, size), offset), Infinity, true, FREE, lengthLock)
+      : file.lock.take(roundDown(position, offset), last, true, FREE, lengthLock);
     if (lock.blockers > 0) await lock.granted();
     const bytesWritten = grows && file.buffered !== undefined
       ? await writeToEnd(file, file.buffered, range)
