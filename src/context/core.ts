@@ -87,11 +87,11 @@ export class Core {
       let found = 0;
       for (let count; (count = reaper.reap()) > 0;) found += count;
       const missing = minimum - ready.length;
-      if (missing <= 0 || ready.expected === 0) return;
+      if (missing <= 0 || ready.expected === 0) return this.#ask();
       // Slots came free, and what waited for them is not sent yet.
       if (found > 0 && submission.queued > 0) continue;
       const left = end - this.#now();
-      if (left <= 0) return;
+      if (left <= 0) return this.#ask();
       // If some wait for a slot, or files have requests in flight, the first event is what matters.
       const { queued, inFlight } = submission;
       const least = queued > 0 || inFlight > ready.expected ? 1 : missing;
@@ -107,6 +107,14 @@ export class Core {
       // A signal ends the sleep early, so it may be cut at an hour as well.
       reaper.sleep(left === Infinity ? left : Math.min(left * 1000, LONGEST_SLEEP), least);
     }
+  }
+
+  /**
+   * Asks the kernel before a wait ends with nothing. One that works on this thread does so only when
+   * it is asked, and a loop that never waits would find nothing for ever.
+   */
+  #ask(): void {
+    if (this.ready.length === 0 && this.submission.inFlight > 0) this.reaper.sleep(0, 0);
   }
 
   #now(): number {

@@ -8,6 +8,7 @@ import { Pollable } from "../support/pollable.ts";
 import { kernelName } from "../support/real_kernel.ts";
 import { BLOCK, DISK, O_DIRECT, SHM, TempFile } from "../support/temp.ts";
 import { waitFor } from "../support/wait_for.ts";
+import { HANG_MILLISECONDS } from "../support/within.ts";
 
 const BYTES = pattern(64 * BLOCK);
 
@@ -152,3 +153,16 @@ bothWays("wait takes what a loop that was left has not", async (way) => {
   for await (const _ of aio) break;
   assert.equal(aio.wait(9).length, 9);
 });
+
+for (const minimum of [0, 1]) {
+  bothWays(`a loop that only looks finds what it waits for (minimum ${minimum})`, async (way) => {
+    using file = new TempFile(BYTES);
+    await using aio = new AioContext<number>({ ...way, entries: 4 });
+    queueReads(aio, file.fd, 3);
+    // The event loop does not turn in between.
+    const end = performance.now() + HANG_MILLISECONDS;
+    let found = 0;
+    while (found < 3 && performance.now() < end) found += aio.wait(minimum, { timeout: 0 }).length;
+    assert.equal(found, 3);
+  });
+}
