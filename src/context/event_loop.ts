@@ -137,6 +137,11 @@ export class EventLoop {
     this.#turn.ask();
   }
 
+  /** Takes {@link EventLoop.waitFor} back. */
+  stopWaiting(waiter: Waiter): void {
+    this.#waiters = this.#waiters.filter((other) => other !== waiter);
+  }
+
   /** Has what is queued sent in the next turn at the latest. */
   ask(): void {
     this.#asked = true;

@@ -6,7 +6,7 @@
 import { type Batch, Batches } from "./batch.ts";
 import type { Completion } from "./completion.ts";
 import type { Core } from "./core.ts";
-import type { EventLoop } from "./event_loop.ts";
+import type { EventLoop, Waiter } from "./event_loop.ts";
 
 /** Admits one loop at a time: two would each see only a part. */
 export class LoopGuard {
@@ -37,11 +37,18 @@ export class LoopGuard {
   }
 }
 
+/** A step of a loop that waits for a completion. */
+interface Step<Item> extends Waiter {
+  settle(result: IteratorResult<Item> | Promise<IteratorResult<Item>>): void;
+}
+
 /** What both kinds of loop share: when to wait, and when it is over. */
 abstract class CompletionIterator<Item> implements AsyncIterableIterator<Item> {
   protected readonly core: Core;
   readonly #loop: EventLoop;
   readonly #guard: LoopGuard;
+  /** Steps that wait, oldest first: most often none or one. */
+  readonly #waiting: Step<Item>[] = [];
 
   constructor(core: Core, loop: EventLoop, guard: LoopGuard) {
     this.core = core;
@@ -79,27 +86,43 @@ abstract class CompletionIterator<Item> implements AsyncIterableIterator<Item> {
   }
 
   #later(): Promise<IteratorResult<Item>> {
-    return new Promise((resolve, reject) => {
-      const waiter = {
+    return new Promise((settle, fail) => {
+      const step: Step<Item> = {
+        settle,
         resolve: () => {
+          // A step that was called before in the same turn may have ended this one.
+          if (!this.#waiting.includes(step)) return;
           const { ready } = this.core;
-          if (ready.length > 0) resolve({ value: this.take(), done: false });
-          else if (ready.expected === 0) resolve(this.return());
-          else this.#loop.waitFor(waiter);
+          if (ready.length === 0 && ready.expected > 0) return this.#loop.waitFor(step);
+          this.#forget(step);
+          settle(ready.length > 0 ? { value: this.take(), done: false } : this.return());
         },
-        reject: (reason: unknown) => {
+        reject: (reason) => {
+          this.#forget(step);
           this.#guard.leave(this);
-          reject(reason);
+          fail(reason);
         },
       };
-      this.#loop.waitFor(waiter);
+      this.#waiting.push(step);
+      this.#loop.waitFor(step);
     });
   }
 
+  #forget(step: Step<Item>): void {
+    const index = this.#waiting.indexOf(step);
+    if (index >= 0) this.#waiting.splice(index, 1);
+  }
+
+  /** Ends steps that wait, too: a completion that one of them took would be missing in the next loop. */
   return(): Promise<IteratorResult<Item>> {
+    const end: IteratorResult<Item> = { value: undefined, done: true };
+    for (const step of this.#waiting.splice(0)) {
+      this.#loop.stopWaiting(step);
+      step.settle(end);
+    }
     this.release();
     this.#guard.leave(this);
-    return Promise.resolve({ value: undefined, done: true });
+    return Promise.resolve(end);
   }
 }
 

@@ -168,6 +168,26 @@ bothWays("an iterator that is asked by hand gives one completion for each next",
   assert.equal((await iterator.next()).done, true);
 });
 
+for (const kind of ["single", "batches"] as const) {
+  bothWays(`a step that was given up takes nothing from the next loop (${kind})`, async (way) => {
+    using file = new TempFile(BYTES);
+    using fifo = new Pollable();
+    await using aio = new AioContext<number>({ ...way, entries: 8 });
+    aio.poll(fifo.fd, POLLIN, { data: 7 });
+    const iterator = kind === "single" ? aio[Symbol.asyncIterator]() : aio.batches();
+    const steps = [iterator.next(), iterator.next()];
+    const timeout = new Promise((resolve) => setTimeout(resolve, 5));
+    assert.equal(await Promise.race([...steps, timeout]), undefined);
+    assert.deepEqual(await iterator.return!(), { value: undefined, done: true });
+    for (const step of steps) assert.deepEqual(await step, { value: undefined, done: true });
+    fifo.fill();
+    queueReads(aio, file.fd, 3);
+    const found: number[] = [];
+    for await (const { data } of aio) found.push(data);
+    assert.deepEqual(found.sort(), [0, 1, 2, 7]);
+  });
+}
+
 bothWays("a loop that fails does not lock out the next one", async (way) => {
   // Then nothing is asked for that could fail
   if (way.reap === "ring" && kernelName === "portable") return;
