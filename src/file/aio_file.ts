@@ -455,7 +455,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
    * ```
    *
    * @param buffer Where the bytes go, or an object with all arguments; by default 16 KiB of new
-   * memory
+   * memory. Do not transfer it to another thread before the promise settles
    * @param offset First byte of the buffer, by default 0; or an object with the other arguments
    * @param length How many bytes; by default as many as fit
    * @param position Position in the file in bytes; by default, and with `null`, the current
@@ -511,7 +511,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
    * console.log(bytesRead); // 4196
    * ```
    *
-   * @param buffers Where the bytes go
+   * @param buffers Where the bytes go; do not transfer them before the promise settles
    * @param position Position in the file in bytes; by default, and with `null`, the current
    * position, which then moves on
    * @returns The number of bytes read into all of them, and the buffers
@@ -548,7 +548,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
    * await file.write(new Uint8Array(4096), { position: 4096, durable: true });
    * ```
    *
-   * @param data The bytes; do not change them before the promise resolves
+   * @param data The bytes; do not change or transfer them before the promise settles
    * @param offset First byte of the buffer, by default 0, or an object with the other arguments;
    * for a string the position
    * @param length How many bytes, by default to the end of the buffer; for a string the encoding
@@ -593,7 +593,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
    * console.log(bytesWritten); // 4112
    * ```
    *
-   * @param buffers The bytes; do not change them before the promise resolves
+   * @param buffers The bytes; do not change or transfer them before the promise settles
    * @param position Position in the file in bytes; by default, and with `null`, the current
    * position, which then moves on
    * @param options Whether the bytes are on the disk when the promise resolves, by default false
@@ -635,7 +635,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
    * ```
    *
    * @param position Where they go, in bytes
-   * @param bytes What is written; must not change before the promise settles
+   * @param bytes What is written; must neither change nor be transferred before the promise settles
    * @param options Whether the bytes are on the device when it resolves; a signal
    * @throws {RangeError} If `position` is out of range
    * @throws {TypeError} If `bytes` are no memory, or an option is unknown
