@@ -46,6 +46,7 @@ import { bytesOfChunk, checkChunks, type Chunks, isChunk } from "./chunks.ts";
 import { Control } from "./control.ts";
 import { CURRENT_POSITION } from "../route/transfer.ts";
 import { BYTES_AHEAD, LARGEST_READ } from "../tuning.ts";
+import { kindOf } from "./file_kind.ts";
 import type { OpenFile } from "./open_file.ts";
 import { read, readAt } from "./read.ts";
 import {
@@ -402,7 +403,10 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     checkInteger("scan", "start", start, Number.MAX_SAFE_INTEGER);
     checkInteger("scan", "end", end ?? start, Number.MAX_SAFE_INTEGER, start);
     this.#file.check("read");
-    if (this.#file.kind.isGenerated) return this.#scanGenerated(blockSize, start, end, signal);
+    // As it is now: what was empty when the file was used first may have been written since.
+    if (kindOf(this.#file.fd, this.#file.path).isGenerated) {
+      return this.#scanGenerated(blockSize, start, end, signal);
+    }
     const requests = async () => {
       const size = await this.#file.during(() => sizeOf(this.#file));
       return blocks(start, Math.min(end ?? size, size), blockSize);

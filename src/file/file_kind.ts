@@ -19,7 +19,10 @@ export interface FileKind {
   readonly isStream: boolean;
   /** Its size in bytes at that time; 0 of what has none. */
   readonly size: number;
-  /** Whether its size says nothing: files of /proc have 0 bytes, those of /sys 4096, and no blocks. */
+  /**
+   * Whether its size says nothing: files of /proc have 0 bytes, those of /sys 4096, and no blocks. So
+   * has a file that is empty at that time.
+   */
   readonly isGenerated: boolean;
   /** Its device and its number there, which together tell it from all other files. */
   readonly device: number;

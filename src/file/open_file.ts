@@ -72,9 +72,12 @@ export class OpenFile implements RoutedFile {
     this.cursor = new Cursor(this);
   }
 
+  /** Whether {@link OpenFile.kind} was asked for by the operation that began last. */
+  isKindNew = false;
+
   /**
    * What kind of file it is: asked for at the first use, as whoever opens many files to read little
-   * of each has no time to lose.
+   * of each has no time to lose. What may change, such as the size, is what it was then.
    *
    * @throws {AioError} If fstat(2) fails
    */
@@ -114,7 +117,8 @@ export class OpenFile implements RoutedFile {
   check(syscall: "read" | "write" | "fsync" | "ftruncate" | "fallocate" | "fstat"): void {
     if (this.closed) this.#refuse(EBADF, syscall, "the file is closed");
     if (this.core.submission.closing) this.checkContext(syscall);
-    if (this.#kind === undefined) this.#look();
+    this.isKindNew = this.#kind === undefined;
+    if (this.isKindNew) this.#look();
     if (syscall === "read" && this.#isDirectory) this.#refuse(EISDIR, syscall);
     if (syscall === "read" && !this.readable) {
       this.#refuse(EBADF, syscall, "the file is not open for reading");

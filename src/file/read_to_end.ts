@@ -65,9 +65,8 @@ export async function readToEnd(
 ): Promise<Buffer<ArrayBuffer>> {
   const parts: Buffer<ArrayBuffer>[] = [];
   let total = 0;
-  // What it had when it was used first is most often what it has; another look costs a trip to a
-  // thread, as it may wait for a server.
-  let { size } = file.kind;
+  // Another look costs a trip to a thread, as it may wait for a server.
+  let size = file.isKindNew || !file.isRegular ? file.kind.size : await sizeOf(file);
   const listened = listenable(signal);
   throwIfAborted(signal);
   while (true) {

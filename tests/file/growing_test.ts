@@ -46,3 +46,14 @@ onGrounds("readFile takes what comes while it reads", async (ground) => {
   const file = await scene.open(path, "r", { context });
   sameBytes(await file.readFile(), content);
 }, DIRECT_GROUNDS);
+
+onGrounds("readFile takes what the file has, and not what it had at first", async (ground) => {
+  await using scene = new Scene(ground);
+  const content = pattern(6);
+  const file = await scene.holding(content);
+  // More than can be read at once
+  await file.truncate(3 * 2 ** 30);
+  sameBytes(await file.readAt(0, 6), content);
+  await file.truncate(5);
+  sameBytes(await file.readFile(), content.subarray(0, 5));
+});

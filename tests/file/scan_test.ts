@@ -150,6 +150,33 @@ onGrounds("scan of a file that shrinks says so", async (ground) => {
   }
 });
 
+onGrounds(
+  "scan of a file that was empty when it was used first is of what it is now",
+  async (ground) => {
+    await using scene = new Scene(ground);
+    const content = pattern(300_000);
+    const file = await scene.holding("");
+    await file.writeAt(0, content);
+    let total = 0;
+    for await (const { bytes } of file.scan({ blockSize: 4096, depth: 2 })) {
+      if (total === 0) appendFileSync(file.path, pattern(100_000));
+      total += bytes.length;
+    }
+    assert.equal(total, content.length);
+    await assert.rejects(async () => {
+      for await (const { position } of file.scan({ blockSize: 4096, depth: 2, order: "request" })) {
+        if (position === 0) truncateSync(file.path, 100_000);
+      }
+    }, { code: "ENODATA" });
+    // More than can be read at once
+    await file.truncate(3 * 2 ** 30);
+    for await (const { position, bytes } of file.scan({ end: 4096 })) {
+      assert.equal(position, 0);
+      sameBytes(bytes, content.subarray(0, 4096));
+    }
+  },
+);
+
 onGrounds("scan left early leaves the file as it was", async (ground) => {
   await using scene = new Scene(ground);
   const content = pattern(500_000);
