@@ -4,7 +4,7 @@
  * @module
  */
 import process from "node:process";
-import { environment, isPermitted } from "../ffi/permission.ts";
+import { environment } from "../ffi/permission.ts";
 import { shown } from "./abi/shown.ts";
 import type { FileHost } from "./file_host.ts";
 import type { Kernel } from "./kernel.ts";
@@ -88,9 +88,7 @@ function machineFiles(): FileHost | undefined {
 const UNKNOWN_HOST: FileHost = { blocksFor: () => "disk" };
 
 function portableChoice(reason: string, asked: boolean): Choice {
-  portable ??= new ProcessKernel(
-    new Machine({ fdinfo: isPermitted({ name: "read", path: "/proc/self/fdinfo" }) }),
-  );
+  portable ??= new ProcessKernel(new Machine({}));
   return { name: "portable", kernel: portable, reason, asked };
 }
 

@@ -5,6 +5,7 @@
  */
 import { fstatSync, readFileSync, readvSync, type Stats, writevSync } from "node:fs";
 import { isatty } from "node:tty";
+import { isPermitted } from "../../ffi/permission.ts";
 import { EBADF } from "../abi/errno.ts";
 import { POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from "../abi/poll.ts";
 import { resultOf } from "../errors/errno_of.ts";
@@ -74,7 +75,8 @@ class SystemFile implements PortableFile {
 /** The table of open files. */
 export class Files {
   readonly #disk: Disk;
-  readonly #fdinfo: boolean;
+  /** Whether /proc may be read without a question to the person at the terminal. */
+  #mayAsk: boolean | undefined;
   readonly #own = new Map<number, PortableFile>();
   #nextOwn = FIRST_OWN;
   /** What this io_submit has found out. */
@@ -85,10 +87,9 @@ export class Files {
   #appending: Kiocb | undefined;
   #appendQueue = new WaitQueue();
 
-  /** @param fdinfo Whether /proc may be read to find out how a descriptor was opened */
-  constructor(disk: Disk, fdinfo: boolean) {
+  /** @param disk Where requests go */
+  constructor(disk: Disk) {
     this.#disk = disk;
-    this.#fdinfo = fdinfo;
   }
 
   /** Hands a request to the disk. Two writes at a time would find the same end of a file. */
@@ -190,9 +191,13 @@ export class Files {
     return passesEmptyWrites || allows(this.#flags(fd) ?? O_RDWR, FMODE_WRITE);
   }
 
-  /** The flags that a descriptor was opened with; `undefined` where they cannot be found out. */
+  /**
+   * The flags that a descriptor was opened with; `undefined` where they cannot be found out. A write
+   * to a file that is open for reading then fails in its event, not in io_submit.
+   */
   #flags(fd: number): number | undefined {
-    if (!this.#fdinfo) return undefined;
+    this.#mayAsk ??= isPermitted({ name: "read", path: "/proc/self/fdinfo" });
+    if (!this.#mayAsk) return undefined;
     try {
       const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, "utf8"));
       return flags === null ? undefined : parseInt(flags[1]!, 8);

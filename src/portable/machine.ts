@@ -29,15 +29,6 @@ export interface MachineOptions {
    * @default {"6.18"}
    */
   release?: KernelRelease;
-  /**
-   * Whether /proc/self/fdinfo may be read if the runtime has no other way to find out how a
-   * descriptor was opened: Deno, which asks the person at the terminal for a permission that was
-   * not given. If not, a write to a file that is open for reading fails in its event, not in
-   * io_submit.
-   *
-   * @default {true}
-   */
-  fdinfo?: boolean;
 }
 
 /** A disk, a table of open files, and the account of requests. */
@@ -71,7 +62,7 @@ export class Machine {
       );
     }
     this.disk = disk;
-    this.files = new Files(disk, options.fdinfo ?? true);
+    this.files = new Files(disk);
     this.cpus = cpus;
     this.aioMaxNr = aioMaxNr;
   }

@@ -82,13 +82,15 @@ export class PortableKernel extends ProcessKernel {
    *
    * {@link PortableKernel.spawn} makes the first process of the machine when it is on again.
    *
-   * @throws {Error} If the disk is a real one
+   * @throws {Error} If the disk is a real one, or a file that was written could not be opened again to
+   * watch its writes. Deno needs `--allow-all` for that, as it opens /proc/self/fd
    */
   crash(): void {
     const simulation = this.#simulation;
     if (simulation === undefined) {
       throw new Error("Cannot crash: the disk is real; make the kernel with `seed`");
     }
+    simulation.checkWatched();
     for (const die of this.#machine.processes) die();
     this.#machine.files.crash();
     simulation.crash();

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
+import { chmodSync, readFileSync } from "node:fs";
+import process from "node:process";
 import { test } from "node:test";
 import { runFileScript, RUNTIME } from "../support/file_script.ts";
 import { linuxOnly } from "../support/real_kernel.ts";
-import { TempFile } from "../support/temp.ts";
+import { TempFile, TempFolder } from "../support/temp.ts";
 
 /** Does the same by kaio and by the runtime's own FileHandle. */
 const SYNCS = `
@@ -95,4 +96,33 @@ test("under --permission with --allow-ffi durable writes are synced by the Linux
     for (const [use, result] of Object.entries(results)) assert.equal(result, "works", use);
   }
   assert.ok(readFileSync(file.path).subarray(6000, 16_000).every((byte) => byte === 7));
+});
+
+const CRASH = `
+const { PortableKernel } = await import(${
+  JSON.stringify(new URL("../../src/portable/mod.ts", import.meta.url))
+});
+const kernel = new PortableKernel({ seed: 1 });
+await using context = new AioContext({ kernel });
+await using file = await open(argument, "w+", { mode: 0o444, context });
+await file.writeAt(0, new Uint8Array(4096));
+try {
+  kernel.crash();
+  console.log("crashed");
+} catch (error) {
+  console.log(error.message);
+}
+`;
+
+test("a crash is refused where its writes could not be watched", {
+  skip: process.getuid?.() === 0 ? false : "only root may be another user",
+}, async () => {
+  using folder = new TempFolder();
+  chmodSync(folder.path, 0o777);
+  const runs = [{ expected: /^crashed$/ }, { uid: 65534, expected: /^Cannot crash: .*again/ }];
+  for (const { uid, expected } of runs) {
+    const argument = folder.join(String(uid));
+    const { stdout, stderr } = await runFileScript(CRASH, { argument, ...uid && { uid } });
+    assert.match(stdout, expected, stderr);
+  }
 });

@@ -78,6 +78,9 @@ const RULES: [rule: string, broken: string[], exceptions?: string[]][] = [
       "src/cli/scan.ts -> ffi/runtime_name.ts",
       // Opens for reading what is to be written only if the program may read it.
       "src/file/open.ts -> ffi/permission.ts",
+      // Look in /proc only if the program may.
+      "src/portable/files.ts -> ffi/permission.ts",
+      "src/portable/simulation/stored_file.ts -> ffi/permission.ts",
       // Opens a file only to find out whether there are descriptors.
       "src/threads/worker_pool.ts -> ffi/permission.ts",
     ],

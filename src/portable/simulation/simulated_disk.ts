@@ -244,6 +244,11 @@ export class SimulatedDisk implements Disk {
 
   // The power.
 
+  /** See {@link StoredFile.checkWatched}. */
+  checkWatched(): void {
+    for (const file of this.#files.values()) file.checkWatched();
+  }
+
   /**
    * The power fails: what is in flight never completes, and some writes that no sync covers are
    * lost. The files are then as they will be found.

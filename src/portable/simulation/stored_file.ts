@@ -7,6 +7,7 @@
  * @module
  */
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
+import { isPermitted } from "../../../ffi/permission.ts";
 import type { FileOperation } from "../../threads/file_operation.ts";
 import type { Faults } from "./faults.ts";
 import type { Random } from "./random.ts";
@@ -52,6 +53,8 @@ export class StoredFile {
   #writes: StoredWrite[] = [];
   /** How long the file was after the last write. */
   #size = 0;
+  /** Why writes could not be watched, if one could not. */
+  #refusal: Error | undefined;
 
   constructor(number: number) {
     this.number = number;
@@ -109,6 +112,20 @@ export class StoredFile {
     // A write after one that is not durable is kept, as it was done upon it.
     const first = this.#writes.findIndex(({ state }) => state !== "durable");
     this.#writes.splice(0, first < 0 ? this.#writes.length : first);
+  }
+
+  /**
+   * Throws if a crash would lose nothing of this file because its writes could not be watched: what a
+   * test then finds whole might be lost on a disk.
+   */
+  checkWatched(): void {
+    if (this.#refusal === undefined) return;
+    throw new Error(
+      `Cannot crash: a file could not be opened again to watch its writes: ${this.#refusal.message}; ` +
+        "give the program all permissions of the runtime, and the user the right to read and write " +
+        "the file",
+      { cause: this.#refusal },
+    );
   }
 
   /**
@@ -198,13 +215,21 @@ export class StoredFile {
   /** Opens the file again, to read also what the program may only write. */
   #open(fd: number): number | undefined {
     if (this.#fd !== undefined) return this.#fd;
-    for (const path of [`/proc/self/fd/${fd}`, `/dev/fd/${fd}`]) {
+    let refusal: unknown;
+    for (const folder of ["/proc/self/fd", "/dev/fd"]) {
+      const path = `${folder}/${fd}`;
+      // What is not permitted may put a question to the person at the terminal.
+      const mayOpen = isPermitted({ name: "read", path }) && isPermitted({ name: "write", path });
       try {
+        if (!mayOpen) throw new Error(`no permission to read and write ${path}`);
         this.#fd = openSync(path, "r+");
         forgotten.register(this, this.#fd, this);
         return this.#fd;
-      } catch { /* Try the other path. If there is none, its writes are durable at once. */ }
+      } catch (error) {
+        refusal ??= error;
+      }
     }
+    this.#refusal = refusal as Error;
     return undefined;
   }
 }
