@@ -29,6 +29,7 @@ import { asAbortError, throwIfAborted } from "./abortable.ts";
 import { AdoptedHandle, CLOSE_NOW, disown, MOVE, takeClose } from "./adopted_handle.ts";
 import {
   canLie,
+  checkSignal,
   type DurableOptions,
   flagsOf,
   type MemoryRange,
@@ -328,7 +329,8 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
       checkRange("read", position, length);
       checkOptionNames("read", options, ["signal"]);
       const signal = options?.signal;
-      signal?.throwIfAborted();
+      checkSignal("read", signal);
+      throwIfAborted(signal);
       // Last, as what comes before may run code of the caller's, which may close the file.
       file.check("read");
       if (length === 0) return Promise.resolve(new Uint8Array(0));
@@ -402,6 +404,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     checkInteger("scan", "blockSize", blockSize, MAXIMUM_BLOCK_SIZE, 1);
     checkInteger("scan", "start", start, Number.MAX_SAFE_INTEGER);
     checkInteger("scan", "end", end ?? start, Number.MAX_SAFE_INTEGER, start);
+    checkSignal("scan", signal);
     this.#file.check("read");
     // As it is now: what was empty when the file was used first may have been written since.
     if (kindOf(this.#file.fd, this.#file.path).isGenerated) {
@@ -428,7 +431,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     ) {
       const from = position - start;
       yield { position, bytes: content.subarray(from, from + length), data: undefined };
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
       file.check("read");
     }
   }
@@ -442,6 +445,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     if (order !== "completion" && order !== "request") {
       throw valueError("read ranges", "order", '"completion" or "request"', order);
     }
+    checkSignal("read ranges", signal);
     this.#file.check("read");
     return new Ranges(this.#file, requests, { depth, order, signal, whole, owner: this });
   }
@@ -654,7 +658,8 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     checkOptionNames("write", options, WRITE_AT_OPTIONS);
     const rwFlags = flagsOf(options);
     const signal = options?.signal;
-    signal?.throwIfAborted();
+    checkSignal("write", signal);
+    throwIfAborted(signal);
     // Last, as what comes before may run code of the caller's, which may close the file.
     const range = placedRange(position, bytes, rwFlags);
     this.#file.check("write");
@@ -695,6 +700,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   ): Promise<{ bytesWritten: number }> {
     checkOptionNames("write ranges", options, WRITE_MANY_OPTIONS);
     const { depth = 64, signal } = options;
+    checkSignal("write ranges", signal);
     checkInteger("write ranges", "depth", depth, MAXIMUM_DEPTH, 1);
     const isDurable = flagsOf(options) !== 0;
     const file = this.#file;
@@ -727,7 +733,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     let { offset, position, length } = range;
     while (length > 0) {
       const { bytesWritten } = await this.#write({ ...range, offset, position, length }, signal);
-      if (bytesWritten < length) signal?.throwIfAborted();
+      if (bytesWritten < length) throwIfAborted(signal);
       if (bytesWritten === 0) throw this.#file.error(-EIO, IOCB_CMD_PWRITE, position, length);
       offset += bytesWritten;
       position += bytesWritten;

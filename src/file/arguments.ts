@@ -160,6 +160,18 @@ function parseEncoding(action: string, encoding: unknown): BufferEncoding | unde
   throw valueError(action, "encoding", "an encoding that Buffer knows", encoding);
 }
 
+/**
+ * Throws unless a signal can be listened to. Members of FileHandle take more, see
+ * {@link parseFileOptions}.
+ */
+export function checkSignal(action: string, signal: AbortSignal | undefined): void {
+  if (signal === undefined) return;
+  const isSignal = typeof signal === "object" && signal !== null && "aborted" in signal &&
+    typeof signal.addEventListener === "function" &&
+    typeof signal.removeEventListener === "function";
+  if (!isSignal) throw typeError(action, "signal", "an AbortSignal");
+}
+
 /** Options of `readFile`, `writeFile` and `appendFile`, or an encoding in their place. */
 export function parseFileOptions(
   action: string,

@@ -4,7 +4,7 @@
  * @module
  */
 import { typeError } from "../check.ts";
-import { abortable } from "./abortable.ts";
+import { abortable, throwIfAborted } from "./abortable.ts";
 
 /** A range to be written. */
 export interface WriteRequest {
@@ -51,7 +51,7 @@ export async function writeRanges(
   let isDone: boolean | undefined = false;
   try {
     while (failure === undefined) {
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
       const step = await abortable(Promise.resolve(source.next()), signal, () => {});
       isDone = step.done;
       if (isDone) break;
