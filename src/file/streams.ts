@@ -11,13 +11,16 @@ import process from "node:process";
 import {
   type ReadableByteStreamController,
   ReadableStream,
+  type ReadableStreamBYOBRequest,
   type UnderlyingByteSource,
 } from "node:stream/web";
 import { EBADF } from "../abi/errno.ts";
 import { checkInteger, typeError } from "../check.ts";
 import { AioError } from "../errors/aio_error.ts";
 import { checkOptionNames } from "../option_names.ts";
+import { onAbort } from "./abortable.ts";
 import type { AioFile } from "./aio_file.ts";
+import { checkSignal } from "./arguments.ts";
 
 const MAXIMUM_DEPTH = 65536;
 /** How many bytes a chunk has, unless the user says otherwise. */
@@ -173,6 +176,7 @@ export function parseWebStream(options: ReadableWebStreamOptions): ReadableWebSt
       'A non-"bytes" options.type has no effect. A byte-oriented steam is always created.';
     process.emitWarning(warning, "ExperimentalWarning");
   }
+  checkSignal(action, signal);
   if (typeof autoClose !== "boolean") throw typeError(action, "autoClose", "a boolean");
   return { start, end, depth, signal, autoClose };
 }
@@ -185,10 +189,11 @@ export function webStream(
   let controller!: ReadableByteStreamController;
   let position = start ?? null;
   let isOver = false;
+  let unlisten: (() => void) | undefined;
   const over = async (): Promise<void> => {
     isOver = true;
     ends.delete(fileCloses);
-    signal?.removeEventListener("abort", abort);
+    unlisten?.();
     // It rejects for who else closes the file, too.
     if (autoClose) await file.close().catch(() => {});
   };
@@ -196,8 +201,16 @@ export function webStream(
     over();
     controller.error(signal!.reason);
   };
+  /** Whether bytes are being read into the memory of a reader. */
+  let isFilling = false;
+  let isEnding = false;
   const close = () => {
     over();
+    isEnding = true;
+    // The answer gives the reader its memory back, so it waits until nothing is read into it.
+    if (!isFilling) answerEnd();
+  };
+  const answerEnd = () => {
     controller.close();
     // A reader that waits with memory of its own has to be answered as well.
     controller.byobRequest?.respond(0);
@@ -210,27 +223,50 @@ export function webStream(
     const hint = "the file was closed before the stream was over";
     controller.error(new AioError(-EBADF, "read", { fd, path, hint }));
   };
-  ends.add(fileCloses);
+  const enqueue = async (): Promise<void> => {
+    try {
+      const length = Math.min(CHUNK_SIZE, end - (position ?? 0));
+      const { bytesRead, buffer } = await read(Buffer.allocUnsafeSlow(length), length, position);
+      if (isOver) return;
+      if (bytesRead === 0) return close();
+      if (position !== null) position += bytesRead;
+      controller.enqueue(new Uint8Array(buffer.buffer, 0, bytesRead));
+    } catch (error) {
+      over();
+      throw error;
+    }
+  };
+  /** Answers a reader that has memory of its own. */
+  const fill = async (request: ReadableStreamBYOBRequest): Promise<void> => {
+    const view = request.view!;
+    const length = Math.min(view.byteLength, end - (position ?? 0));
+    const target = Buffer.from(view.buffer, view.byteOffset, length);
+    isFilling = true;
+    try {
+      const { bytesRead, buffer } = await read(target, length, position);
+      if (isOver) return;
+      if (bytesRead === 0) return close();
+      // What was read ahead is in memory of its own.
+      if (buffer.buffer !== target.buffer) target.set(buffer.subarray(0, bytesRead));
+      if (position !== null) position += bytesRead;
+      request.respond(bytesRead);
+    } catch (error) {
+      over();
+      throw error;
+    } finally {
+      isFilling = false;
+      if (isEnding) answerEnd();
+    }
+  };
   const source: UnderlyingByteSource = {
     type: "bytes",
     start(itsController) {
       controller = itsController as ReadableByteStreamController;
+      ends.add(fileCloses);
       if (signal?.aborted) abort();
-      else signal?.addEventListener("abort", abort);
+      else if (signal !== undefined) unlisten = onAbort(signal, abort);
     },
-    async pull() {
-      try {
-        const length = Math.min(CHUNK_SIZE, end - (position ?? 0));
-        const chunk = await read(Buffer.allocUnsafeSlow(length), length, position);
-        if (isOver) return;
-        if (chunk.bytesRead === 0) return close();
-        if (position !== null) position += chunk.bytesRead;
-        controller.enqueue(new Uint8Array(chunk.buffer.buffer, 0, chunk.bytesRead));
-      } catch (error) {
-        over();
-        throw error;
-      }
-    },
+    pull: () => controller.byobRequest ? fill(controller.byobRequest) : enqueue(),
     cancel: over,
   };
   // The types of older releases know no streams of bytes here.

@@ -291,3 +291,28 @@ onGrounds("aborted reads give their memory back", async (ground) => {
   const more = allocated.slice(before).reduce((sum, byteLength) => sum + byteLength, 0);
   assert.ok(more <= 2 * MIB, `${more} bytes more`);
 });
+
+onGrounds("what is no signal is a TypeError, and leaves nothing behind", async (ground) => {
+  await using scene = new Scene(ground);
+  const file = await scene.holding(CONTENT);
+  const uses: Record<string, (signal: AbortSignal) => unknown> = {
+    ...Object.fromEntries(
+      // These take what those of the runtime's FileHandle take.
+      Object.entries(OPERATIONS).filter(([name]) => !name.endsWith("File"))
+        .map(([name, use]) => [name, (signal) => use(file, signal)]),
+    ),
+    writeAt: (signal) => file.writeAt(0, new Uint8Array(1), { signal }),
+    writeMany: (signal) => file.writeMany([], { signal }),
+    readableWebStream: (signal) => file.readableWebStream({ signal }),
+    "readableWebStream of a range": (signal) => file.readableWebStream({ start: 0, signal }),
+  };
+  for (const wrong of [1, "no", null, {}, new AbortController()]) {
+    for (const [name, use] of Object.entries(uses)) {
+      const failed = async (): Promise<unknown> => await use(wrong as AbortSignal);
+      await assert.rejects(failed, { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" }, name);
+    }
+  }
+  // Streams that could not be made do not count.
+  await file.readableWebStream().cancel();
+  await file.close();
+});

@@ -108,6 +108,27 @@ onGrounds("a range is read into memory of the reader's own", async (ground) => {
   sameBytes(Buffer.concat(parts), CONTENT.subarray(7));
 });
 
+onGrounds(
+  "a reader's own memory is filled, and given back when the file is closed",
+  async (ground) => {
+    await using scene = new Scene(ground);
+    const file = await scene.holding(CONTENT, "r");
+    const reader = file.readableWebStream().getReader({ mode: "byob" });
+    const { value } = await reader.read(new Uint8Array(MIB).subarray(100, 100 + MIB / 4));
+    assert.equal(value!.byteOffset, 100);
+    // What is read ahead comes in chunks.
+    if (!ground.direct) assert.equal(value!.length, MIB / 4);
+    sameBytes(value!, CONTENT.subarray(0, value!.length));
+    const read = reader.read(new Uint8Array(MIB));
+    const closed = file.close();
+    const last = await read;
+    assert.ok(last.done || last.value.length > 0);
+    assert.equal(last.value!.buffer.byteLength, MIB);
+    await closed;
+  },
+  POSITION_GROUNDS,
+);
+
 onGrounds("chunks belong to the reader", async (ground) => {
   await using scene = new Scene(ground);
   const file = await scene.holding(CONTENT, "r");
