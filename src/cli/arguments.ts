@@ -127,6 +127,8 @@ function checkOptions(
 function parseNumber(command: string, name: string, text: string, maximum: number): number {
   const value = /^[0-9]+$/.test(text) ? Number(text) : 0;
   if (value >= 1 && value <= maximum) return value;
-  const range = `must be from 1 to ${maximum}: current value is ${JSON.stringify(text)}`;
+  const range = `must be a whole number from 1 to ${maximum}: current value is ${
+    JSON.stringify(text)
+  }`;
   throw new Error(`Cannot ${command}: ${name} ${range}`);
 }

@@ -1,5 +1,4 @@
 import { execFile } from "node:child_process";
-import { promisify } from "node:util";
 import { isPermitted } from "../../ffi/permission.ts";
 import type { Figures, Workload } from "./bench_pass.ts";
 import { fioOptions, libaioInBatches, readFio } from "./fio_job.ts";
@@ -53,14 +52,18 @@ export async function measureFio(
 }
 
 /** Ends fio if the signal is aborted. */
-async function runFio(options: readonly string[], signal: AbortSignal): Promise<string> {
-  try {
-    return (await promisify(execFile)("fio", options, { signal })).stdout;
-  } catch (error) {
-    signal.throwIfAborted();
-    const { stderr } = error as { stderr?: string };
-    if (!stderr) throw error;
-    // The message has all options of fio in its first line.
-    throw new Error(stderr.trim().split("\n").at(-1));
-  }
+function runFio(options: readonly string[], signal: AbortSignal): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const fio = execFile("fio", options, (error, stdout, stderr) => {
+      signal.removeEventListener("abort", kill);
+      if (error === null) return resolve(stdout);
+      if (signal.aborted) return reject(signal.reason);
+      // The message has all options of fio in its first line.
+      reject(stderr ? new Error(stderr.trim().split("\n").at(-1)) : error);
+    });
+    // With another signal it may wait for ever, for a lock in its own handler.
+    const kill = (): void => void fio.kill("SIGKILL");
+    signal.addEventListener("abort", kill);
+    if (signal.aborted) kill();
+  });
 }

@@ -64,6 +64,8 @@ export function fioOptions(
 ): string[] {
   return [
     "--name=kaio",
+    // Else its work is done by another process, which would outlive it.
+    "--thread",
     // It then also refuses to make a file longer.
     ...write ? [] : ["--readonly"],
     // A colon separates files.

@@ -14,8 +14,12 @@ const DONE = 0;
 const PROBLEMS = 1;
 /** The exit code of a wrong usage, and of an error. */
 export const FAILED = 2;
-/** The exit code of a program that was ended by SIGINT. */
-const INTERRUPTED = 130;
+/** Signals that end what is under way, what is said then, and the exit code that is usual. */
+const SIGNALS = [
+  { signal: "SIGINT", message: "Interrupted", code: 130 },
+  { signal: "SIGTERM", message: "Terminated", code: 143 },
+  { signal: "SIGHUP", message: "Hung up", code: 129 },
+] as const;
 
 /** What text can be written to; a terminal has columns. */
 interface Stream {
@@ -38,18 +42,25 @@ interface Output {
  */
 export async function main(args: readonly string[], output: Output = process): Promise<number> {
   const controller = new AbortController();
-  const interrupt = (): void => controller.abort(new Error("Interrupted"));
-  // Only the first SIGINT is caught, so a second one ends the process at once.
-  process.once("SIGINT", interrupt);
+  let failed = FAILED;
+  const listeners = SIGNALS.map(({ signal, message, code }) => {
+    const listener = (): void => {
+      failed = code;
+      controller.abort(new Error(message));
+    };
+    // Only the first is caught, so a second one ends the process at once.
+    process.once(signal, listener);
+    return { signal, listener };
+  });
   try {
     const { text, code = DONE } = await run(args, controller.signal, output);
     output.stdout.write(text);
     return code;
   } catch (error) {
     say(output, `kaio: ${explain(error)}`);
-    return controller.signal.aborted ? INTERRUPTED : FAILED;
+    return failed;
   } finally {
-    process.off("SIGINT", interrupt);
+    for (const { signal, listener } of listeners) process.off(signal, listener);
   }
 }
 

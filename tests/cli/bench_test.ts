@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { spawnSync } from "node:child_process";
 import {
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -94,6 +95,13 @@ test("--json prints one object with the figures of everybody, and nothing is wri
   assert.equal(result.enough, enoughOf(result.rows));
 });
 
+/** Signals, the exit code after each, and what is said. */
+const ENDS = [["SIGINT", 130, "Interrupted"], ["SIGTERM", 143, "Terminated"], [
+  "SIGHUP",
+  129,
+  "Hung up",
+]] as const;
+
 test("--write makes a file, writes to it, and removes it", async () => {
   const path = join(folder, "made");
   const { write, size, rows } = await benchBriefly("--write", path, "--no-fio");
@@ -108,17 +116,19 @@ test("--write leaves a file alone that exists", async () => {
   assert.ok(readFileSync(path).every((byte) => byte === 0xa5));
 });
 
-test("--write of a file that is interrupted removes it", async () => {
-  const path = join(folder, "given-up");
-  const { code, stderr } = await runCli(["bench", "--write", path, "--no-fio"], async (child) => {
-    while (!existsSync(path) && child.exitCode === null) await sleep(20);
-    process.kill(child.pid!, "SIGINT");
+for (const [signal, expected, word] of ENDS) {
+  test(`--write of a file removes it when ${signal} comes`, async () => {
+    const path = join(folder, `given-up-${signal}`);
+    const { code, stderr } = await runCli(["bench", "--write", path, "--no-fio"], async (child) => {
+      while (!existsSync(path) && child.exitCode === null) await sleep(20);
+      process.kill(child.pid!, signal);
+    });
+    assert.equal(code, expected, stderr);
+    assert.match(stderr, /^Writing [^\n]*; it is made for this, with 268,435,456 bytes, [^\n]*\n/);
+    assert.match(stderr, new RegExp(`\nkaio: ${word}[^\n]*\n$`));
+    assert.equal(existsSync(path), false);
   });
-  assert.equal(code, 130, stderr);
-  assert.match(stderr, /^Writing [^\n]*; it is made for this, with 268,435,456 bytes, [^\n]*\n/);
-  assert.match(stderr, /\nkaio: Interrupted[^\n]*\n$/);
-  assert.equal(existsSync(path), false);
-});
+}
 
 test("reading is the only permission that it needs", {
   skip: RUNTIME === "deno" ? false : "a program has all permissions here",
@@ -399,12 +409,13 @@ test("a call that makes no sense is said in one line, with exit code 2", async (
   await assertFails([path, "--seconds"], /Cannot bench: --seconds needs a value/);
   await assertFails([path, "--svg", ""], /Cannot bench: the name of the plot is empty/);
   await assertFails([path, "--json=yes"], /Cannot bench: --json takes no value/);
-  const depth = /Cannot bench: --depth must be from 1 to 4096: current value is "(|0|4097|2-4)"/;
+  const depth =
+    /Cannot bench: --depth must be a whole number from 1 to 4096: current value is "(|0|4097|2-4)"/;
   for (const depths of ["1,0", "1,,2", "4097", "2-4"]) {
     await assertFails([path, "--depth", depths], depth);
   }
   const range =
-    /Cannot bench: --seconds must be from 1 to 86400: current value is "(0|1\.5|86401)"/;
+    /Cannot bench: --seconds must be a whole number from 1 to 86400: current value is "(0|1\.5|86401)"/;
   for (const seconds of ["0", "1.5", "86401"]) {
     await assertFails([path, "--seconds", seconds], range);
   }
@@ -443,6 +454,24 @@ test("SIGINT ends it, and says how far it came, with exit code 130", async () =>
   });
   assert.deepEqual([code, stdout], [130, ""]);
   assert.match(stderr, /written to it\nkaio: Interrupted after 0 of 54 measurements\n$/);
+});
+
+test("SIGINT ends it though fio does not answer to signals", async () => {
+  const path = makeFile("unanswered", 100_000);
+  const programs = join(folder, "programs");
+  const started = join(folder, "fio-started");
+  mkdirSync(programs);
+  const fio = `#!/bin/sh\ntrap '' INT TERM\necho $$ > '${started}'\nwhile :; do sleep 1; done\n`;
+  writeFileSync(join(programs, "fio"), fio, { mode: 0o755 });
+  const env = ["env", `PATH=${programs}:${process.env["PATH"]}`];
+  const { code, stderr } = await runProgram([...env, ...CLI, "bench", path], async (child) => {
+    while (!existsSync(started) && child.exitCode === null) await sleep(20);
+    process.kill(child.pid!, "SIGINT");
+  });
+  assert.equal(code, 130, stderr);
+  assert.match(stderr, /\nkaio: Interrupted[^\n]*\n$/);
+  const pid = Number(readFileSync(started, "utf8"));
+  assert.throws(() => process.kill(pid, 0), { code: "ESRCH" });
 });
 
 test("a terminal sees what was measured last, and nothing of it at the end", async (context) => {

@@ -337,11 +337,14 @@ test("a call that makes no sense is said in one line, with exit code 2", async (
     [["scan", path, "--block"], /Cannot scan: --block needs a value\n$/],
     [["scan", "--block", "--json", path], /Cannot scan: --block needs a value\n$/],
     [["scan", path, "--json=yes"], /Cannot scan: --json takes no value\n$/],
-    [["scan", path, "--block", "0"], /--block must be from 1 to 16777216: current value is "0"/],
+    [
+      ["scan", path, "--block", "0"],
+      /--block must be a whole number from 1 to 16777216: current value is "0"/,
+    ],
     [["scan", path, "--block", "16777217"], /--block must be/],
     [["scan", path, "--block", "4k"], /--block must be .* "4k"/],
     [["scan", path, "--block=-1"], /--block must be/],
-    [["scan", path, "--depth", "4097"], /--depth must be from 1 to 4096/],
+    [["scan", path, "--depth", "4097"], /--depth must be a whole number from 1 to 4096/],
     [["scan", path, "--depth", "1.5"], /--depth must be/],
   ];
   for (const [args, line] of cases) await assertFails(args, line);
