@@ -50,9 +50,9 @@ export interface OpenOptions {
    *
    * @default {false}
    */
-  direct?: boolean | "try";
+  direct?: boolean | "try" | undefined;
   /** The context for the file's requests; by default all files share one of 256 entries. */
-  context?: AioContext<never> | AioContext;
+  context?: AioContext<never> | AioContext | undefined;
   /**
    * The permissions of a file that is created: a number, or a string of octal digits.
    *
@@ -183,13 +183,13 @@ async function openDirect(
   if (await isFifo(path)) return { handle: await openPath(path, flags, mode), direct: false };
   if (O_DIRECT === undefined) {
     if (direct === "try") return { handle: await openPath(path, flags, mode), direct: false };
-    throw directError(path, -EINVAL);
+    throw await directError(path, -EINVAL);
   }
   try {
     return { handle: await openPath(path, flags | O_DIRECT, mode), direct: true };
   } catch (error) {
     if (!(error instanceof AioError) || error.errno !== -EINVAL) throw error;
-    if (direct === true) throw directError(path, error.errno);
+    if (direct === true) throw await directError(path, error.errno);
     // With O_EXCL the failed attempt has created the file.
     return { handle: await openPath(path, flags & ~O_EXCL, mode), direct: false };
   }
@@ -242,9 +242,9 @@ async function openDirectly(
 ): Promise<FileHandle> {
   // Appends are written by position, as the kernel would want the end of the file to be aligned.
   const again = (flags & ~(O_CREAT | O_EXCL | O_TRUNC | O_APPEND)) | O_DIRECT!;
-  const handle = await openReadable(path, again, 0).catch((error) => {
+  const handle = await openReadable(path, again, 0).catch(async (error) => {
     if (!(error instanceof AioError)) throw error;
-    if (error.errno === -EINVAL) throw directError(path, error.errno);
+    if (error.errno === -EINVAL) throw await directError(path, error.errno);
     const hint =
       'a file written with O_DIRECT is opened twice; open with `direct: "try"` to do without';
     throw new AioError(error.errno, "open", { path: String(path), hint });
@@ -280,7 +280,14 @@ async function openPath(path: PathLike, flags: number, mode: number): Promise<Fi
   }
 }
 
-function directError(path: PathLike, errno: number): AioError {
-  const hint = 'this file system has no O_DIRECT; open with `direct: "try"` to do without';
+async function directError(path: PathLike, errno: number): Promise<AioError> {
+  const isBlocks = await statAsync(path).then(
+    (stats) => stats.isFile() || stats.isBlockDevice(),
+    () => true,
+  );
+  const reason = isBlocks
+    ? "this file system has no O_DIRECT"
+    : "only files and block devices have O_DIRECT";
+  const hint = `${reason}; open with \`direct: "try"\` to do without`;
   return new AioError(errno, "open", { path: String(path), hint });
 }

@@ -23,6 +23,16 @@ test('direct "try" does without where there is no O_DIRECT', { skip }, async () 
   assert.equal(new TextDecoder().decode(await file.readAt(1, 8)), text.slice(1, 9));
 });
 
+test("direct true says that a directory has no O_DIRECT, nor a device without blocks", async () => {
+  using folder = new TempFolder();
+  for (const path of [folder.path, "/dev/null"]) {
+    await assert.rejects(open(path, "r", { direct: true }), {
+      code: "EINVAL",
+      message: /only files and block devices have O_DIRECT/,
+    });
+  }
+});
+
 test("direct true names the cure where there is no O_DIRECT", { skip }, async () => {
   await assert.rejects(open(WITHOUT, "r", { direct: true }), (error) => {
     assert.ok(error instanceof AioError);
