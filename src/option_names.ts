@@ -16,7 +16,10 @@ export function checkOptionNames(
   options: object | undefined,
   known: readonly string[],
 ): void {
-  if (typeof (options ?? {}) !== "object") throw typeError(action, "options", "an object");
+  if (options === undefined) return;
+  if (typeof options !== "object" || options === null) {
+    throw typeError(action, "options", "an object");
+  }
   for (const name in options) {
     if (known.includes(name)) continue;
     const quoted = known.map((other) => `\`${other}\``);

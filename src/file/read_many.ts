@@ -18,7 +18,7 @@ export interface RangeRequest<T = unknown> {
   /** How many bytes it has. */
   length: number;
   /** Anything; comes back with the bytes. */
-  data?: T;
+  data?: T | undefined;
 }
 
 /** A range that was read. */
@@ -290,6 +290,9 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
       if (step.done) {
         this.#exhausted = true;
         return;
+      }
+      if (typeof step.value !== "object" || step.value === null) {
+        throw typeError("read ranges", "requests", "an iterable of positions and lengths");
       }
       const { position, length, data } = step.value;
       // The caller's code has run, and may have ended the iteration or closed the file.

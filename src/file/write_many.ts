@@ -55,6 +55,9 @@ export async function writeRanges(
       const step = await abortable(Promise.resolve(source.next()), signal, () => {});
       isDone = step.done;
       if (isDone) break;
+      if (typeof step.value !== "object" || step.value === null) {
+        throw typeError("write ranges", "requests", "an iterable of positions and bytes");
+      }
       begin(step.value);
       await fewerThan(depth);
     }

@@ -145,7 +145,7 @@ onGrounds("a signal that closes the file as it is asked reads no other file", as
   await using scene = new Scene(ground);
   const file = await scene.holding("content");
   const { signal } = new AbortController();
-  signal.throwIfAborted = () => void file.close();
+  Object.defineProperty(signal, "aborted", { get: () => void file.close() });
   await assert.rejects(file.readAt(0, 7, { signal }), { code: "EBADF" });
 });
 

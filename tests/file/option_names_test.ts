@@ -38,6 +38,7 @@ test("an unknown option of open or of a file's own methods is named, and the nea
     ["blockSize", "block", (options) => file.scan(options)],
     ["start", "strat", (options) => file.scan(options)],
     ["durable", "durabel", (options) => file.writeAt(0, bytes, options)],
+    ["durable", "durabl", (options) => file.writev([bytes], 0, options)],
     ["depth", "Depth", (options) => file.writeMany([], options)],
     ["durable", "durability", (options) => file.writeMany([], options)],
     ["depth", "depths", (options) => file.readableWebStream(options)],
@@ -45,6 +46,10 @@ test("an unknown option of open or of a file's own methods is named, and the nea
   ];
   try {
     for (const each of cases) await assertNamed(each);
+    for (const [name, , call] of cases.slice(3)) {
+      const failed = async (): Promise<unknown> => await call(null as never);
+      await assert.rejects(failed, { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" }, name);
+    }
     // As likely a word of its own.
     const length = { length: 5 } as object;
     assert.throws(() => file.readableWebStream(length), /expected `start` or `end` or /);
@@ -52,6 +57,22 @@ test("an unknown option of open or of a file's own methods is named, and the nea
     await assert.rejects(options, { name: "TypeError", code: "ERR_INVALID_ARG_TYPE" });
   } finally {
     await file.close();
+  }
+});
+
+test("a request that is no object is a TypeError that says what it must be", async () => {
+  using folder = new TempFolder();
+  await using file = await open(folder.join("file"), "w+");
+  for (const wrong of [null, undefined, 5]) {
+    const error = {
+      name: "TypeError",
+      code: "ERR_INVALID_ARG_TYPE",
+      message: /`requests` must be/,
+    };
+    await assert.rejects(file.writeMany([wrong as never]), error);
+    await assert.rejects(async () => {
+      for await (const _ of file.readMany([wrong as never])) assert.fail("a range");
+    }, error);
   }
 });
 
