@@ -35,12 +35,12 @@ export interface AioContextOptions {
    *
    * @default {64}
    */
-  entries?: number;
+  entries?: number | undefined;
   /**
    * The kernel to use, or its name. By default the one that the environment variable `KAIO_KERNEL`
    * names, else Linux if its system calls are available, else the portable kernel.
    */
-  kernel?: Kernel | KernelName;
+  kernel?: Kernel | KernelName | undefined;
   /**
    * For how many microseconds of each turn of the event loop the thread may sleep in the kernel
    * until a request completes. With 0 it never sleeps, and the event loop is woken instead, which
@@ -49,14 +49,14 @@ export interface AioContextOptions {
    * The default is 100 on the Linux kernel in Bun and Deno. It is 0 in Node, whose event loop an
    * eventfd wakes just as fast, and on the portable kernel, which itself works on the event loop.
    */
-  maxWait?: number;
+  maxWait?: number | undefined;
   /**
    * How completions are taken: `"ring"` reads them from the ring in shared memory, without a system
    * call, where that is possible; `"syscall"` always calls io_getevents(2).
    *
    * @default {"ring"}
    */
-  reap?: Reap;
+  reap?: Reap | undefined;
 }
 
 /** Options of a request that moves bytes. */
@@ -66,21 +66,21 @@ export interface TransferOptions<T> {
    *
    * @default {0}
    */
-  position?: number;
+  position?: number | undefined;
   /** Any value; the completion has it as `data`. */
-  data?: T;
+  data?: T | undefined;
   /**
    * RWF_* of `kaio/syscalls`, such as RWF_DSYNC; see pwritev2(2).
    *
    * @default {0}
    */
-  flags?: number;
+  flags?: number | undefined;
 }
 
 /** Options of a request that moves no bytes. */
 export interface RequestOptions<T> {
   /** Anything; the completion has it. */
-  data?: T;
+  data?: T | undefined;
 }
 
 const TRANSFER_OPTIONS: readonly (keyof TransferOptions<unknown>)[] = ["position", "data", "flags"];
@@ -93,7 +93,7 @@ export interface WaitOptions {
    *
    * @default {Infinity}
    */
-  timeout?: number;
+  timeout?: number | undefined;
 }
 
 /** Identifies a request for {@link AioContext.cancel}. */

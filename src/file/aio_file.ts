@@ -90,13 +90,13 @@ export interface ReadManyOptions {
    *
    * @default {64}
    */
-  depth?: number;
+  depth?: number | undefined;
   /**
    * Whether ranges are yielded as they complete or as they were requested.
    *
    * @default {"completion"}
    */
-  order?: RangeOrder;
+  order?: RangeOrder | undefined;
   /** Ends the iteration with `signal.reason`. */
   signal?: AbortSignal | undefined;
 }
@@ -114,7 +114,7 @@ export interface WriteManyOptions extends DurableOptions {
    *
    * @default {64}
    */
-  depth?: number;
+  depth?: number | undefined;
   /** Ends the writing with `signal.reason`. */
   signal?: AbortSignal | undefined;
 }
@@ -126,18 +126,18 @@ export interface ScanOptions extends ReadManyOptions {
    *
    * @default {65536}
    */
-  blockSize?: number;
+  blockSize?: number | undefined;
   /**
    * Where to begin, in bytes.
    *
    * @default {0}
    */
-  start?: number;
+  start?: number | undefined;
   /**
    * Where to end, in bytes, exclusive; by default, and at most, the size of the file when the scan
    * begins.
    */
-  end?: number;
+  end?: number | undefined;
 }
 
 /** Options of {@link AioFile.readFile}. */
@@ -614,6 +614,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     position?: number | null,
     options?: DurableOptions,
   ): Promise<{ bytesWritten: number; buffers: B & NodeJS.ArrayBufferView[] }> {
+    checkOptionNames("write", options, ["durable"]);
     const rwFlags = flagsOf(options);
     let vector: MemoryVector;
     try {
@@ -766,6 +767,10 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   override readFile(
     options: (ReadFileOptions & { encoding: BufferEncoding }) | BufferEncoding,
   ): Promise<string>;
+  /** The same as one or the other. */
+  override readFile(
+    options?: ReadFileOptions | BufferEncoding | null,
+  ): Promise<Buffer<ArrayBuffer> | string>;
   override async readFile(
     options?: ReadFileOptions | BufferEncoding | null,
   ): Promise<Buffer<ArrayBuffer> | string> {
@@ -920,9 +925,11 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
    * @returns The attributes
    * @throws {AioError} EBADF if the file is closed
    */
-  override stat(options?: { bigint?: false }): Promise<Stats>;
+  override stat(options?: { bigint?: false | undefined }): Promise<Stats>;
   /** The same in bigints. */
   override stat(options: { bigint: true }): Promise<BigIntStats>;
+  /** The same as one or the other. */
+  override stat(options?: { bigint?: boolean | undefined }): Promise<Stats | BigIntStats>;
   override async stat(options?: { bigint?: boolean | undefined }): Promise<Stats | BigIntStats> {
     // The runtime says what is wrong with `this`.
     if (!(#file in this)) return await super.stat();

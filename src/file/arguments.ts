@@ -21,13 +21,13 @@ import { parseFlags, parseMode } from "./open_flags.ts";
 /** Where in its buffer and in the file a read goes. */
 export interface ReadOptions {
   /** Where the bytes go; by default 16 KiB of new memory. */
-  buffer?: ArrayBufferView;
+  buffer?: ArrayBufferView | undefined;
   /** First byte of the buffer. */
-  offset?: number | null;
+  offset?: number | null | undefined;
   /** How many bytes; by default as many as the buffer has room for. */
-  length?: number | null;
+  length?: number | null | undefined;
   /** Position in the file; by default where the last read or write without one ended. */
-  position?: number | bigint | null;
+  position?: number | bigint | null | undefined;
 }
 
 /** How a write is made. */
@@ -38,17 +38,17 @@ export interface DurableOptions {
    *
    * @default {false}
    */
-  durable?: boolean;
+  durable?: boolean | undefined;
 }
 
 /** Where in its buffer and in the file a write comes from and goes to. */
 export interface WriteOptions extends DurableOptions {
   /** First byte of the buffer. */
-  offset?: number | null;
+  offset?: number | null | undefined;
   /** How many bytes; by default to the end of the buffer. */
-  length?: number | null;
+  length?: number | null | undefined;
   /** Position in the file; by default where the last read or write without one ended. */
-  position?: number | null;
+  position?: number | null | undefined;
 }
 
 /** Bytes in memory, and where in the file they belong. */

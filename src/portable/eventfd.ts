@@ -20,7 +20,7 @@ export interface EventfdOptions extends OwnFileOptions {
    *
    * @default {false}
    */
-  semaphore?: boolean;
+  semaphore?: boolean | undefined;
 }
 
 /** A counter of the portable kernel; see eventfd(2). */

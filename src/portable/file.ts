@@ -20,7 +20,7 @@ export interface OwnFileOptions {
    *
    * @default {false}
    */
-  blocking?: boolean;
+  blocking?: boolean | undefined;
 }
 
 /** An open file, as struct file with its operations. */

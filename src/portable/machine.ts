@@ -20,15 +20,15 @@ export interface MachineOptions {
    *
    * @default {65536}
    */
-  aioMaxNr?: number;
+  aioMaxNr?: number | undefined;
   /** The number of processors that a ring is made for; by default that of the real machine. */
-  cpus?: number;
+  cpus?: number | undefined;
   /**
    * The kernel to behave as, where today's differs from the last with retries.
    *
    * @default {"6.18"}
    */
-  release?: KernelRelease;
+  release?: KernelRelease | undefined;
 }
 
 /** A disk, a table of open files, and the account of requests. */

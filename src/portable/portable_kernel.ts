@@ -17,13 +17,13 @@ export interface PortableKernelOptions extends MachineOptions {
    *
    * @default {0 where there are faults; else the disk is real}
    */
-  seed?: number;
+  seed?: number | undefined;
   /**
    * What goes wrong on the simulated disk, and how often.
    *
    * @default {{}}
    */
-  faults?: Faults;
+  faults?: Faults | undefined;
 }
 
 /** The machine that {@link PortableKernel.spawn} passes on. */

@@ -1,8 +1,10 @@
 import assert from "node:assert/strict";
+import type { Buffer } from "node:buffer";
+import type { BigIntStats, Stats } from "node:fs";
 import type { FileHandle, open as openHandle } from "node:fs/promises";
 import type { ReadableStream as NodeStream } from "node:stream/web";
 import { test } from "node:test";
-import { type AioFile, open, type OpenOptions } from "../../mod.ts";
+import { AioContext, type AioFile, open, type OpenOptions } from "../../mod.ts";
 
 // It is the type check that can fail: here the runtimes only see that both are there.
 test("an AioFile is assignable to FileHandle, and open to that of node:fs/promises", () => {
@@ -10,6 +12,28 @@ test("an AioFile is assignable to FileHandle, and open to that of node:fs/promis
   const handle: (file: AioFile) => FileHandle = (file) => file;
   assert.equal(opens, open);
   assert.equal(typeof handle, "function");
+});
+
+test("options that are known only at run time have a type", () => {
+  const uses = async (
+    file: AioFile,
+    encoding: BufferEncoding | null | undefined,
+    bigint: boolean,
+    depth: number | undefined,
+  ): Promise<void> => {
+    const content: Buffer | string = await file.readFile({ encoding });
+    const stats: Stats | BigIntStats = await file.stat({ bigint });
+    for await (
+      const { bytes } of file.scan({ depth, blockSize: depth, start: depth, end: depth })
+    ) {
+      await file.writeMany([{ position: 0, bytes }], { depth, durable: undefined });
+    }
+    file.readMany([{ position: 0, length: 1, data: undefined }], { depth, order: undefined });
+    await open("path", "r", { direct: undefined, context: undefined });
+    new AioContext({ entries: depth, maxWait: depth, reap: undefined, kernel: undefined });
+    assert.ok(content.length + Number(stats.size) > 0);
+  };
+  assert.equal(typeof uses, "function");
 });
 
 test("a web stream of a file is assignable to Node's type, and the body of a Response", () => {

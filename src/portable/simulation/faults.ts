@@ -20,55 +20,58 @@ export interface Faults {
    *
    * @default {1}
    */
-  delay?: number;
+  delay?: number | undefined;
   /** A read brings fewer bytes than there are. */
-  shortRead?: number;
+  shortRead?: number | undefined;
   /** A read fails with EIO, and leaves the memory as it was. */
-  readError?: number;
+  readError?: number | undefined;
   /**
    * One bit of what a read brings is wrong. The file is unharmed: the next read is right again.
    */
-  bitRot?: number;
+  bitRot?: number | undefined;
   /** A write stores, and reports, fewer bytes than it was given. */
-  shortWrite?: number;
+  shortWrite?: number | undefined;
   /** A write fails with EIO; any part of it, or none, is stored nevertheless. */
-  writeError?: number;
+  writeError?: number | undefined;
   /**
    * The space of the device ends within a write, which stores and reports what there was room for;
    * the next write to that file fails with ENOSPC, and after that there is room again. Where
    * there was none at all, the write itself fails.
    */
-  fullDisk?: number;
+  fullDisk?: number | undefined;
   /**
    * A sync, or the sync of a write with RWF_DSYNC or RWF_SYNC, fails with EIO. The writes that it
    * was to cover stay at risk, and no later sync covers them either: Linux reports such a failure
    * once and takes the pages for clean. See fsync(2), and file_check_and_advance_wb_err in
    * mm/filemap.c.
    */
-  syncError?: number;
+  syncError?: number | undefined;
   /**
    * io_submit refuses a request with EAGAIN, and all that this context sends for a while, as if
    * there were no memory for it. After that the request is not refused again.
    */
-  refusedSubmit?: number;
+  refusedSubmit?: number | undefined;
   /** A signal ends a wait in io_getevents with EINTR; never two in a row. */
-  interruptedWait?: number;
+  interruptedWait?: number | undefined;
   /**
    * A write that no sync covers is lost in a crash.
    *
    * @default {0.4}
    */
-  lostWrite?: number;
+  lostWrite?: number | undefined;
   /**
    * A write that no sync covers, and that is not lost, is torn in a crash: some of its sectors of
    * 512 bytes are stored and some are not, in no order.
    *
    * @default {0.5}
    */
-  tornWrite?: number;
+  tornWrite?: number | undefined;
 }
 
-const DEFAULTS: Required<Faults> = {
+/** All of them. */
+export type AllFaults = Record<keyof Faults, number>;
+
+const DEFAULTS: AllFaults = {
   delay: 1,
   shortRead: 0,
   readError: 0,
@@ -92,7 +95,7 @@ const LONGEST_DELAY = 2 ** 31;
  * @throws {RangeError} If a probability is out of range
  * @throws {TypeError} If it is no number, or there is no such fault
  */
-export function allFaults(faults: Faults): Required<Faults> {
+export function allFaults(faults: Faults): AllFaults {
   const all = { ...DEFAULTS };
   for (const [name, value] of Object.entries(faults)) {
     // A fault with a misspelt name would never happen, and a test that uses it never fail.

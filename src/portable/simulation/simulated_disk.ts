@@ -15,7 +15,7 @@ import { Aligned, trivialResult } from "../aligned.ts";
 import { checkIdentity } from "../../threads/file_identity.ts";
 import type { Disk, DiskOperation } from "../disk.ts";
 import { SystemDisk } from "../system_disk.ts";
-import { allFaults, type Faults } from "./faults.ts";
+import { type AllFaults, allFaults, type Faults } from "./faults.ts";
 import type { EventKind, LogEntry } from "./log.ts";
 import { Random } from "./random.ts";
 import { Schedule, type ScheduledEvent } from "./schedule.ts";
@@ -69,7 +69,7 @@ export class SimulatedDisk implements Disk {
   readonly seed: number;
   /** What happened. */
   readonly log: LogEntry[] = [];
-  readonly #faults: Required<Faults>;
+  readonly #faults: AllFaults;
   /** Does the work of pipes, sockets and terminals, which are not simulated. */
   readonly #streams = new SystemDisk();
   /** A stream was used. */

@@ -9,7 +9,7 @@
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from "node:fs";
 import { isPermitted } from "../../../ffi/permission.ts";
 import type { FileOperation } from "../../threads/file_operation.ts";
-import type { Faults } from "./faults.ts";
+import type { AllFaults } from "./faults.ts";
 import type { Random } from "./random.ts";
 import { SECTOR_SIZE, sectorEnd, sectorStart } from "./sectors.ts";
 
@@ -134,7 +134,7 @@ export class StoredFile {
    *
    * @returns What became of the writes that no sync covered
    */
-  crash(faults: Required<Faults>, random: Random): CrashFate[] {
+  crash(faults: AllFaults, random: Random): CrashFate[] {
     const fd = this.#fd;
     if (fd === undefined) return [];
     this.#noticeCut(fstatSync(fd).size);
@@ -258,7 +258,7 @@ function padded(bytes: Uint8Array): Uint8Array {
 }
 
 /** Draws which sectors of a write of so many survive a crash. */
-function decide(sectors: number, { lostWrite, tornWrite }: Required<Faults>, random: Random) {
+function decide(sectors: number, { lostWrite, tornWrite }: AllFaults, random: Random) {
   const lost = random.chance(lostWrite);
   const torn = random.chance(tornWrite);
   const one = random.below(Math.max(1, sectors));
