@@ -124,6 +124,7 @@ const { values } = parseArgs({
 });
 const first = Number(values.seed ?? 1);
 const last = values.seed === undefined ? Number(values.seeds) : first;
+if (!(first >= 1 && last >= first)) throw new Error("--seed and --seeds must be numbers from 1 on");
 const folder = mkdtempSync(join(tmpdir(), "kaio-example-"));
 try {
   let found = false;
