@@ -3,11 +3,12 @@
  *
  * @module
  */
-import { IOCB_CMD_PREAD, IOCB_CMD_PWRITE } from "../abi/opcodes.ts";
+import { IOCB_CMD_FDSYNC, IOCB_CMD_PREAD, IOCB_CMD_PWRITE } from "../abi/opcodes.ts";
 import type { PooledBuffer } from "../memory/buffer_pool.ts";
 import { checkIntact, partOf } from "../memory/intrinsics.ts";
 import { promiseOf, type Settles, Transfer } from "../route/transfer.ts";
 import type { MemoryRange } from "./arguments.ts";
+import { Control } from "./control.ts";
 import type { OpenFile } from "./open_file.ts";
 import { FREE, type LockedRange } from "./range_lock.ts";
 import { sizeOf } from "./size_of.ts";
@@ -68,8 +69,14 @@ async function writeToEnd(file: OpenFile, buffered: OpenFile, range: MemoryRange
   const { position, length } = range;
   const end = position + length;
   const whole = Math.max(0, roundDown(end, offset) - position);
-  const written = whole === 0 ? 0 : await writeWhole(file, { ...range, length: whole });
-  if (written < whole || whole === length) return written;
+  // A thread syncs the file after the rest, and so all that is before it: one sync, not two.
+  const syncsLater = range.rwFlags !== 0 && whole < length && buffered.router.writesOnThreads;
+  const first = { ...range, length: whole, rwFlags: syncsLater ? 0 : range.rwFlags };
+  const written = whole === 0 ? 0 : await writeWhole(file, first);
+  if (written < whole || whole === length) {
+    if (syncsLater) await new Control(file, IOCB_CMD_FDSYNC).promise;
+    return written;
+  }
   // Where io_submit does not wait for the disk, nothing has to be known of the page cache.
   if (buffered.router.writesOnThreads) {
     file.router.writesCached(pageOf(position + whole, offset), roundUp(end, LARGEST_PAGE));
@@ -83,8 +90,8 @@ async function writeToEnd(file: OpenFile, buffered: OpenFile, range: MemoryRange
   try {
     return written + (await writeLocked(buffered, rest)).bytesWritten;
   } catch (error) {
-    // What was written counts; the write of the rest meets the error again.
-    if (written === 0) throw error;
+    // What was written counts, unless it was to be synced; the write of the rest meets the error again.
+    if (written === 0 || syncsLater) throw error;
     return written;
   }
 }
