@@ -52,6 +52,14 @@ export const TURNS_BEFORE_IDLE = 5;
 export const PROMPT_BEFORE_SILENT = 4096;
 
 /**
+ * How long until the next look, in milliseconds, where no eventfd will wake the event loop, or the
+ * kernel lacks memory.
+ *
+ * Not measured with other values.
+ */
+export const RETRY_MILLISECONDS = 1;
+
+/**
  * After how many turns in a row without a completion a request that will not signal is looked for
  * only every millisecond.
  *
@@ -220,6 +228,24 @@ export const SMALLEST_THREAD_READ_AT = 1 << 18;
  */
 export const LARGEST_NEXT_READ = 1 << 24;
 
+/**
+ * How many parts of a long read are under way at once.
+ *
+ * Not measured with other values.
+ */
+export const PARTS_AT_ONCE = 8;
+
+/**
+ * A longer file that is read as a string is decoded in parts of this size, in memory that is used
+ * again.
+ *
+ * Whole, `readFile("utf8")` of 1, 8 and 24 MiB took 2.8, 2.5 and 2.1 times as long as FileHandle's in
+ * Node, because each page of new memory costs when it is touched first; in parts 0.9 to 1.0 times. As
+ * much is read in one turn from the page cache without a thread ({@link COPIED_BYTES_PER_TURN}). Not
+ * measured with other values.
+ */
+export const PART_OF_TEXT = 1 << 18;
+
 /** Reads of more bytes are made of several also by the threads: the runtimes count in 32 bits. */
 export const LARGEST_THREAD_READ = 1 << 30;
 
@@ -278,6 +304,20 @@ export const THREAD_TASKS_PER_TURN = 32;
 export const FEW_THREAD_TASKS = 4;
 
 /**
+ * How many workers there are at most: as many as the pools of the runtimes themselves have.
+ *
+ * Not measured with other values.
+ */
+export const MOST_WORKERS = 4;
+
+/**
+ * So many reads go to the threads of `node:fs` before workers are started for more.
+ *
+ * Not measured with other values.
+ */
+export const READS_BEFORE_WORKERS = 64;
+
+/**
  * After how many turns in a row without a completion the owner of the workers asks to be woken.
  *
  * Not measured: being woken costs both sides more than a few turns do, but no figures were kept.
@@ -331,3 +371,10 @@ export const POOL_ARENA = 1 << 20;
  * with an arena for each pool, 80 to 130 in both with pieces of 64 KiB.
  */
 export const POOL_PIECE = 1 << 16;
+
+/**
+ * At most so many bytes of the free buffers of one size are kept, if each has its own mapping.
+ *
+ * Not measured with other values.
+ */
+export const KEPT_BYTES = 2 ** 25;

@@ -10,6 +10,7 @@ import type { FileHost } from "../file_host.ts";
 import type { Kernel } from "../kernel.ts";
 import { type BufferPool, bufferPoolOf } from "../memory/buffer_pool.ts";
 import { now } from "../timers.ts";
+import { RETRY_MILLISECONDS } from "../tuning.ts";
 import type { KernelContext } from "./kernel_context.ts";
 import { takeKernelContext } from "./kernel_context_pool.ts";
 import { ReadyQueue } from "./ready_queue.ts";
@@ -18,8 +19,6 @@ import { Submission } from "./submission.ts";
 
 /** Microseconds. */
 const LONGEST_SLEEP = 3600e6;
-/** Microseconds until the next io_submit, where the kernel takes nothing and has nothing. */
-const RETRY = 1000;
 /** How often in a row it may take nothing: a second, in all. */
 const MOST_REFUSALS = 1000;
 
@@ -100,7 +99,7 @@ export class Core {
         if (refusals++ === MOST_REFUSALS) {
           throw new AioError(-EAGAIN, "io_submit", { hint: REFUSED });
         }
-        reaper.pause(Math.min(left * 1000, RETRY));
+        reaper.pause(Math.min(left, RETRY_MILLISECONDS) * 1000);
         continue;
       }
       refusals = 0;

@@ -18,6 +18,7 @@ import { Once } from "../once.ts";
 import { clearTimeout, now, queueMicrotask, setImmediate, setTimeout } from "../timers.ts";
 import {
   DEFAULT_MAX_WAIT,
+  RETRY_MILLISECONDS,
   TURN_MILLISECONDS,
   TURNS_BEFORE_IDLE,
   TURNS_BEFORE_TIMER,
@@ -26,9 +27,6 @@ import { CopyBudget } from "./copy_budget.ts";
 import type { Core } from "./core.ts";
 import { ignore } from "./kernel_context.ts";
 import { giveKernelContext } from "./kernel_context_pool.ts";
-
-/** How long until the next look where no eventfd will wake us, or the kernel lacks memory. */
-const RETRY_MILLISECONDS = 1;
 
 /** Code that waits for a turn that brings something, or for when nothing is left to wait for. */
 export interface Waiter {

@@ -29,6 +29,7 @@ import {
   LARGEST_NEXT_READ,
   LARGEST_READ,
   LARGEST_THREAD_READ,
+  PARTS_AT_ONCE,
   SMALLEST_THREAD_READ,
   SMALLEST_THREAD_READ_AT,
 } from "../tuning.ts";
@@ -36,9 +37,6 @@ import { onAbortBefore } from "./abortable.ts";
 import type { MemoryRange } from "./arguments.ts";
 import type { OpenFile } from "./open_file.ts";
 import { whenReady } from "./stream_turn.ts";
-
-/** How many parts of a long read are under way at once. */
-const PARTS = 8;
 
 /**
  * A read of a range. Its bytes arrive in a pooled buffer, rounded to the alignment of the file, or
@@ -419,7 +417,7 @@ export async function readLong(
   // At the current position each part begins where the one before it has ended.
   const largest = !isPlaced && isForThreads(file, bytes) ? LARGEST_NEXT_READ : LARGEST_READ;
   if (length <= largest) return (await readInto(file, range, signal)).bytesRead;
-  const atOnce = (isPlaced ? PARTS : 1) * largest;
+  const atOnce = (isPlaced ? PARTS_AT_ONCE : 1) * largest;
   let total = 0;
   for (let start = 0; start < length; start += atOnce) {
     checkIntact(bytes, offset + length, "read into");

@@ -4,7 +4,7 @@
  * @module
  */
 import type { Address, Kernel } from "../kernel.ts";
-import { POOL_ARENA, POOL_PIECE } from "../tuning.ts";
+import { KEPT_BYTES, POOL_ARENA, POOL_PIECE } from "../tuning.ts";
 import { Arenas, LARGEST_CUT, reserved } from "./allocate.ts";
 
 /** Memory that was taken from a {@link BufferPool} and is given back to it. */
@@ -21,8 +21,6 @@ export interface PooledBuffer {
 }
 
 const PAGE_SIZE = 4096;
-/** At most so many bytes of the free buffers of one size are kept, if each has its own mapping. */
-const KEPT_SIZE = 2 ** 25;
 
 /** Of the pools of all kernels: a program may make many kernels, each for a few requests. */
 const arenas = new Arenas(POOL_ARENA);
@@ -57,7 +55,7 @@ export class BufferPool {
   give(buffer: PooledBuffer): void {
     const size = buffer.bytes.length;
     const free = this.#free[Math.clz32((size - 1) / PAGE_SIZE)]!;
-    if (size <= LARGEST_CUT || free.length * size < KEPT_SIZE) free.push(buffer);
+    if (size <= LARGEST_CUT || free.length * size < KEPT_BYTES) free.push(buffer);
     else buffer.free?.();
   }
 

@@ -21,6 +21,7 @@ import { fdatasyncSync, fstatSync, fsyncSync, readSync, writeSync } from "node:f
 import { EAGAIN, EFAULT } from "../abi/errno.ts";
 import { resultOf } from "../errors/errno_of.ts";
 import { Queue } from "../queue.ts";
+import { READS_BEFORE_WORKERS } from "../tuning.ts";
 import { Once } from "../once.ts";
 import { now, queueMicrotask } from "../timers.ts";
 import { checkIdentity, type FileIdentity } from "../threads/file_identity.ts";
@@ -34,9 +35,6 @@ import { ThreadPool } from "./thread_pool.ts";
 
 /** As when kaio was loaded; see timers.ts. */
 const { wait } = Atomics;
-
-/** So many reads go to the threads of `node:fs` before workers are started for more. */
-const FEW = 64;
 
 /** See {@link Disk}. */
 export class SystemDisk implements Disk {
@@ -90,7 +88,7 @@ export class SystemDisk implements Disk {
     if (position === null && (kind === "read" || kind === "write")) return false;
     // A write may not be done twice, so it has to be where a thread can wait for it.
     const patient = kind === "write";
-    return (patient || this.#launched > FEW) && workers().ready(fd, patient);
+    return (patient || this.#launched > READS_BEFORE_WORKERS) && workers().ready(fd, patient);
   }
 
   // For a thread that waits.

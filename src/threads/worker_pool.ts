@@ -12,7 +12,7 @@ import { EFAULT, EIO } from "../abi/errno.ts";
 import { errnos } from "../errors/errno_names.ts";
 import { Queue } from "../queue.ts";
 import { KEEP_ALIVE_MILLISECONDS, queueMicrotask, setImmediate, setInterval } from "../timers.ts";
-import { TURNS_BEFORE_WATCHING } from "../tuning.ts";
+import { MOST_WORKERS, TURNS_BEFORE_WATCHING } from "../tuning.ts";
 import type { FileOperation } from "./file_operation.ts";
 import * as shared from "./worker_program.ts";
 
@@ -21,8 +21,6 @@ const { exchange, load, notify, store, sub, wait, waitAsync } = Atomics;
 
 const { SLOTS, SLOT_SIZE, ALIGNMENT, JOB_SIZE } = shared;
 
-/** As many as the pools of the runtimes themselves have. */
-const MOST_WORKERS = 4;
 /** More descriptors than any runtime takes for a thread. */
 const DESCRIPTORS = 16;
 const NULL = "/dev/null";
