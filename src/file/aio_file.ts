@@ -57,7 +57,7 @@ import {
   type RangeResult,
   Ranges,
 } from "./read_many.ts";
-import { readLongAt, readToEnd } from "./read_to_end.ts";
+import { readLongAt, readText, readToEnd } from "./read_to_end.ts";
 import { sizeOf } from "./size_of.ts";
 import { EXCLUSIVE } from "./range_lock.ts";
 import { readAhead } from "./read_ahead.ts";
@@ -778,8 +778,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     try {
       const settings = parseFileOptions("read file", options);
       signal = settings.signal;
-      const content = await this.#readWhole(signal);
-      return settings.encoding ? content.toString(settings.encoding) : content;
+      return await this.#readWhole(settings.encoding, signal);
     } catch (error) {
       return this.#rejected(
         asAbortError(error, signal),
@@ -790,16 +789,24 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     }
   }
 
-  async #readWhole(signal: AbortSignal | undefined): Promise<Buffer<ArrayBuffer>> {
+  async #readWhole(
+    encoding: BufferEncoding | undefined,
+    signal: AbortSignal | undefined,
+  ): Promise<Buffer<ArrayBuffer> | string> {
     const file = this.#file;
     throwIfAborted(signal);
     file.check("read");
-    let content!: Buffer<ArrayBuffer>;
+    let content!: Buffer<ArrayBuffer> | string;
     file.enter();
     try {
       await file.cursor.at(CURRENT_POSITION, async (position) => {
-        content = await readToEnd(file, position, signal);
-        return content.length;
+        if (encoding === undefined) {
+          const bytes = content = await readToEnd(file, position, signal);
+          return bytes.length;
+        }
+        const { text, length } = await readText(file, position, encoding, signal);
+        content = text;
+        return length;
       });
     } finally {
       file.leave();

@@ -5,6 +5,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
+import { StringDecoder } from "node:string_decoder";
 import { listenable, throwIfAborted } from "./abortable.ts";
 import { CURRENT_POSITION } from "../route/transfer.ts";
 import type { OpenFile } from "./open_file.ts";
@@ -12,6 +13,7 @@ import { wholeRange } from "./arguments.ts";
 import { newBytes } from "../memory/new_bytes.ts";
 import { readLong } from "./read.ts";
 import { sizeOf } from "./size_of.ts";
+import { PART_OF_TEXT } from "../tuning.ts";
 
 /** What is asked for at once of a file that says it has 0 bytes, as those of /proc do. */
 const PART_OF_UNKNOWN = 65536;
@@ -63,10 +65,23 @@ export async function readToEnd(
   position: number,
   signal: AbortSignal | undefined,
 ): Promise<Buffer<ArrayBuffer>> {
+  return await readAll(file, position, await sizeNow(file), signal);
+}
+
+/** How long a file says that it is. */
+async function sizeNow(file: OpenFile): Promise<number> {
+  // Another look costs a trip to a thread, as it may wait for a server.
+  return file.isKindNew || !file.isRegular ? file.kind.size : await sizeOf(file);
+}
+
+async function readAll(
+  file: OpenFile,
+  position: number,
+  size: number,
+  signal: AbortSignal | undefined,
+): Promise<Buffer<ArrayBuffer>> {
   const parts: Buffer<ArrayBuffer>[] = [];
   let total = 0;
-  // Another look costs a trip to a thread, as it may wait for a server.
-  let size = file.isKindNew || !file.isRegular ? file.kind.size : await sizeOf(file);
   const listened = listenable(signal);
   throwIfAborted(signal);
   while (true) {
@@ -90,4 +105,52 @@ export async function readToEnd(
   // Few bytes must not keep the memory that was meant for many.
   const isOne = parts.length === 1 && 2 * total > whole!.buffer.byteLength;
   return isOne ? Buffer.from(whole!.buffer, 0, total) : Buffer.concat(parts, total);
+}
+
+/** What {@link readText} resolves with. */
+interface Text {
+  text: string;
+  /** How many bytes it was. */
+  length: number;
+}
+
+/**
+ * As {@link readToEnd}, as a string. A long file is decoded in parts, while the next part is read, in
+ * memory that is used again: new memory for all of it would take longer to be touched than to be
+ * decoded.
+ */
+export async function readText(
+  file: OpenFile,
+  position: number,
+  encoding: BufferEncoding,
+  signal: AbortSignal | undefined,
+): Promise<Text> {
+  const size = await sizeNow(file);
+  if (size <= PART_OF_TEXT) {
+    const content = await readAll(file, position, size, signal);
+    return { text: content.toString(encoding), length: content.length };
+  }
+  if (size > LARGEST_FILE) throw tooLargeError(size);
+  const listened = listenable(signal);
+  throwIfAborted(signal);
+  const memories = [PART_OF_TEXT, PART_OF_TEXT].map((length) => Buffer.allocUnsafeSlow(length));
+  let total = 0;
+  const read = (memory: Buffer<ArrayBuffer>): Promise<number> => {
+    const at = position === CURRENT_POSITION ? position : position + total;
+    return readLong(file, wholeRange(memory, at), listened);
+  };
+  const decoder = new StringDecoder(encoding);
+  let text = "";
+  let next = read(memories[0]!);
+  for (let part = 0;; part++) {
+    const count = await next;
+    throwIfAborted(signal);
+    total += count;
+    if (count === 0) return { text: text + decoder.end(), length: total };
+    const bytes = memories[part % 2]!.subarray(0, count);
+    next = read(memories[(part + 1) % 2]!);
+    // Its failure is met by the next step, unless this one fails before.
+    next.catch(() => {});
+    text += decoder.write(bytes);
+  }
 }

@@ -1,6 +1,8 @@
 import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import type { FileHandle } from "node:fs/promises";
+import { pattern } from "../support/bytes.ts";
 import { twins } from "../support/file_twins.ts";
 
 const TEXT = "The quick brown fox jumps over the lazy dog. ".repeat(40);
@@ -218,4 +220,34 @@ twins("reads without a position take turns", async (open, folder, note) => {
       TEXT.slice(0, 60).split("").sort().join("");
   });
   await note("the rest", () => file.readFile());
+});
+
+twins("readFile of a file that is decoded in parts", async (open, folder, note) => {
+  const texts = { text: Buffer.from("ä€𝄞x\ufeff".repeat(60_000)), bytes: pattern(700_001) };
+  for (const [name, content] of Object.entries(texts)) {
+    // A character, or what is none, lies across the end of a part.
+    for (const shift of [0, 1, 2, 3]) {
+      const path = folder.join(name);
+      writeFileSync(path, content.subarray(shift));
+      for (
+        const encoding of [
+          "utf8",
+          "utf16le",
+          "latin1",
+          "ascii",
+          "base64",
+          "base64url",
+          "hex",
+        ] as const
+      ) {
+        const file = await open(path);
+        await note(`${name} from ${shift} in ${encoding}`, async () => {
+          const decoded = await file.readFile({ encoding });
+          return [decoded.length, createHash("sha1").update(decoded, "utf16le").digest("hex")];
+        });
+        await note(`${name} from ${shift} in ${encoding}: the rest`, () => file.readFile(encoding));
+        await file.close();
+      }
+    }
+  }
 });
