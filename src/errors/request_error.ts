@@ -26,6 +26,12 @@ const SYSCALLS: Readonly<Record<number, string>> = {
   [opcodes.IOCB_CMD_POLL]: "poll",
 };
 
+/** The calls of transfers at the current position: those without one. */
+const AT_CURRENT: Readonly<Record<number, string>> = {
+  [opcodes.IOCB_CMD_PREAD]: "read",
+  [opcodes.IOCB_CMD_PWRITE]: "write",
+};
+
 /** Every request has a file descriptor. A `hint` of the caller takes the place of that of here. */
 type RequestDetails = AioErrorDetails & { fd: number };
 
@@ -36,7 +42,8 @@ export function requestError(
   opcode: number,
   details: RequestDetails,
 ): AioError {
-  const syscall = SYSCALLS[opcode] ?? "io_submit";
+  const atCurrent = details.position === undefined ? AT_CURRENT[opcode] : undefined;
+  const syscall = atCurrent ?? SYSCALLS[opcode] ?? "io_submit";
   const hint = details.hint ?? hintFor(files, errno, details);
   return new AioError(errno, syscall, { ...details, hint });
 }

@@ -4,7 +4,6 @@
  * @module
  */
 import { EBADF, EINVAL, EISDIR } from "../abi/errno.ts";
-import { IOCB_CMD_PREAD } from "../abi/opcodes.ts";
 import type { Core } from "../context/core.ts";
 import type { EventLoop } from "../context/event_loop.ts";
 import { AioError } from "../errors/aio_error.ts";
@@ -141,14 +140,15 @@ export class OpenFile implements RoutedFile {
   /** The error of a request of this file. */
   error(errno: number, opcode: number, position: number, length: number): AioError {
     const { fd, path } = this;
-    const hint = errno === -EINVAL && !this.direct && TRANSFERS.has(opcode)
+    const isTransfer = TRANSFERS.has(opcode);
+    const hint = errno === -EINVAL && !this.direct && isTransfer
       ? "the file does not support it"
       : undefined;
-    if (position === CURRENT_POSITION) {
-      const syscall = opcode === IOCB_CMD_PREAD ? "read" : "write";
-      return new AioError(errno, syscall, { fd, path, length, hint });
-    }
-    const where = TRANSFERS.has(opcode) ? { position, length } : {};
+    const where = position === CURRENT_POSITION
+      ? { length }
+      : isTransfer
+      ? { position, length }
+      : {};
     return requestError(this.core.files, errno, opcode, { fd, path, hint, ...where });
   }
 
