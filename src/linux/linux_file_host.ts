@@ -5,6 +5,7 @@
  */
 import type { LibcCall } from "../../ffi/runtime.ts";
 import type { Native } from "../../ffi/native.ts";
+import { ENOMEM } from "../abi/errno.ts";
 import { IOVEC_SIZE, writeIovec } from "../abi/iovec.ts";
 import {
   type Architecture,
@@ -144,7 +145,13 @@ export class LinuxFileHost implements FileHost {
     position: number,
     rwFlags: number,
   ): number {
-    const iovec = this.#iovec ??= this.#allocate();
+    let iovec: Allocation;
+    try {
+      iovec = this.#iovec ??= this.#allocate();
+    } catch {
+      // There is no memory left. The caller has a read under way, which a thread makes without this.
+      return -ENOMEM;
+    }
     const view = this.#iovecView ??= new DataView(iovec.buffer, 0, IOVEC_SIZE);
     // The address holds during the call: nothing else runs on this thread, and no other has the memory.
     const address = this.#native.addressOf(bufferOf(bytes) as ArrayBuffer) + byteOffsetOf(bytes);
