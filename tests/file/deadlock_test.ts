@@ -59,7 +59,7 @@ test("no operations of four handles of a file wait for each other for ever", asy
   using folder = new TempFolder();
   const names = Object.keys(OPERATIONS);
   const random = new Random(1);
-  for (let round = 0; round < 150; round++) {
+  for (let round = 0; round < 60; round++) {
     const path = folder.join(String(round));
     writeFileSync(path, new Uint8Array(random.below(2) * 200_000));
     const files = await Promise.all([
