@@ -5,7 +5,15 @@
  *
  * @module
  */
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -30,6 +38,14 @@ const MEMORY = { MIMALLOC_PURGE_DELAY: "-1", GLIBC_TUNABLES: "glibc.malloc.huget
 const folder = mkdtempSync(join(tmpdir(), "kaio-junit-"));
 process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
 let reports = 0;
+/**
+ * What tests make: Deno calls nothing that was given to `after` if a test was skipped. Some tests run
+ * programs as another user, who has to get in.
+ */
+const temporary = join(folder, "tmp");
+mkdirSync(temporary);
+chmodSync(folder, 0o711);
+chmodSync(temporary, 0o1777);
 
 /**
  * Runs test files one after another in one process, whose contexts and memory some of them count.
@@ -72,7 +88,12 @@ export async function runTests(runtime, files, options) {
     ],
   };
   const paths = runtime === "deno" ? [together(files)] : files.map((file) => `./${file}`);
-  const env = { ...MEMORY, ...options.env, NODE_COMPILE_CACHE: join(folder, "compiled") };
+  const env = {
+    ...MEMORY,
+    ...options.env,
+    NODE_COMPILE_CACHE: join(folder, "compiled"),
+    TMPDIR: temporary,
+  };
   const { ok, output } = await run(runtimes[runtime], [...flags[runtime], ...paths], {
     ...options,
     env,
@@ -95,8 +116,7 @@ export async function runTests(runtime, files, options) {
  *
  * @param {string[]} files
  * @returns {string} A module that has the tests of all the files, in their order. One more comes
- *   last: Deno ignores a file that throws if there are tests of others, and calls nothing that was
- *   given to `after` if the last test is skipped.
+ *   last: Deno ignores a file that throws if there are tests of others.
  */
 function together(files) {
   const path = join(folder, `${reports}_test.mjs`);
