@@ -403,7 +403,9 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     const { blockSize = 65536, start = 0, end, signal } = options;
     checkInteger("scan", "blockSize", blockSize, MAXIMUM_BLOCK_SIZE, 1);
     checkInteger("scan", "start", start, Number.MAX_SAFE_INTEGER);
-    checkInteger("scan", "end", end ?? start, Number.MAX_SAFE_INTEGER, start);
+    if (end !== Infinity) {
+      checkInteger("scan", "end", end ?? start, Number.MAX_SAFE_INTEGER, start);
+    }
     checkSignal("scan", signal);
     this.#file.check("read");
     // As it is now: what was empty when the file was used first may have been written since.

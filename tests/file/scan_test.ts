@@ -69,6 +69,16 @@ onGrounds("scan of a part begins and ends anywhere", async (ground) => {
   );
 });
 
+onGrounds("scan without end goes to the end of the file, as with Infinity", async (ground) => {
+  await using scene = new Scene(ground);
+  const content = pattern(10_000);
+  const file = await scene.holding(content, "r");
+  for (const end of [undefined, Infinity, 10_000, 20_000]) {
+    const { bytes } = await gather(file.scan({ start: 77, end, blockSize: 999 }), content.length);
+    sameBytes(bytes.subarray(77), content.subarray(77));
+  }
+});
+
 onGrounds("scan in request order ascends", async (ground) => {
   await using scene = new Scene(ground);
   const file = await scene.holding(pattern(1_000_003), "r");
