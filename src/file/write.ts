@@ -45,12 +45,21 @@ async function writeNext<D>(file: OpenFile, range: MemoryRange<D>): Promise<Writ
   file.cursor.check("write");
   // Locked now, as is the turn: what cuts the file comes after all writes begun before it.
   const lengthLock = lockLength(file, range);
-  const action = async (at: number) =>
-    (await writeAfter(file, { ...range, position: at }, lengthLock)).bytesWritten;
+  let isBegun = false;
+  const action = async (at: number) => {
+    isBegun = true;
+    return (await writeAfter(file, { ...range, position: at }, lengthLock)).bytesWritten;
+  };
   // The position goes with an append, as it does in the kernel: to the end of the file.
   const next = file.append ? () => sizeOf(file) : undefined;
-  const bytesWritten = await file.during(() => file.cursor.move(action, next));
-  return { bytesWritten, buffer: range.data };
+  try {
+    const bytesWritten = await file.during(() => file.cursor.move(action, next));
+    return { bytesWritten, buffer: range.data };
+  } catch (error) {
+    // The position could not be found, so nothing was begun that gives the lock back.
+    if (!isBegun) lengthLock.release();
+    throw error;
+  }
 }
 
 /** Whether {@link write} makes one request of it, also at the current position. */

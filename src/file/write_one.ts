@@ -109,8 +109,18 @@ class Write<D> extends Transfer implements Settles<WriteResult<D>>, Waiter {
   override settle(res: number): void {
     const { data, position, length } = this.#range!;
     if (res >= 0) this.resolve({ bytesWritten: res, buffer: data });
-    else this.reject(this.file.error(res, IOCB_CMD_PWRITE, position, length));
+    else this.reject(this.#lost() ?? this.file.error(res, IOCB_CMD_PWRITE, position, length));
     this.#end();
+  }
+
+  /** The error of memory that was lost while a thread was to write it. */
+  #lost(): unknown {
+    const { bytes, offset, length } = this.#range!;
+    try {
+      if (this.address === NO_ADDRESS) checkIntact(bytes, offset + length, "write from");
+    } catch (error) {
+      return error;
+    }
   }
 
   #end(): void {

@@ -8,7 +8,7 @@
  *
  * @module
  */
-import { EINVAL } from "../abi/errno.ts";
+import { EFAULT, EINVAL } from "../abi/errno.ts";
 import { IOVEC_SIZE, writeIovec } from "../abi/iovec.ts";
 import { RWF_DSYNC } from "../abi/rw_flags.ts";
 import type { PooledBuffer } from "../memory/buffer_pool.ts";
@@ -161,7 +161,16 @@ class Run implements ThreadTask {
     const first = this.#first!;
     const { nbytes } = first;
     const position = first.position === CURRENT_POSITION ? null : first.position;
-    if (this.#sent > 1) return writevOnThread(fd, this.#memories(), position, this.#moved);
+    if (this.#sent > 1) {
+      let memories: Uint8Array[];
+      try {
+        memories = this.#memories();
+      } catch {
+        // The memory of one was detached while it waited: only that one is to fail.
+        return this.#moved(-EFAULT);
+      }
+      return writevOnThread(fd, memories, position, this.#moved);
+    }
     // Not a writev of one: in some runtimes that copies, and O_DIRECT wants memory as it is.
     const start = first.offset + first.done;
     writeOnThread(fd, this.#router.memoryOf(first), start, nbytes, position, this.#written);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { closeSync, readFileSync, writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { type AioFile, open } from "../../mod.ts";
 import { Random } from "../support/random.ts";
@@ -79,4 +79,37 @@ test("no operations of four handles of a file wait for each other for ever", asy
     await assert.doesNotReject(within(Promise.all(operations)), begun.join(", "));
     await Promise.all(files.map((file) => file.close()));
   }
+});
+
+test("a write that cannot find its position keeps no lock", async () => {
+  using folder = new TempFolder();
+  const path = folder.join("file");
+  writeFileSync(path, new Uint8Array(8192));
+  await using other = await open(path, "r+");
+  const file = await open(path, "r+", { direct: "try" });
+  closeSync(file.fd);
+  await assert.rejects(file.write(new Uint8Array(100)), { code: "EBADF" });
+  await within(other.truncate(5));
+  await file.close().catch(() => {});
+});
+
+test("a write whose memory is lost while it waits fails, and those beside it do not", async () => {
+  using folder = new TempFolder();
+  const path = folder.join("file");
+  const file = await open(path, "w");
+  const lost = new Uint8Array(4096).fill(2);
+  const writes = [
+    file.write(new Uint8Array(MIB).fill(1), 0, MIB, 0),
+    file.write(lost, 0, 4096, MIB),
+    file.write(new Uint8Array(4096).fill(3), 0, 4096, MIB + 4096),
+  ];
+  structuredClone(lost.buffer, { transfer: [lost.buffer] });
+  const [first, second, third] = await within(Promise.allSettled(writes));
+  assert.deepEqual([first!.status, third!.status], ["fulfilled", "fulfilled"]);
+  // A runtime may keep the memory for its threads.
+  if (second!.status === "rejected") assert.ok(second!.reason instanceof TypeError);
+  await within(file.close());
+  const content = readFileSync(path);
+  assert.deepEqual([content[0], content[MIB + 4096]], [1, 3]);
+  assert.ok([0, 2].includes(content[MIB]!));
 });
