@@ -57,7 +57,7 @@ import {
   type RangeResult,
   Ranges,
 } from "./read_many.ts";
-import { readLongAt, readText, readToEnd } from "./read_to_end.ts";
+import { readLongAt, readText, readToEnd, TooLargeError } from "./read_to_end.ts";
 import { sizeOf } from "./size_of.ts";
 import { EXCLUSIVE } from "./range_lock.ts";
 import { readAhead } from "./read_ahead.ts";
@@ -406,7 +406,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     if (end !== Infinity) {
       checkInteger("scan", "end", end ?? start, Number.MAX_SAFE_INTEGER, start);
     }
-    checkSignal("scan", signal);
+    checkReadMany("scan", options);
     this.#file.check("read");
     // As it is now: what was empty when the file was used first may have been written since.
     if (kindOf(this.#file.fd, this.#file.path).isGenerated) {
@@ -443,11 +443,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     { depth = 64, order = "completion", signal }: ReadManyOptions,
     whole: boolean,
   ): Ranges<T> {
-    checkInteger("read ranges", "depth", depth, MAXIMUM_DEPTH, 1);
-    if (order !== "completion" && order !== "request") {
-      throw valueError("read ranges", "order", '"completion" or "request"', order);
-    }
-    checkSignal("read ranges", signal);
+    checkReadMany("read ranges", { depth, order, signal });
     this.#file.check("read");
     return new Ranges(this.#file, requests, { depth, order, signal, whole, owner: this });
   }
@@ -776,18 +772,21 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
   override async readFile(
     options?: ReadFileOptions | BufferEncoding | null,
   ): Promise<Buffer<ArrayBuffer> | string> {
-    let signal: AbortSignal | undefined;
+    const runtimes = () => super.readFile(options as null) as Promise<Buffer<ArrayBuffer>>;
+    let settings: ReturnType<typeof parseFileOptions>;
     try {
-      const settings = parseFileOptions("read file", options);
-      signal = settings.signal;
-      return await this.#readWhole(settings.encoding, signal);
+      settings = parseFileOptions("read file", options);
     } catch (error) {
-      return this.#rejected(
-        asAbortError(error, signal),
-        "read",
-        [],
-        () => super.readFile(options as null) as Promise<Buffer<ArrayBuffer>>,
-      );
+      return this.#rejected(error, "read", [], runtimes);
+    }
+    const { encoding, signal } = settings;
+    try {
+      return await this.#readWhole(encoding, signal);
+    } catch (error) {
+      // Nothing was read of it. After all other errors the position may have moved, and the runtime
+      // would read what is behind it.
+      if (error instanceof TooLargeError) return this.#rejected(error, "read", [], runtimes);
+      throw asAbortError(error, signal);
     }
   }
 
@@ -1275,7 +1274,8 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     }
     this.#streamed ||= !isPlaced;
     const read = this.#streamRead(depth * CHUNK_SIZE, isPlaced, end, signal);
-    return webStream({ file: this, ends: this.#streamEnds, read }, parsed);
+    const isStream = () => this.#file.isStream;
+    return webStream({ file: this, ends: this.#streamEnds, read, isStream }, parsed);
   }
 
   /**
@@ -1370,6 +1370,17 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
       ? this.#writeAndSync(range, signal)
       : write(file, range, signal);
   }
+}
+
+function checkReadMany(
+  action: string,
+  { depth = 1, order = "completion", signal }: ReadManyOptions,
+): void {
+  checkInteger(action, "depth", depth, MAXIMUM_DEPTH, 1);
+  if (order !== "completion" && order !== "request") {
+    throw valueError(action, "order", '"completion" or "request"', order);
+  }
+  checkSignal(action, signal);
 }
 
 /** Closes a file whose `AioFile` is gone: what is under way is waited for. */

@@ -21,8 +21,19 @@ const PART_OF_UNKNOWN = 65536;
 /** What Node reads at most; some runtimes read more, see `AioFile.readFile`. */
 const LARGEST_FILE = 2 ** 31 - 1;
 
-function tooLargeError(size: number): RangeError {
-  const error = new RangeError(`Cannot read file: ${size} bytes are more than 2 GiB`);
+/** A file has more bytes than may be read at once; none of them was read. */
+export class TooLargeError extends RangeError {
+  readonly code = "ERR_FS_FILE_TOO_LARGE";
+
+  constructor(size: number) {
+    super(`Cannot read file: ${size} bytes are more than 2 GiB`);
+    this.name = "RangeError";
+  }
+}
+
+/** A file has become so large while it was read. */
+function grownError(size: number): Error {
+  const error = new Error(`Cannot read file: it has grown to ${size} bytes, more than 2 GiB`);
   return Object.assign(error, { code: "ERR_FS_FILE_TOO_LARGE" });
 }
 
@@ -85,7 +96,7 @@ async function readAll(
   const listened = listenable(signal);
   throwIfAborted(signal);
   while (true) {
-    if (size > LARGEST_FILE) throw tooLargeError(size);
+    if (size > LARGEST_FILE) throw total === 0 ? new TooLargeError(size) : grownError(size);
     // One byte more than the file should have: if it does not come, that was the end.
     const expected = size + 1 - Math.max(0, position) - total;
     const length = expected > 1 ? expected : PART_OF_UNKNOWN;
@@ -130,7 +141,7 @@ export async function readText(
     const content = await readAll(file, position, size, signal);
     return { text: content.toString(encoding), length: content.length };
   }
-  if (size > LARGEST_FILE) throw tooLargeError(size);
+  if (size > LARGEST_FILE) throw new TooLargeError(size);
   const listened = listenable(signal);
   throwIfAborted(signal);
   const memories = [PART_OF_TEXT, PART_OF_TEXT].map((length) => Buffer.allocUnsafeSlow(length));
@@ -149,8 +160,13 @@ export async function readText(
     if (count === 0) return { text: text + decoder.end(), length: total };
     const bytes = memories[part % 2]!.subarray(0, count);
     next = read(memories[(part + 1) % 2]!);
-    // Its failure is met by the next step, unless this one fails before.
-    next.catch(() => {});
-    text += decoder.write(bytes);
+    try {
+      text += decoder.write(bytes);
+    } catch (cause) {
+      // The read is at the position, which must not be left to the next operation before.
+      await next.catch(() => {});
+      const error = new Error(`Cannot read file: a string cannot hold its text`, { cause });
+      throw Object.assign(error, { code: "ERR_STRING_TOO_LONG" });
+    }
   }
 }

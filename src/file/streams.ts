@@ -183,7 +183,7 @@ export function parseWebStream(options: ReadableWebStreamOptions): ReadableWebSt
 
 /** See {@link AioFile.readableWebStream}. */
 export function webStream(
-  { file, ends, read }: StreamSource,
+  { file, ends, read, isStream }: StreamSource & { isStream: () => boolean },
   { start, end = Infinity, signal, autoClose }: ReadableWebStreamOptions,
 ): ReadableStream<Uint8Array> & globalThis.ReadableStream<Uint8Array<ArrayBuffer>> {
   let controller!: ReadableByteStreamController;
@@ -266,7 +266,8 @@ export function webStream(
       if (signal?.aborted) abort();
       else if (signal !== undefined) unlisten = onAbort(signal, abort);
     },
-    pull: () => controller.byobRequest ? fill(controller.byobRequest) : enqueue(),
+    // A pipe may have nothing for ever, and its reader is to be told when the file is closed.
+    pull: () => controller.byobRequest && !isStream() ? fill(controller.byobRequest) : enqueue(),
     cancel: over,
   };
   // The types of older releases know no streams of bytes here.

@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 import { appendFileSync } from "node:fs";
+import { StringDecoder } from "node:string_decoder";
 import { AioContext } from "../../mod.ts";
 import { real } from "../support/real_kernel.ts";
 import { pattern, sameBytes } from "../support/bytes.ts";
 import { decorate } from "../support/decorated_kernel.ts";
-import { DIRECT_GROUNDS, onGrounds, Scene } from "../support/file_grounds.ts";
+import { DIRECT_GROUNDS, onGrounds, POSITION_GROUNDS, Scene } from "../support/file_grounds.ts";
 
 const MIB = 1 << 20;
 
@@ -57,3 +58,25 @@ onGrounds("readFile takes what the file has, and not what it had at first", asyn
   await file.truncate(5);
   sameBytes(await file.readFile(), content.subarray(0, 5));
 });
+
+onGrounds(
+  "readFile whose text no string can hold rejects, and reads no second time",
+  async (ground) => {
+    await using scene = new Scene(ground);
+    const file = await scene.holding(pattern(MIB));
+    const { write } = StringDecoder.prototype;
+    let parts = 0;
+    StringDecoder.prototype.write = function (bytes) {
+      // As where a string becomes too long.
+      if (++parts === 3) throw new RangeError("Invalid string length");
+      return write.call(this, bytes);
+    };
+    try {
+      await assert.rejects(file.readFile("latin1"), { code: "ERR_STRING_TOO_LONG" });
+    } finally {
+      StringDecoder.prototype.write = write;
+    }
+    assert.equal(parts, 3);
+  },
+  POSITION_GROUNDS,
+);

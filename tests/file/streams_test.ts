@@ -311,3 +311,23 @@ for (const direct of [false, true]) {
     assert.equal(total, 10_001);
   });
 }
+
+for (const mode of [undefined, "byob"] as const) {
+  testWithin(
+    `close tells the reader of a pipe that has nothing (${mode ?? "default"})`,
+    async () => {
+      using pipe = new Pipe();
+      // Both ends, so that neither open waits and the pipe has no end.
+      const file = await open(pipe.path, "r+");
+      const stream = file.readableWebStream();
+      const read = mode === "byob"
+        ? stream.getReader({ mode }).read(new Uint8Array(100))
+        : stream.getReader().read();
+      await setTimeout(10);
+      const closed = file.close();
+      assert.equal((await within(read)).done, true);
+      writeFileSync(pipe.path, "now");
+      await within(closed);
+    },
+  );
+}
