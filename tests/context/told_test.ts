@@ -41,7 +41,8 @@ bothWays("a loop that waits is told of what the kernel refuses in a submit", asy
   aio.poll(fifo.fd, POLLIN, { data: "poll" });
   const steps = aio[Symbol.asyncIterator]();
   const step = steps.next();
-  await setTimeout(20);
+  // On a busy machine the timer may come before the turn that sends the poll.
+  while (aio.inFlight === 0) await setTimeout(20);
   aio.read(0x7ffffff0, new Uint8Array(10), { data: "refused" });
   assert.equal(aio.submit(), 0);
   assert.equal((await within(step)).value.data, "refused");
@@ -54,7 +55,8 @@ bothWays("a loop that waits is told of what is cancelled", async (way) => {
   aio.poll(fifo.fd, POLLIN, { data: "poll" });
   const steps = aio[Symbol.asyncIterator]();
   const step = steps.next();
-  await setTimeout(20);
+  // On a busy machine the timer may come before the turn that sends the poll.
+  while (aio.inFlight === 0) await setTimeout(20);
   assert.ok(aio.cancel(aio.read(fifo.fd, new Uint8Array(10), { data: "cancelled" })));
   assert.equal((await within(step)).value.data, "cancelled");
   await steps.return!();
