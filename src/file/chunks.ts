@@ -7,6 +7,7 @@ import { Buffer } from "node:buffer";
 import { typeError } from "../check.ts";
 import { isDetached } from "../memory/detached.ts";
 import { bufferOf, bytesOf } from "../memory/intrinsics.ts";
+import { iterationOf } from "./iterable.ts";
 
 /** A part of a file's content. */
 export type Chunk = string | ArrayBufferView;
@@ -34,10 +35,7 @@ export function checkChunks(data: Chunks): void {
     }
     throw typeError("write file", "data", "memory that is not detached");
   }
-  const { [Symbol.asyncIterator]: async, [Symbol.iterator]: sync } = (data ?? {}) as
-    & Iterable<Chunk>
-    & AsyncIterable<Chunk>;
-  if (typeof (async ?? sync) === "function") return;
+  if (iterationOf(data) !== undefined) return;
   throw typeError("write file", "data", "a string, a buffer, or an iterable of them");
 }
 

@@ -8,6 +8,7 @@ import { IOCB_CMD_PREAD } from "../abi/opcodes.ts";
 import { AioError } from "../errors/aio_error.ts";
 import { checkRange, typeError } from "../check.ts";
 import { onAbort } from "./abortable.ts";
+import { type AnyIterator, iterationOf } from "./iterable.ts";
 import type { OpenFile } from "./open_file.ts";
 import { RangeRead } from "./read.ts";
 
@@ -107,9 +108,9 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
   readonly #file: OpenFile;
   /** Finds out what to read, at the first step. */
   #requests: (() => Promise<RangeRequests<T>>) | undefined;
-  #source: Iterator<RangeRequest<T>> | AsyncIterator<RangeRequest<T>> | undefined;
+  #source: AnyIterator<RangeRequest<T>> | undefined;
   readonly #options: RangesOptions;
-  #async = false;
+  #isAsync = false;
   /** All places, at most one more than `depth`: one may be with the loop. */
   readonly #places: Place<T>[] = [];
   readonly #free: Place<T>[] = [];
@@ -143,15 +144,10 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
 
   #begin(requests: RangeRequests<T>): void {
     this.#requests = undefined;
-    const { [Symbol.asyncIterator]: async, [Symbol.iterator]: sync } = Object(requests) as
-      & AsyncIterable<RangeRequest<T>>
-      & Iterable<RangeRequest<T>>;
-    const make: unknown = async ?? sync;
-    if (typeof make !== "function") {
-      throw typeError("read ranges", "requests", "an iterable of positions and lengths");
-    }
-    this.#async = async != null;
-    this.#source = make.call(requests) as Iterator<RangeRequest<T>>;
+    const iteration = iterationOf(requests);
+    if (iteration === undefined) throw requestsError();
+    this.#isAsync = iteration.isAsync;
+    this.#source = iteration.begin();
   }
 
   [Symbol.asyncIterator](): this {
@@ -261,7 +257,7 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
         this.#exhausted = true;
         return this.#fail(error);
       }
-      if (this.#async) this.#pull(Promise.resolve(step));
+      if (this.#isAsync) this.#pull(Promise.resolve(step));
       else this.#take(step as Step<T>);
     }
   }
@@ -291,9 +287,7 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
         this.#exhausted = true;
         return;
       }
-      if (typeof step.value !== "object" || step.value === null) {
-        throw typeError("read ranges", "requests", "an iterable of positions and lengths");
-      }
+      if (typeof step.value !== "object" || step.value === null) throw requestsError();
       const { position, length, data } = step.value;
       // The caller's code has run, and may have ended the iteration or closed the file.
       if (this.#over) return;
@@ -361,4 +355,8 @@ export class Ranges<T> implements AsyncIterableIterator<RangeResult<T>> {
     this.#failure ??= { reason };
     this.#wake?.();
   }
+}
+
+function requestsError(): TypeError {
+  return typeError("read ranges", "requests", "an iterable of positions and lengths");
 }

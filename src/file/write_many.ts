@@ -5,6 +5,7 @@
  */
 import { typeError } from "../check.ts";
 import { abortable, throwIfAborted } from "./abortable.ts";
+import { type AnyIterator, iterationOf } from "./iterable.ts";
 
 /** A range to be written. */
 export interface WriteRequest {
@@ -30,7 +31,9 @@ export async function writeRanges(
   depth: number,
   signal: AbortSignal | undefined,
 ): Promise<number> {
-  const source = iteratorOf(requests);
+  const iteration = iterationOf(requests);
+  if (iteration === undefined) throw requestsError();
+  const source = iteration.begin();
   let total = 0;
   let underWay = 0;
   let failure: { reason: unknown } | undefined;
@@ -55,9 +58,7 @@ export async function writeRanges(
       const step = await abortable(Promise.resolve(source.next()), signal, () => {});
       isDone = step.done;
       if (isDone) break;
-      if (typeof step.value !== "object" || step.value === null) {
-        throw typeError("write ranges", "requests", "an iterable of positions and bytes");
-      }
+      if (typeof step.value !== "object" || step.value === null) throw requestsError();
       begin(step.value);
       await fewerThan(depth);
     }
@@ -71,19 +72,10 @@ export async function writeRanges(
   throw failure.reason;
 }
 
-type Source = Iterator<WriteRequest> | AsyncIterator<WriteRequest>;
-
-async function leave(source: Source): Promise<void> {
+async function leave(source: AnyIterator<WriteRequest>): Promise<void> {
   await source.return?.();
 }
 
-function iteratorOf(requests: WriteRequests): Source {
-  const { [Symbol.asyncIterator]: async, [Symbol.iterator]: sync } = Object(requests) as
-    & AsyncIterable<WriteRequest>
-    & Iterable<WriteRequest>;
-  const make: unknown = async ?? sync;
-  if (typeof make !== "function") {
-    throw typeError("write ranges", "requests", "an iterable of positions and bytes");
-  }
-  return make.call(requests);
+function requestsError(): TypeError {
+  return typeError("write ranges", "requests", "an iterable of positions and bytes");
 }
