@@ -28,8 +28,9 @@ export const SHARED = 1;
 /** Alone. */
 export const EXCLUSIVE = 2;
 
-/** Told when a range is locked that was waited for. */
-export interface Waiter {
+/** Whoever has a range locked, or waits for it. */
+export interface RangeOwner {
+  /** Called when the range is locked that it had to wait for. */
   granted(): void;
 }
 
@@ -41,8 +42,8 @@ export class LockedRange {
   readonly length: LengthLock;
   /** How many ranges it waits for, and one more for the turn of the cursor. */
   blockers = 0;
-  /** Told when nothing is left to wait for. */
-  waiter: Waiter | undefined = undefined;
+  /** Told when nothing is left to wait for; `undefined` if nobody has to be. */
+  owner: RangeOwner | undefined = undefined;
   older: LockedRange | undefined = undefined;
   younger: LockedRange | undefined = undefined;
   readonly #lock: RangeLock;
@@ -58,7 +59,7 @@ export class LockedRange {
   /** Resolves when it is locked. */
   granted(): Promise<void> {
     if (this.blockers === 0) return Promise.resolve();
-    return new Promise((resolve) => this.waiter = { granted: resolve });
+    return new Promise((resolve) => this.owner = { granted: resolve });
   }
 
   /** Its owner waits for a turn of the cursor: {@link LockedRange.unblock} is to follow. */
@@ -68,7 +69,7 @@ export class LockedRange {
 
   /** There is one thing less to wait for. */
   unblock(): void {
-    if (--this.blockers === 0) this.waiter?.granted();
+    if (--this.blockers === 0) this.owner?.granted();
   }
 
   /** Gives the range back. */

@@ -17,7 +17,7 @@ import { NO_ADDRESS, promiseOf, type Settles, Transfer } from "../route/transfer
 import { IDLE_TRANSFERS_KEPT } from "../tuning.ts";
 import type { MemoryRange } from "./arguments.ts";
 import type { OpenFile } from "./open_file.ts";
-import type { LockedRange, Waiter } from "./range_lock.ts";
+import type { LockedRange, RangeOwner } from "./range_lock.ts";
 
 /** What `write` resolves with. */
 export interface WriteResult<D> {
@@ -29,7 +29,7 @@ export interface WriteResult<D> {
  * A write with one request: of whole blocks, if the file was opened with O_DIRECT. It waits for its
  * range, and holds memory and range until it is over. Then it is used again.
  */
-class Write<D> extends Transfer implements Settles<WriteResult<D>>, Waiter {
+class Write<D> extends Transfer implements Settles<WriteResult<D>>, RangeOwner {
   declare protected file: OpenFile;
   resolve!: (result: WriteResult<D>) => void;
   reject!: (reason: unknown) => void;
@@ -55,9 +55,9 @@ class Write<D> extends Transfer implements Settles<WriteResult<D>>, Waiter {
     if (takesTurn) {
       // In the moment in which it was made, and not locked before it has both; see RangeLock.
       lock.block();
-      lock.waiter = this;
+      lock.owner = this;
       file.cursor.enter(() => lock.unblock(), range.rwFlags);
-    } else if (lock.blockers > 0) lock.waiter = this;
+    } else if (lock.blockers > 0) lock.owner = this;
     else this.granted();
     return promise;
   }
