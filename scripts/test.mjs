@@ -7,6 +7,9 @@
  *     node scripts/test.mjs tests/abi/layout_test.ts     some of the tests, in all of them
  *     KAIO_KERNEL=portable node scripts/test.mjs         everything, over this kernel alone
  *
+ * Everything is not every test in every runtime, but what differs in each: see `ALIKE`, `ONCE` and
+ * tests/support/variants.ts. With any of these arguments all of it runs.
+ *
  * The runtimes are `bun`, `deno`, `node` and `noffi`: Node without FFI, where the portable kernel is
  * chosen without being asked for.
  *
@@ -29,11 +32,11 @@ const NEWS_SECONDS = 60;
 
 /** What these tests show has nothing to do with the kernel that the others run on. */
 const ALIKE =
-  /^tests\/(abi|bench|examples|portable|readers)\/|^tests\/(cli\/(census|progress)|project\/(package|release))_/;
+  /^tests\/(abi|bench|examples|portable|readers)\/|^tests\/(cli\/(bench|census|progress)|file\/(differential|handle_types)|project\/(package|release))_/;
 
 /** What these tests show has nothing to do with the runtime either: one of them runs them. */
 const ONCE =
-  /^tests\/(bench\/iops|cli\/census|portable\/faults_(calls|crash|property|reads|time|writes)|project\/release)_/;
+  /^tests\/(bench\/|cli\/census_|portable\/(faults_(calls|crash|property|reads|time|writes)|fuzz)_|project\/release_)/;
 
 /** These are type-checked apart: Bun's types change the global ones, and dnt comes from JSR. */
 const APART = ["scripts/bun_types.ts", "scripts/build_by_dnt.ts"];
@@ -222,11 +225,12 @@ function suites(files) {
   const without = (/** @type {RegExp} */ pattern) =>
     brief ? files.filter((name) => !pattern.test(name)) : files;
   return [
-    ...asked === "portable"
-      ? []
-      : runners.map((runner) => () =>
-        test(runner, "linux", runner.name === "bun" ? files : without(ONCE))
-      ),
+    ...asked === "portable" ? [] : runners.map((runner) => () =>
+      // Bun starts programs twice as fast as the others.
+      brief && runner.name !== "bun"
+        ? test({ ...runner, env: { KAIO_VARIANTS: "few" } }, "linux", without(ONCE))
+        : test(runner, "linux", files)
+    ),
     ...asked === "linux"
       ? []
       : overPortable.map((runner) => () => test(runner, "portable", without(ALIKE))),

@@ -1,5 +1,6 @@
 import { test, type TestOptions } from "node:test";
 import type { Reap } from "../../mod.ts";
+import { variants } from "./variants.ts";
 import { within } from "./within.ts";
 
 /** What the options of a context have in common throughout one test. */
@@ -8,10 +9,11 @@ export interface Way {
   readonly reap: Reap;
 }
 
-const WAYS: readonly Way[] = [{ reap: "ring" }, { reap: "syscall" }];
+const WAYS = variants<Way>([{ reap: "ring" }], [{ reap: "syscall" }]);
 
 /**
- * Registers a test twice: completions are taken out of the ring, and by io_getevents.
+ * Registers a test twice: completions are taken out of the ring, and by io_getevents; the latter
+ * once for a kernel.
  *
  * @param name The behaviour
  * @param body Gets options that every context of the test is to be made with

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import { AioError, type AioFile, open, type OpenOptions } from "../../mod.ts";
 import { hasDirectPosition } from "./real_kernel.ts";
 import { DISK, O_DIRECT, SHM, TempFolder } from "./temp.ts";
+import { variants } from "./variants.ts";
 import { within } from "./within.ts";
 
 /** Where the files of a test lie, and how they are opened. */
@@ -16,11 +17,12 @@ export interface Ground {
 }
 
 /** Through the page cache; with real waiting; and with O_DIRECT on a file system that ignores it. */
-export const GROUNDS: readonly Ground[] = [
+export const GROUNDS: readonly Ground[] = variants<Ground>([
   { name: "buffered", parent: DISK, direct: false },
   { name: "direct, disk", parent: DISK, direct: true },
+], [
   { name: "direct, tmpfs", parent: SHM, direct: true },
-];
+]);
 
 /** Those on the disk: for what has nothing to do with when a read completes. */
 export const DISK_GROUNDS: readonly Ground[] = GROUNDS.filter(({ parent }) => parent === DISK);
