@@ -239,7 +239,7 @@ function suites(files) {
 
 /**
  * Runs steps side by side. A suite waits for a quarter of its time, for disks, timers and processes,
- * so two steps more than there are processors keep them busy. A suite runs its own files one after
+ * so three steps more than there are processors keep them busy. A suite runs its own files one after
  * another, and counts what is its own.
  *
  * @param {(() => Promise<void>)[]} steps
@@ -248,7 +248,7 @@ async function runAll(steps) {
   const worker = async () => {
     for (let step; (step = steps.shift()) !== undefined;) await step();
   };
-  await Promise.all(Array.from({ length: availableParallelism() + 2 }, worker));
+  await Promise.all(Array.from({ length: availableParallelism() + 3 }, worker));
 }
 
 try {
