@@ -1,11 +1,11 @@
 /**
  * Waiting for completions, in three stages:
  *
- * | stage | while | what happens | leads to |
- * | --- | --- | --- | --- |
- * | look | code of this turn asks, at most {@link TURN_MILLISECONDS} | submit, reap the ring | sleep, if nothing is there and something waits |
- * | sleep | at most `maxWait` of a turn | the thread blocks in io_getevents | look, in the next turn, up to {@link TURNS_BEFORE_IDLE} turns without a completion |
- * | idle | as long as it takes | the eventfd is armed: the event loop does other work, or sleeps | look, when the eventfd is readable |
+ * | stage | where | while | what happens | leads to |
+ * | --- | --- | --- | --- | --- |
+ * | look | `poll`, `#flushNow`, `#takeTurn` | code of this turn asks, at most {@link TURN_MILLISECONDS} | submit, reap the ring | sleep, if nothing is there, something waits and `maxWait` is not 0; else idle |
+ * | sleep | `#sleep` | at most `maxWait` of a turn: {@link DEFAULT_MAX_WAIT}, or 0 where `Wakeup.prompt` is set, as in Node and on the portable kernel | the thread blocks in io_getevents | look, in the next turn; idle after {@link TURNS_BEFORE_IDLE} turns without a completion |
+ * | idle | `#arm` | as long as it takes | the eventfd is armed: the event loop does other work, or sleeps | look, when the eventfd is readable |
  *
  * A sleep in the kernel is what makes waiting cheap: spinning costs several times the CPU, and
  * a wake-up through the event loop costs tens of microseconds. It blocks the thread, so it is short
