@@ -10,10 +10,16 @@ import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from
 import { dirname, join } from "node:path";
 import process from "node:process";
 import { TempFolder } from "../tests/support/temp.ts";
-import { flags, jsrAnswers, must, root, type RuntimeName, runtimes, userPath } from "./run.mjs";
-
-/** The compilers that users have, by the names that package.json gives them. */
-const COMPILERS = ["typescript-5", "typescript-6", "typescript"];
+import {
+  compilers,
+  flags,
+  jsrAnswers,
+  must,
+  root,
+  type RuntimeName,
+  runtimes,
+  userPath,
+} from "./run.mjs";
 
 const temporary = new TempFolder();
 process.on("exit", () => temporary[Symbol.dispose]());
@@ -115,7 +121,7 @@ async function use(tarball: string, cwd: string): Promise<string> {
 
   const options = "--strict --exactOptionalPropertyTypes --noUncheckedIndexedAccess " +
     "--module nodenext --target es2022 --lib esnext,dom --types node";
-  for (const compiler of COMPILERS) {
+  for (const compiler of compilers) {
     const tsc = join(root, "node_modules", compiler, "bin/tsc");
     await must(runtimes.node, [tsc, ...options.split(" "), "use.ts"], { cwd });
   }

@@ -37,6 +37,9 @@ export const flags = {
   node: ["--expose-gc", "--disable-warning=ExperimentalWarning"],
 };
 
+/** The compilers that users have, by the names that package.json gives them. */
+export const compilers = ["typescript-5", "typescript-6", "typescript"];
+
 /** @typedef {keyof typeof runtimes} RuntimeName */
 
 /** A program that prints nothing for so long hangs; on a slow machine another comes nowhere near. */

@@ -21,7 +21,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import { install } from "./install.mjs";
-import { config, flags, jsrAnswers, root, run, runtimes } from "./run.mjs";
+import { compilers, config, flags, jsrAnswers, root, run, runtimes } from "./run.mjs";
 import { runTests } from "./run_tests.mjs";
 
 /** @import { RuntimeName } from "./run.mjs" */
@@ -43,7 +43,6 @@ const APART = ["scripts/bun_types.ts", "scripts/build_by_dnt.ts"];
 
 /** The types are checked against those of the runtimes with each compiler that users have. */
 const TYPES = "tests/file/handle_types_test.ts";
-const COMPILERS = ["typescript-5", "typescript-6", "typescript"];
 
 /** The options that dnt compiles with: its own, and those of scripts/build_by_dnt.ts. */
 const DNT = "--strict --noUncheckedIndexedAccess --noEmit --allowImportingTsExtensions " +
@@ -176,7 +175,7 @@ async function staticChecks() {
   await checkInProject();
   const tsc = "--strict --exactOptionalPropertyTypes --noEmit --allowImportingTsExtensions " +
     "--module nodenext --target esnext --types node --skipLibCheck";
-  for (const compiler of COMPILERS) {
+  for (const compiler of compilers) {
     const args = [`node_modules/${compiler}/bin/tsc`, ...tsc.split(" "), TYPES];
     await check(`${compiler} ${TYPES}`, runtimes.node, args);
     const entries = Object.values(config.exports);

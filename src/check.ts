@@ -43,6 +43,11 @@ export function checkInteger(
   throw rangeError(action, name, `an integer from ${minimum} to ${maximum}`, value);
 }
 
+/** Throws unless `depth` can be a number of requests in flight of one call. */
+export function checkDepth(action: string, depth: number): void {
+  checkInteger(action, "depth", depth, 65536, 1);
+}
+
 /** Throws unless `value` is a number from 0 to `maximum`. */
 export function checkNumber(action: string, name: string, value: number, maximum: number): void {
   if (typeof value !== "number") throw typeError(action, name, "a number");

@@ -20,7 +20,7 @@ import type { ReadableStream } from "node:stream/web";
 import { promisify } from "node:util";
 import { EINVAL, EIO, EISDIR, EOPNOTSUPP } from "../abi/errno.ts";
 import { IOCB_CMD_FDSYNC, IOCB_CMD_FSYNC, IOCB_CMD_PWRITE } from "../abi/opcodes.ts";
-import { checkInteger, checkRange, valueError } from "../check.ts";
+import { checkDepth, checkInteger, checkRange, valueError } from "../check.ts";
 import { AioError } from "../errors/aio_error.ts";
 import { asAioError } from "../errors/as_aio_error.ts";
 import { unwatch, watch } from "../forgotten.ts";
@@ -179,7 +179,6 @@ const SCAN_OPTIONS: readonly (keyof ScanOptions)[] = [
 
 const WRITE_AT_OPTIONS: readonly (keyof WriteAtOptions)[] = ["durable", "signal"];
 const WRITE_MANY_OPTIONS: readonly (keyof WriteManyOptions)[] = ["depth", "durable", "signal"];
-const MAXIMUM_DEPTH = 65536;
 const MAXIMUM_BLOCK_SIZE = 1 << 30;
 
 /**
@@ -700,7 +699,7 @@ export class AioFile extends AdoptedHandle implements AsyncDisposable {
     checkOptionNames("write ranges", options, WRITE_MANY_OPTIONS);
     const { depth = 64, signal } = options;
     checkSignal("write ranges", signal);
-    checkInteger("write ranges", "depth", depth, MAXIMUM_DEPTH, 1);
+    checkDepth("write ranges", depth);
     const isDurable = flagsOf(options) !== 0;
     const file = this.#file;
     file.check("write");
@@ -1376,7 +1375,7 @@ function checkReadMany(
   action: string,
   { depth = 1, order = "completion", signal }: ReadManyOptions,
 ): void {
-  checkInteger(action, "depth", depth, MAXIMUM_DEPTH, 1);
+  checkDepth(action, depth);
   if (order !== "completion" && order !== "request") {
     throw valueError(action, "order", '"completion" or "request"', order);
   }

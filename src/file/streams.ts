@@ -15,14 +15,13 @@ import {
   type UnderlyingByteSource,
 } from "node:stream/web";
 import { EBADF } from "../abi/errno.ts";
-import { checkInteger, typeError } from "../check.ts";
+import { checkDepth, checkInteger, typeError } from "../check.ts";
 import { AioError } from "../errors/aio_error.ts";
 import { checkOptionNames } from "../option_names.ts";
 import { onAbort } from "./abortable.ts";
 import type { AioFile } from "./aio_file.ts";
 import { checkSignal } from "./arguments.ts";
 
-const MAXIMUM_DEPTH = 65536;
 /** How many bytes a chunk has, unless the user says otherwise. */
 export const CHUNK_SIZE = 65536;
 
@@ -168,7 +167,7 @@ export function parseWebStream(options: ReadableWebStreamOptions): ReadableWebSt
   const end = last === undefined ? Infinity : last;
   checkInteger(action, "start", start ?? 0, Number.MAX_SAFE_INTEGER);
   if (end !== Infinity) checkInteger(action, "end", end, Number.MAX_SAFE_INTEGER, start);
-  if (depth !== undefined) checkInteger(action, "depth", depth, MAXIMUM_DEPTH, 1);
+  if (depth !== undefined) checkDepth(action, depth);
   const { autoClose = false, type = "bytes" } = options;
   if (type !== "bytes") {
     // Word for word what every runtime's FileHandle says.

@@ -19,6 +19,7 @@ import process from "node:process";
 import { isMainThread, type Worker } from "node:worker_threads";
 import type { Native } from "../../ffi/native.ts";
 import { isPermitted } from "../../ffi/permission.ts";
+import { PAGE_SIZE } from "../abi/page.ts";
 import {
   type Architecture,
   SYS_close,
@@ -36,7 +37,6 @@ const MAPS = "/proc/self/maps";
 const MEMORY = "/proc/self/mem";
 const AUXILIARY_VECTOR = "/proc/self/auxv";
 const NAME = "kaio-contexts";
-const PAGE_SIZE = 4096;
 const MFD_CLOEXEC = 1;
 const PROT_READ_WRITE = 3;
 const MAP_SHARED_FIXED = 0x11;

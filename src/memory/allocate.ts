@@ -3,12 +3,12 @@
  *
  * @module
  */
+import { PAGE_SIZE } from "../abi/page.ts";
 import { checkInteger } from "../check.ts";
 import { LARGEST_ARENA, SMALLEST_ARENA } from "../tuning.ts";
 
 const WASM_PAGE_SIZE = 65536;
 const MAXIMUM_BYTE_LENGTH = 65536 * WASM_PAGE_SIZE;
-const PAGE_SIZE = 4096;
 
 /** More bytes than these get a memory of their own: the rest of an arena would be wasted on them. */
 export const LARGEST_CUT = SMALLEST_ARENA / 4;

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { PAGE_SIZE } from "../abi/page.ts";
 import type { Address, Kernel } from "../kernel.ts";
 import { KEPT_BYTES, POOL_ARENA, POOL_PIECE } from "../tuning.ts";
 import { Arenas, LARGEST_CUT, reserved } from "./allocate.ts";
@@ -19,8 +20,6 @@ export interface PooledBuffer {
    */
   readonly free?: () => void;
 }
-
-const PAGE_SIZE = 4096;
 
 /** Of the pools of all kernels: a program may make many kernels, each for a few requests. */
 const arenas = new Arenas(POOL_ARENA);

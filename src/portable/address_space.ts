@@ -3,12 +3,10 @@
  *
  * @module
  */
+import { PAGE_SIZE } from "../abi/page.ts";
 import { shown } from "../abi/shown.ts";
 import { readUint64 } from "../abi/words.ts";
 import type { Address, Allocation } from "../kernel.ts";
-
-/** Bytes of a page; what addresses of memory are multiples of. */
-export const PAGE_SIZE = 4096;
 
 /** The end of user space: memory from here on is EFAULT at once. */
 export const USER_END: number = 2 ** 47 - PAGE_SIZE;

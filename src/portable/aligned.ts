@@ -4,9 +4,10 @@
  * @module
  */
 import { EFAULT, EFBIG } from "../abi/errno.ts";
+import { PAGE_SIZE } from "../abi/page.ts";
 import { BufferPool, type PooledBuffer } from "../memory/buffer_pool.ts";
 import type { FileOperation } from "../threads/file_operation.ts";
-import { AddressSpace, PAGE_SIZE } from "./address_space.ts";
+import { AddressSpace } from "./address_space.ts";
 
 /** All disks share it. The addresses of its memory are those of no process. */
 const pool = new BufferPool(new AddressSpace());

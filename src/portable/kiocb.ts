@@ -3,11 +3,12 @@
  *
  * @module
  */
+import { PAGE_SIZE } from "../abi/page.ts";
 import { RWF_DSYNC, RWF_SYNC } from "../abi/rw_flags.ts";
 import type { Address } from "../kernel.ts";
 import type { FileIdentity } from "../threads/file_identity.ts";
 import type { OperationKind } from "../threads/file_operation.ts";
-import { lengthOf, PAGE_SIZE, type Span } from "./address_space.ts";
+import { lengthOf, type Span } from "./address_space.ts";
 import type { DiskOperation } from "./disk.ts";
 import type { Eventfd } from "./eventfd.ts";
 import type { PortableFile } from "./file.ts";

@@ -4,8 +4,8 @@
  * @module
  */
 import { EAGAIN, EPIPE } from "../abi/errno.ts";
+import { PAGE_SIZE } from "../abi/page.ts";
 import { POLLERR, POLLHUP, POLLIN, POLLOUT, POLLRDNORM, POLLWRNORM } from "../abi/poll.ts";
-import { PAGE_SIZE } from "./address_space.ts";
 import { type OwnFileOptions, type PortableFile, WaitQueue } from "./file.ts";
 import type { Files } from "./files.ts";
 

@@ -6,8 +6,9 @@
 import * as header from "../abi/aio_ring.ts";
 import { EFAULT } from "../abi/errno.ts";
 import { IO_EVENT_SIZE } from "../abi/io_event.ts";
+import { PAGE_SIZE } from "../abi/page.ts";
 import type { Address, Allocation } from "../kernel.ts";
-import { type AddressSpace, PAGE_SIZE } from "./address_space.ts";
+import type { AddressSpace } from "./address_space.ts";
 import type { Kiocb } from "./kiocb.ts";
 
 /** As when kaio was loaded; see timers.ts. */

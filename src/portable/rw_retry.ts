@@ -4,7 +4,8 @@
  * @module
  */
 import { EFAULT } from "../abi/errno.ts";
-import { lengthOf, PAGE_SIZE } from "./address_space.ts";
+import { PAGE_SIZE } from "../abi/page.ts";
+import { lengthOf } from "./address_space.ts";
 import { EIOCBQUEUED, EIOCBRETRY } from "./file.ts";
 import type { Kiocb } from "./kiocb.ts";
 
