@@ -38,6 +38,10 @@ const ALIKE =
 const ONCE =
   /^tests\/(bench\/|cli\/census_|portable\/(faults_(calls|crash|property|reads|time|writes)|fuzz)_|project\/release_)/;
 
+/** These collect garbage again and again, in a process of their own, where there is little of it: in
+ * one that has run a thousand tests and loaded every reader it takes three times as long. */
+const GARBAGE = /^tests\/(context\/(forgotten|told)|memory\/(arena|file_garbage|garbage))_/;
+
 /** These are type-checked apart: Bun's types change the global ones, and dnt comes from JSR. */
 const APART = ["scripts/bun_types.ts", "scripts/build_by_dnt.ts"];
 
@@ -237,9 +241,9 @@ function suites(files) {
 }
 
 /**
- * Runs steps side by side. A suite waits for a quarter of its time, for disks, timers and processes,
- * so three steps more than there are processors keep them busy. A suite runs its own files one after
- * another, and counts what is its own.
+ * Runs steps side by side, the long ones first. A suite waits for a quarter of its time, for disks,
+ * timers and processes, so two steps more than there are processors keep them busy. A suite runs its
+ * own files one after another, and counts what is its own.
  *
  * @param {(() => Promise<void>)[]} steps
  */
@@ -247,7 +251,7 @@ async function runAll(steps) {
   const worker = async () => {
     for (let step; (step = steps.shift()) !== undefined;) await step();
   };
-  await Promise.all(Array.from({ length: availableParallelism() + 3 }, worker));
+  await Promise.all(Array.from({ length: availableParallelism() + 2 }, worker));
 }
 
 try {
@@ -258,7 +262,12 @@ try {
   );
   // Without a name the runtimes would look for tests themselves, each in its own way.
   if (files.length === 0) throw new Error(`No test file matches: ${filters.join(" ")}`);
-  await runAll([...everything ? [staticChecks] : [], ...suites(files)]);
+  const parts = [
+    files.filter((name) => !GARBAGE.test(name)),
+    files.filter((name) => GARBAGE.test(name)),
+  ];
+  const steps = parts.filter((part) => part.length > 0).flatMap(suites);
+  await runAll([...everything ? [staticChecks] : [], ...steps]);
 } catch (error) {
   total.failed++;
   const message = error instanceof Error ? error.message : String(error);
