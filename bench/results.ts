@@ -2,8 +2,8 @@
  * Measures with `bench/iops.ts` in the three runtimes, and writes `bench/RESULTS.md` with tables and
  * plots.
  *
- *     npm run bench:results                               everything, in a quarter of an hour
- *     npm run bench:results -- --rounds 9 --seconds 2     the same with less chance, in two hours
+ *     npm run bench:results                               everything, in half an hour
+ *     npm run bench:results -- --rounds 9 --seconds 2     the same with less chance, in three hours
  *     npm run bench:results -- --only disk                one section; the others stay as they are
  *     npm run bench:results -- --only ,                   none: writes the page anew
  *
@@ -97,7 +97,7 @@ const PAGE = join(root, "bench/RESULTS.md");
 const HELP = `Usage: npm run bench:results -- [options]
 
 Measures with bench/iops.ts, and writes bench/RESULTS.md with tables and plots.
-All sections take a quarter of an hour; with --rounds 9 --seconds 2, two hours.
+All sections take half an hour; with --rounds 9 --seconds 2, three hours.
 
   --only NAME,…       some of the sections, the others stay as they are; ","
                       measures none: ${SECTIONS.map(({ name }) => name).join(", ")}
