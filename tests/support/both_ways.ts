@@ -13,7 +13,7 @@ const WAYS = variants<Way>([{ reap: "ring" }], [{ reap: "syscall" }]);
 
 /**
  * Registers a test twice: completions are taken out of the ring, and by io_getevents; the latter
- * once for a kernel.
+ * in one suite.
  *
  * @param name The behaviour
  * @param body Gets options that every context of the test is to be made with
