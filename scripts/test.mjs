@@ -40,7 +40,7 @@ const ONCE =
 
 /** These collect garbage again and again, in a process of their own, where there is little of it: in
  * one that has run a thousand tests and loaded every reader it takes three times as long. */
-const GARBAGE = /^tests\/(context\/(forgotten|told)|memory\/(arena|file_garbage|garbage))_/;
+const GARBAGE = /^tests\/(context\/(forgotten|notified)|memory\/(arena|file_garbage|garbage))_/;
 
 /** These are type-checked apart: Bun's types change the global ones, and dnt comes from JSR. */
 const APART = ["scripts/bun_types.ts", "scripts/build_by_dnt.ts"];

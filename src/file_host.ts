@@ -78,9 +78,9 @@ export interface FileHost {
    */
   readonly process?: object | undefined;
   /**
-   * What syncs a file where the runtime refuses that to its threads, as Node does under
-   * `--permission`: a request; or the runtime's own FileHandle, where a request is done by threads. A
-   * durable write is then followed by that. `undefined` where threads sync as well.
+   * How a file is synced where the runtime does not let its threads do that, as Node under
+   * `--permission`: by a request, or by the runtime's own FileHandle if it is threads that do the
+   * requests. Either follows each durable write then. `undefined` where threads may sync.
    */
   readonly syncsBy?: "request" | "handle" | undefined;
   /**

@@ -1,5 +1,5 @@
 /**
- * The one seam of the house: the six system calls of Linux AIO, and memory that they can reach.
+ * What contexts stand on: the six system calls of Linux AIO, and memory that they can reach.
  * Everything above works against {@link Kernel} and never asks which one it has.
  *
  * @module
