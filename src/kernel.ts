@@ -113,6 +113,11 @@ export interface Kernel {
   addressOf?(buffer: ArrayBuffer): Address;
   /** An eventfd bound to the event loop. Without it an idle context looks at its ring by timer. */
   wakeup?(wake: () => void): Wakeup;
+  /**
+   * For how many microseconds io_getevents is to sleep at most in one call, because a thread that is
+   * told to end does so only between calls. Without it, for as long as is asked.
+   */
+  readonly longestSleep?: number;
   /** The clock that timeouts go by, in milliseconds: a simulated one; without it that of the machine. */
   now?(): number;
   /** The account that io_setup is held against; `undefined` where it cannot be read. */

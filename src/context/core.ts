@@ -103,8 +103,9 @@ export class Core {
         continue;
       }
       refusals = 0;
-      // A signal ends the sleep early, so it may be cut at an hour as well.
-      reaper.sleep(left === Infinity ? left : Math.min(left * 1000, LONGEST_SLEEP), least);
+      // A signal ends the sleep early, so it may be cut as well.
+      const longest = this.kernel.longestSleep ?? (left === Infinity ? Infinity : LONGEST_SLEEP);
+      reaper.sleep(Math.min(left * 1000, longest), least);
     }
   }
 

@@ -4,7 +4,7 @@
  * @module
  */
 import { AioRing } from "../abi/aio_ring.ts";
-import { EAGAIN, ENOMEM, ENOSYS, EPERM } from "../abi/errno.ts";
+import { EAGAIN, EINVAL, ENOMEM, ENOSYS, EPERM } from "../abi/errno.ts";
 import { IO_EVENT_SIZE } from "../abi/io_event.ts";
 import { IOCB_DATA, IOCB_RESFD, IOCB_SIZE } from "../abi/iocb.ts";
 import { TIMESPEC_SIZE } from "../abi/timespec.ts";
@@ -136,6 +136,8 @@ function hintFor(kernel: Kernel, errno: number): string | undefined {
       return exhausted(kernel);
     case -ENOMEM:
       return "the memory for its ring is not to be had; ask for fewer entries, or raise ulimit -v";
+    case -EINVAL:
+      return "the worker that asks for it is about to end";
     case -EPERM:
     case -ENOSYS:
       return "a seccomp filter or sandbox refuses it since the process began";

@@ -14,7 +14,7 @@
  * @module
  */
 import { Buffer } from "node:buffer";
-import { closeSync, existsSync, openSync, readFileSync, readlinkSync, readSync } from "node:fs";
+import { closeSync, openSync, readFileSync, readlinkSync, readSync, statSync } from "node:fs";
 import process from "node:process";
 import { isMainThread, type Worker } from "node:worker_threads";
 import type { Native } from "../../ffi/native.ts";
@@ -108,11 +108,22 @@ class Seal {
   }
 }
 
+/** Whether a thread has ended: only if the kernel says so, and not if it cannot be asked. */
+function isGone(thread: number): boolean {
+  try {
+    statSync(`/proc/self/task/${thread}`);
+    return false;
+  } catch (error) {
+    return (error as { code?: unknown }).code === "ENOENT";
+  }
+}
+
 /** The contexts of this thread, for the time after its end; and those that others have left. */
 export class AbandonedContexts {
   readonly #native: Native;
   readonly #architecture: Architecture;
   readonly #destroy: (ctx_id: number) => number;
+  readonly #ended: () => void;
   readonly #own = new Set<number>();
   #seal: Seal | undefined;
   #page: Page | undefined;
@@ -122,11 +133,18 @@ export class AbandonedContexts {
    * @param native The runtime's FFI
    * @param architecture Whose system call numbers are used
    * @param destroy Calls io_destroy
+   * @param ended Called when this thread is a worker that ends, before its contexts are destroyed
    */
-  constructor(native: Native, architecture: Architecture, destroy: (ctx_id: number) => number) {
+  constructor(
+    native: Native,
+    architecture: Architecture,
+    destroy: (ctx_id: number) => number,
+    ended: () => void,
+  ) {
     this.#native = native;
     this.#architecture = architecture;
     this.#destroy = destroy;
+    this.#ended = ended;
   }
 
   /** This thread has made a context. */
@@ -158,9 +176,14 @@ export class AbandonedContexts {
     try {
       if (!isPermitted({ name: "read", path: MAPS })) return;
       const thread = Number(readlinkSync("/proc/thread-self").split("/").at(-1));
-      this.#destroyLeft();
+      this.#destroyPages();
       this.#page = this.#take(thread);
-      process.on("worker", (worker: Worker) => worker.once("exit", () => this.#lookLater()));
+      process.on("worker", (worker: Worker | EventTarget) => {
+        const look = () => this.#lookLater();
+        // Bun tells of Web Workers, too.
+        if ("once" in worker) worker.once("exit", look);
+        else worker.addEventListener("close", look);
+      });
     } catch {
       // Deno wants --allow-all for /proc/self. Without it the contexts end with the process.
     }
@@ -168,6 +191,7 @@ export class AbandonedContexts {
 
   /** At the end of a worker. What is in flight is waited for. */
   #destroyOwn(): void {
+    this.#ended();
     for (const ctx_id of [...this.#own]) {
       // Another thread may have destroyed some.
       if (this.#page?.contexts.includes(BigInt(ctx_id)) ?? true) this.#destroy(ctx_id);
@@ -178,16 +202,25 @@ export class AbandonedContexts {
 
   #lookLater(): void {
     for (const milliseconds of LOOKS_MILLISECONDS) {
-      setTimeout(() => this.#destroyLeft(), milliseconds).unref();
+      setTimeout(() => this.destroyLeft(), milliseconds).unref();
     }
   }
 
   /** Destroys what threads have left that are no more. */
-  #destroyLeft(): void {
+  destroyLeft(): void {
+    try {
+      this.#destroyPages();
+    } catch {
+      // No descriptor is left to look with, or the permission was given back. What is there still
+      // ends with the process, or at the next look.
+    }
+  }
+
+  #destroyPages(): void {
     for (const page of this.#pages()) {
       const thread = load(page.owner, 0);
       // Looked for after its number was read: a thread that is missing now does not come back.
-      if (thread <= NOBODY || existsSync(`/proc/self/task/${thread}`)) continue;
+      if (thread <= NOBODY || !isGone(thread)) continue;
       // Another thread may be about to do the same.
       if (!page.passes(thread, BEING_CLEARED)) continue;
       for (const [place, ctx_id] of page.contexts.entries()) {

@@ -5,7 +5,7 @@
  */
 import type { LibcCall } from "../../ffi/runtime.ts";
 import type { Native } from "../../ffi/native.ts";
-import { EMFILE, ENFILE } from "../abi/errno.ts";
+import { EAGAIN, EINVAL, EMFILE, ENFILE } from "../abi/errno.ts";
 import {
   type Architecture,
   SYS_io_cancel,
@@ -33,12 +33,14 @@ export class LinuxKernel implements Kernel {
   readonly #abandoned: AbandonedContexts;
   /** Where io_setup leaves the id: an address that no garbage collector moves. */
   readonly #contextId: Allocation;
-  readonly #ioSetup: LibcCall;
+  #ioSetup: LibcCall;
   readonly #ioDestroy: LibcCall;
-  readonly #ioSubmit: LibcCall;
-  readonly #ioCancel: LibcCall;
-  readonly #ioGetevents: LibcCall;
-  readonly #ioPgetevents: LibcCall;
+  #ioSubmit: LibcCall;
+  #ioCancel: LibcCall;
+  #ioGetevents: LibcCall;
+  #ioPgetevents: LibcCall;
+  /** See {@link Kernel.longestSleep}: Node ends a worker, and so a process, only then. */
+  readonly longestSleep = 200_000;
   /** See {@link Kernel.files}. */
   readonly files: LinuxFileHost;
 
@@ -53,6 +55,7 @@ export class LinuxKernel implements Kernel {
       native,
       architecture,
       (ctx_id) => this.io_destroy(ctx_id),
+      () => this.#end(),
     );
     this.#contextId = this.allocate(CONTEXT_ID_SIZE);
     this.#ioSetup = native.syscall(SYS_io_setup[architecture], 2);
@@ -64,6 +67,15 @@ export class LinuxKernel implements Kernel {
     this.files = new LinuxFileHost(native, architecture, () => this.allocate(4096));
   }
 
+  /**
+   * This worker ends, and its contexts are destroyed. Code that runs after that gets the answer for a
+   * context that is not there: the kernel itself might have another thread's under that id by then.
+   */
+  #end(): void {
+    this.#ioSetup = this.#ioSubmit = this.#ioCancel = this.#ioGetevents = this.#ioPgetevents = () =>
+      -EINVAL;
+  }
+
   /** See {@link Kernel.io_setup}. */
   io_setup(nr_events: number, ctxp: BigUint64Array): number {
     checkWord("io_setup", "nr_events", nr_events);
@@ -71,7 +83,12 @@ export class LinuxKernel implements Kernel {
     // The id goes through the scratch word, as a small typed array can move during the call.
     const id = new BigUint64Array(this.#contextId.buffer);
     id[0] = ctxp[0]!;
-    const result = this.#ioSetup(nr_events, this.#contextId.address);
+    let result = this.#ioSetup(nr_events, this.#contextId.address);
+    if (result === -EAGAIN) {
+      // A thread that has ended may have left some of which nobody was told.
+      this.#abandoned.destroyLeft();
+      result = this.#ioSetup(nr_events, this.#contextId.address);
+    }
     ctxp[0] = id[0];
     if (result !== 0) return result;
     this.#views.trackRing(Number(ctxp[0]));

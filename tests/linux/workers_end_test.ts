@@ -4,9 +4,12 @@ import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { AioContext } from "../../mod.ts";
+import { POLLIN } from "../../src/abi/poll.ts";
 import { allocate } from "../../src/memory/allocate.ts";
 import { open } from "../../mod.ts";
 import { pattern, sameBytes } from "../support/bytes.ts";
+import { runFileScript, RUNTIME } from "../support/file_script.ts";
+import { Pollable } from "../support/pollable.ts";
 import { linuxOnly, real } from "../support/real_kernel.ts";
 import { TempFile } from "../support/temp.ts";
 import { within } from "../support/within.ts";
@@ -106,3 +109,68 @@ test(
     assert.equal(real.io_destroy(theirs), 0, "it lives");
   },
 );
+
+test("a Web Worker may end beside a context", {
+  skip: reason.skip || (RUNTIME === "bun" ? false : "only Bun tells node:process of Web Workers"),
+}, async () => {
+  const { code, stdout, stderr } = await runFileScript(`
+const aio = new AioContext({ entries: 4 });
+const program = new Blob(["postMessage('hi')"], { type: "text/javascript" });
+const worker = new Worker(URL.createObjectURL(program));
+const { data } = await new Promise((resolve) => worker.onmessage = resolve);
+worker.terminate();
+await aio.close();
+console.log(data);
+`);
+  assert.deepEqual([code, stdout], [0, "hi"], stderr);
+});
+
+test("what a worker submits after its contexts were destroyed goes nowhere", reason, async () => {
+  using file = new TempFile(BYTES);
+  await using first = new AioContext({ entries: 1 });
+  assert.equal(first.inFlight, 0);
+  // 0: the worker runs, 1: its contexts are destroyed, 2: others have their ids.
+  const state = new Int32Array(new SharedArrayBuffer(4));
+  const worker = new Worker(new URL("../support/late_worker.ts", import.meta.url), {
+    workerData: { path: file.path, state },
+  });
+  const ended = new Promise<unknown>((resolve) => {
+    worker.on("error", resolve).on("exit", () => resolve("ended"));
+  });
+  await within((async () => {
+    while (Atomics.load(state, 0) === 0) await sleep(5);
+  })());
+  using fifo = new Pollable();
+  const contexts = Array.from({ length: 30 }, () => new AioContext({ entries: 4 }));
+  for (const context of contexts) {
+    context.poll(fifo.fd, POLLIN);
+    context.submit();
+  }
+  Atomics.store(state, 0, 2);
+  Atomics.notify(state, 0);
+  assert.equal(await within(ended), "ended");
+  assert.equal(Atomics.load(state, 0), 3, "the worker's requests were refused");
+  for (const context of contexts) {
+    assert.deepEqual([...context.wait(1, { timeout: 10 })], []);
+    await context.close();
+  }
+});
+
+for (const end of ["terminate", "process.exit"]) {
+  test(`a worker that waits for a completion can be ended: ${end}`, reason, async () => {
+    const { code, stdout, stderr } = await runFileScript(
+      `
+import { Worker } from "node:worker_threads";
+const worker = new Worker(new URL(${
+        JSON.stringify(new URL("../support/blocked_worker.ts", import.meta.url))
+      }));
+await new Promise((resolve) => worker.once("message", resolve));
+if (argument === "terminate") await worker.terminate();
+console.log("ended");
+process.exit(0);
+`,
+      { argument: end },
+    );
+    assert.deepEqual([code, stdout], [0, "ended"], stderr);
+  });
+}
