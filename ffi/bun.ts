@@ -102,10 +102,11 @@ function watchByStream(fd: number, wake: () => void): Watch {
 
   return {
     arm() {
+      const { Bun } = globalThis as unknown as { Bun: BunGlobal };
+      // First, as it throws where no descriptor is left for the stream.
+      const current = reader ??= Bun.file(fd).stream().getReader();
       armed = used = true;
       if (reading) return;
-      const { Bun } = globalThis as unknown as { Bun: BunGlobal };
-      const current = reader ??= Bun.file(fd).stream().getReader();
       reading = true;
       const readable = () => {
         if (reader !== current) return;

@@ -129,6 +129,11 @@ export class EventLoop {
     queueMicrotask(this.#flushNow);
   }
 
+  /** Whether code waits for a completion. */
+  get isAwaited(): boolean {
+    return this.#waiters.length > 0;
+  }
+
   /** Has a waiter called once. */
   waitFor(waiter: Waiter): void {
     this.#waiters.push(waiter);
@@ -330,7 +335,13 @@ export class EventLoop {
     this.#armed = true;
     watching.add(this);
     this.#core.context.woken = this.#woken;
-    wakeup.arm();
+    try {
+      wakeup.arm();
+    } catch {
+      // One runtime makes a descriptor for the watch, and none is left: completions are looked for.
+      this.#armed = false;
+      this.#retryLater();
+    }
   }
 
   readonly #woken = (): void => {

@@ -7,10 +7,13 @@
  *
  * @module
  */
-import { EAGAIN } from "../abi/errno.ts";
+import { EAGAIN, EMFILE, ENFILE, ENOMEM } from "../abi/errno.ts";
 import { AioError } from "../errors/aio_error.ts";
 import type { Kernel } from "../kernel.ts";
 import { KernelContext } from "./kernel_context.ts";
+
+/** What is lacking where there are too many contexts. */
+const SHORT: readonly number[] = [EAGAIN, EMFILE, ENFILE, ENOMEM];
 
 const pools = new WeakMap<Kernel, KernelContext[]>();
 
@@ -32,8 +35,8 @@ export function takeKernelContext(kernel: Kernel, entries: number): KernelContex
   try {
     return new KernelContext(kernel, entries);
   } catch (error) {
-    // The account may be full of idle contexts of other sizes.
-    if (!(error instanceof AioError) || error.errno !== -EAGAIN || pool.length === 0) throw error;
+    // Idle contexts of other sizes may have used up the account, descriptors or memory.
+    if (!(error instanceof AioError) || !SHORT.includes(-error.errno) || pool.length === 0) throw error;
     for (const idle of pool.splice(0)) idle.destroy();
     return new KernelContext(kernel, entries);
   }

@@ -5,7 +5,7 @@
  */
 import type { LibcCall } from "../../ffi/runtime.ts";
 import type { Native } from "../../ffi/native.ts";
-import { ENOMEM } from "../abi/errno.ts";
+import { EMFILE, ENOMEM } from "../abi/errno.ts";
 import { IOVEC_SIZE, writeIovec } from "../abi/iovec.ts";
 import {
   type Architecture,
@@ -18,6 +18,7 @@ import { checkWord } from "../check.ts";
 import type { Blocking, DirectAlignment, FileHost } from "../file_host.ts";
 import type { Allocation } from "../kernel.ts";
 import { bufferOf, byteLengthOf, byteOffsetOf } from "../memory/intrinsics.ts";
+import { threadHasDescriptors } from "../threads/descriptors.ts";
 import { threadsRefuseSyncs } from "../threads/fs_threads.ts";
 
 /** Asks for the seals of a file: only files in memory can have any. See fcntl(2). */
@@ -161,6 +162,7 @@ export class LinuxFileHost implements FileHost {
 
   /** See {@link FileHost.fallocate}. */
   fallocate(fd: number, position: number, byteLength: number): Promise<number> {
+    if (threadHasDescriptors() === false) return Promise.resolve(-EMFILE);
     return this.#native.fallocate(fd, 0, position, byteLength);
   }
 }

@@ -5,14 +5,13 @@
  *
  * @module
  */
-import { closeSync, openSync } from "node:fs";
 import { Worker } from "node:worker_threads";
-import { isPermitted } from "../../ffi/permission.ts";
 import { EFAULT, EIO } from "../abi/errno.ts";
 import { errnos } from "../errors/errno_names.ts";
 import { Queue } from "../queue.ts";
 import { KEEP_ALIVE_MILLISECONDS, queueMicrotask, setImmediate, setInterval } from "../timers.ts";
 import { MOST_WORKERS, TURNS_BEFORE_WATCHING } from "../tuning.ts";
+import { threadHasDescriptors } from "./descriptors.ts";
 import type { FileOperation } from "./file_operation.ts";
 import * as shared from "./worker_program.ts";
 
@@ -21,9 +20,8 @@ const { exchange, load, notify, store, sub, wait, waitAsync } = Atomics;
 
 const { SLOTS, SLOT_SIZE, ALIGNMENT, JOB_SIZE } = shared;
 
-/** More descriptors than any runtime takes for a thread. */
-const DESCRIPTORS = 16;
-const NULL = "/dev/null";
+/** For how long one thread may have all jobs of a program that waits for them. */
+const HELP_MILLISECONDS = 1;
 
 /** An operation that was handed over; each part of it that fits a slot is a job. */
 interface Assignment {
@@ -93,6 +91,8 @@ export class WorkerPool {
   /** Submits what was launched to the threads: waking a thread costs more than its work. */
   flush(): void {
     this.#submit();
+    // Nothing has been done for some turns, and nobody will look before something is.
+    if (load(this.#control, shared.WATCHED) === 1) this.#callForHelp();
     this.#watch();
   }
 
@@ -219,6 +219,7 @@ export class WorkerPool {
 
   #askToBeWoken(): void {
     store(this.#control, shared.WATCHED, 1);
+    this.#callForHelp();
     // A completion that was not taken yet makes the count differ, which ends the wait at once.
     const { async, value } = waitAsync(this.#control, shared.COMPLETED, this.#taken);
     if (async) value.then(this.#woken);
@@ -237,12 +238,28 @@ export class WorkerPool {
    */
   sleep(milliseconds: number): void {
     store(this.#control, shared.WATCHED, 1);
-    wait(this.#control, shared.COMPLETED, this.#taken, milliseconds);
+    const first = Math.min(milliseconds, HELP_MILLISECONDS);
+    const outcome = wait(this.#control, shared.COMPLETED, this.#taken, first);
+    if (outcome !== "timed-out" || first === milliseconds) return;
+    this.#callForHelp();
+    wait(this.#control, shared.COMPLETED, this.#taken, milliseconds - first);
+  }
+
+  /**
+   * A thread more for jobs that none has begun, while those that are awake do nothing but a long one
+   * each, such as a sync.
+   */
+  #callForHelp(): void {
+    const control = this.#control;
+    if (load(control, shared.STARTED) !== shared.SUITABLE) return;
+    if (load(control, shared.TAKEN) === load(control, shared.SUBMITTED)) return;
+    if (load(control, shared.SLEEPING) === 0) this.#grow();
+    else sub(control, shared.SLEEPING, notify(control, shared.SUBMITTED, 1));
   }
 
   /** @param fd What the first thread is to try; the others find what the first has found */
   #grow(fd?: number): void {
-    if (this.#broken || this.#workers === MOST_WORKERS || !hasDescriptors()) return;
+    if (this.#broken || this.#workers === MOST_WORKERS || !threadHasDescriptors()) return;
     const { buffer: control } = this.#control;
     const workerData = { control, jobs: this.#jobs.buffer, data: this.#data.buffer, errnos, fd };
     try {
@@ -253,6 +270,8 @@ export class WorkerPool {
       this.#workers++;
       worker.unref();
       worker.on("error", () => this.#fail());
+      // Somebody may have ended it who collects the workers of the program.
+      worker.on("exit", () => this.#fail());
     } catch {
       // The permissions of the runtime do not allow threads.
       this.#broken = true;
@@ -279,7 +298,7 @@ export class WorkerPool {
 
   /** A thread has ended, and what became of its jobs is not known. */
   #fail(): void {
-    if (load(this.#control, shared.STARTED) === 0) return void this.#refuse();
+    if (load(this.#control, shared.STARTED) !== shared.SUITABLE) return void this.#refuse();
     for (const { operation } of this.#abandon()) operation.done(-EIO);
   }
 }
@@ -295,25 +314,6 @@ function pages(byteLength: number): Uint8Array<SharedArrayBuffer> {
     return new Uint8Array(buffer as unknown as SharedArrayBuffer);
   } catch {
     return new Uint8Array(new SharedArrayBuffer(0));
-  }
-}
-
-/**
- * Whether there are descriptors for one more thread: some runtimes end the process if there are not.
- * Nothing is tried that a person at the terminal would be asked about, and then there is no thread.
- */
-function hasDescriptors(): boolean {
-  if (!isPermitted({ name: "read", path: NULL })) return false;
-  const opened: number[] = [];
-  try {
-    while (opened.length < DESCRIPTORS) opened.push(openSync(NULL, "r"));
-    return true;
-  } catch (error) {
-    // A system without such a file, or a runtime that forbids it, says nothing of descriptors.
-    const { code } = error as { code?: unknown };
-    return code !== "EMFILE" && code !== "ENFILE";
-  } finally {
-    for (const fd of opened) closeSync(fd);
   }
 }
 

@@ -82,7 +82,7 @@ const RULES: [rule: string, broken: string[], exceptions?: string[]][] = [
       "src/portable/files.ts -> ffi/permission.ts",
       "src/portable/simulation/stored_file.ts -> ffi/permission.ts",
       // Opens a file only to find out whether there are descriptors.
-      "src/threads/worker_pool.ts -> ffi/permission.ts",
+      "src/threads/descriptors.ts -> ffi/permission.ts",
     ],
   ],
   [

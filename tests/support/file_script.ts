@@ -20,6 +20,8 @@ export interface FileScriptOptions {
   readonly flags?: readonly string[];
   /** Whose process it is. */
   readonly uid?: number;
+  /** How many descriptors it may have. */
+  readonly descriptors?: number;
   /** On top of the environment. */
   readonly env?: Record<string, string>;
 }
@@ -70,7 +72,8 @@ const argument = process.argv[2];
  */
 export async function runFileScript(
   source: string,
-  { argument = "", flags = ALL_ALLOWED[RUNTIME], uid, env = {} }: FileScriptOptions = {},
+  { argument = "", flags = ALL_ALLOWED[RUNTIME], uid, descriptors, env = {} }: FileScriptOptions =
+    {},
 ): Promise<FileScriptResult> {
   using folder = new TempFolder();
   const path = folder.join("script.mjs");
@@ -78,7 +81,10 @@ export async function runFileScript(
   // Another user must be able to read it, too
   chmodSync(folder.path, 0o755);
   return await new Promise((resolve, reject) => {
-    const child = spawn(process.execPath, [...FIXED[RUNTIME], ...flags, path, argument], {
+    const command = [process.execPath, ...FIXED[RUNTIME], ...flags, path, argument];
+    const limited = ["sh", "-c", 'ulimit -n "$0" && exec "$@"', `${descriptors}`, ...command];
+    const [program, ...args] = descriptors === undefined ? command : limited;
+    const child = spawn(program!, args, {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, ...env },
       ...(uid === undefined ? {} : { uid, gid: uid }),
