@@ -519,6 +519,8 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
     // Queueing throws where there is no memory, and nothing is to come then.
     submission.queue(operation);
     ready.expected++;
+    // A loop that sleeps would not send it before something else completes.
+    if (this.#loop.isAwaited) this.#loop.ask();
     return operation.ticket;
   }
 

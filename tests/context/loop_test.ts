@@ -215,3 +215,17 @@ bothWays("a loop that fails does not lock out the next one", async (way) => {
   for await (const _ of aio) count++;
   assert.equal(count, 1);
 });
+
+bothWays("what is queued while a loop waits is sent by it", async (way) => {
+  using file = new TempFile(BYTES);
+  using waited = new Pollable();
+  await using aio = new AioContext<string>({ ...way, entries: 4 });
+  aio.poll(waited.fd, POLLIN, { data: "poll" });
+  const loop = aio[Symbol.asyncIterator]();
+  const step = loop.next();
+  // Until then the loop has stopped looking.
+  await sleep(30);
+  aio.read(file.fd, new Uint8Array(BLOCK), { data: "read" });
+  assert.equal((await step).value.data, "read");
+  await loop.return!();
+});
