@@ -11,7 +11,7 @@
  *
  * @module
  */
-import { closeSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -35,7 +35,6 @@ interface Result {
 /** One life of the store, from an empty file to a power failure, and a look at what is left. */
 async function live(seed: number, path: string, hasty: boolean): Promise<Result> {
   const kernel = new PortableKernel({ seed, faults: FAULTS });
-  // Not disposed of: what is in flight when the power fails never completes
   const context = new AioContext({ kernel });
   const file = await open(path, "w+", { context });
   const store = await PageStore.open(file, { hasty });
@@ -56,7 +55,9 @@ async function live(seed: number, path: string, hasty: boolean): Promise<Result>
     });
   });
   await Promise.race([work(), failure]);
-  closeSync(file.fd);
+  // What is in flight never completes, and is not waited for.
+  await file.close();
+  await context.close();
   const log = formatLog(kernel.log.slice(-24));
   return { loss: await inspect(kernel, path, seed, safe, begun), log };
 }

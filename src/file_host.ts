@@ -78,6 +78,11 @@ export interface FileHost {
    */
   readonly process?: object | undefined;
   /**
+   * Whether that process is over, as the power failed: what it has in flight never completes, so
+   * that whoever closes its files and contexts must not wait for it.
+   */
+  readonly isOver?: boolean;
+  /**
    * How a file is synced where the runtime does not let its threads do that, as Node under
    * `--permission`: by a request, or by the runtime's own FileHandle if it is threads that do the
    * requests. Either follows each durable write then. `undefined` where threads may sync.

@@ -157,7 +157,8 @@ export class EventLoop {
   }
 
   /**
-   * Waits until nothing is queued or in flight, and gives the kernel context back.
+   * Waits until nothing is queued or in flight, and gives the kernel context back. What a power
+   * failure has ended is not waited for.
    *
    * @throws {AioError} If the kernel refuses a call without which it cannot be waited for
    */
@@ -166,6 +167,11 @@ export class EventLoop {
     const { submission } = core;
     submission.closing = true;
     submission.endPolls();
+    if (core.files.isOver) {
+      this.#disarm();
+      this.#over = true;
+      return;
+    }
     let refused = 0;
     while (!core.idle || submission.lost > 0) {
       try {

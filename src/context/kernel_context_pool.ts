@@ -36,7 +36,9 @@ export function takeKernelContext(kernel: Kernel, entries: number): KernelContex
     return new KernelContext(kernel, entries);
   } catch (error) {
     // Idle contexts of other sizes may have used up the account, descriptors or memory.
-    if (!(error instanceof AioError) || !SHORT.includes(-error.errno) || pool.length === 0) throw error;
+    if (!(error instanceof AioError) || !SHORT.includes(-error.errno) || pool.length === 0) {
+      throw error;
+    }
     for (const idle of pool.splice(0)) idle.destroy();
     return new KernelContext(kernel, entries);
   }

@@ -8,6 +8,9 @@ import * as opcodes from "../abi/opcodes.ts";
 import type { DirectAlignment, FileHost } from "../file_host.ts";
 import { AioError, type AioErrorDetails } from "./aio_error.ts";
 
+/** Of a simulation. */
+const OVER = "the power has failed, and the process that made this request is over";
+
 /** Opcodes that move bytes at a position. */
 export const TRANSFERS: ReadonlySet<number> = new Set([
   opcodes.IOCB_CMD_PREAD,
@@ -44,7 +47,7 @@ export function requestError(
 ): AioError {
   const atCurrent = details.position === undefined ? AT_CURRENT[opcode] : undefined;
   const syscall = atCurrent ?? SYSCALLS[opcode] ?? "io_submit";
-  const hint = details.hint ?? hintFor(files, errno, details);
+  const hint = files.isOver ? OVER : details.hint ?? hintFor(files, errno, details);
   return new AioError(errno, syscall, { ...details, hint });
 }
 

@@ -196,7 +196,7 @@ export class OpenFile implements RoutedFile {
 
   /** Resolves when no operation is under way. Requests that are queued must not outlive the fd. */
   drained(): Promise<void> {
-    if (this.#underWay === 0) return Promise.resolve();
+    if (this.#underWay === 0 || this.core.files.isOver) return Promise.resolve();
     return new Promise((resolve) => this.#drained = resolve);
   }
 }

@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { EIO } from "../abi/errno.ts";
 import { IOCB_CMD_FDSYNC, IOCB_CMD_PREAD, IOCB_CMD_PWRITE } from "../abi/opcodes.ts";
 import type { PooledBuffer } from "../memory/buffer_pool.ts";
 import { checkIntact, partOf } from "../memory/intrinsics.ts";
@@ -46,8 +47,8 @@ export async function writeUnaligned<D>(
       : file.lock.take(roundDown(position, offset), last, true, FREE, lengthLock);
     if (lock.blockers > 0) await lock.granted();
     const bytesWritten = grows && file.buffered !== undefined
-      ? await writeToEnd(file, file.buffered, range)
-      : await new MergedWrite(file, range).promise;
+      ? await writeToEnd(file, file.buffered, range, size)
+      : await new MergedWrite(file, range, size).promise;
     return { bytesWritten, buffer: data };
   } finally {
     lock?.release();
@@ -64,7 +65,12 @@ export async function writeUnaligned<D>(
  * cannot do is keep apart two writes to one page, one this way and one that way, at the same time:
  * the caller has locked the page exclusively.
  */
-async function writeToEnd(file: OpenFile, buffered: OpenFile, range: MemoryRange): Promise<number> {
+async function writeToEnd(
+  file: OpenFile,
+  buffered: OpenFile,
+  range: MemoryRange,
+  size: number,
+): Promise<number> {
   const { offset } = file.alignment;
   const { position, length } = range;
   const end = position + length;
@@ -72,7 +78,7 @@ async function writeToEnd(file: OpenFile, buffered: OpenFile, range: MemoryRange
   // A thread syncs the file after the rest, and so all that is before it: one sync, not two.
   const syncsLater = range.rwFlags !== 0 && whole < length && buffered.router.writesOnThreads;
   const first = { ...range, length: whole, rwFlags: syncsLater ? 0 : range.rwFlags };
-  const written = whole === 0 ? 0 : await writeWhole(file, first);
+  const written = whole === 0 ? 0 : await writeWhole(file, first, size);
   if (written < whole || whole === length) {
     if (syncsLater) await new Control(file, IOCB_CMD_FDSYNC).promise;
     return written;
@@ -97,9 +103,9 @@ async function writeToEnd(file: OpenFile, buffered: OpenFile, range: MemoryRange
 }
 
 /** Writes what ends with a block. */
-async function writeWhole(file: OpenFile, range: MemoryRange): Promise<number> {
+async function writeWhole(file: OpenFile, range: MemoryRange, size: number): Promise<number> {
   if (range.position % file.alignment.offset !== 0) {
-    return await new MergedWrite(file, range).promise;
+    return await new MergedWrite(file, range, size).promise;
   }
   return (await writeLocked(file, range)).bytesWritten;
 }
@@ -112,6 +118,8 @@ class MergedWrite extends Transfer implements Settles<number> {
   /** Bytes of the range that were written. */
   readonly promise: Promise<number> = promiseOf(this);
   readonly #range: MemoryRange;
+  /** How long the file is at least. */
+  readonly #size: number;
   readonly #pooled: PooledBuffer;
   /** The first block. */
   readonly #start: number;
@@ -120,12 +128,13 @@ class MergedWrite extends Transfer implements Settles<number> {
   /** The blocks to be read first, as places in the pooled buffer. */
   readonly #toRead: number[];
 
-  constructor(file: OpenFile, range: MemoryRange) {
+  constructor(file: OpenFile, range: MemoryRange, size: number) {
     super(file);
     const { offset } = file.alignment;
     const { position, length } = range;
     const end = position + length;
     this.#range = range;
+    this.#size = size;
     this.#start = roundDown(position, offset);
     this.#span = roundUp(end, offset) - this.#start;
     this.#pooled = file.core.pool.take(this.#span);
@@ -169,9 +178,14 @@ class MergedWrite extends Transfer implements Settles<number> {
   override settle(res: number): void {
     if (res >= 0 && this.opcode === IOCB_CMD_PREAD) {
       const block = this.#toRead.pop()!;
-      // Behind the end of the file lie zeros.
-      this.#pooled.bytes.fill(0, block + res, block + this.file.alignment.offset);
-      return this.#next();
+      const { offset } = this.file.alignment;
+      const length = Math.min(offset, this.#size - this.#start - block);
+      // Behind the end of the file lie zeros. Before it they would take the place of what is there.
+      if (res >= length) {
+        this.#pooled.bytes.fill(0, block + res, block + offset);
+        return this.#next();
+      }
+      res = -EIO;
     }
     const { position, length } = this.#range;
     this.#end();

@@ -72,8 +72,12 @@ export class LinuxKernel implements Kernel {
    * context that is not there: the kernel itself might have another thread's under that id by then.
    */
   #end(): void {
-    this.#ioSetup = this.#ioSubmit = this.#ioCancel = this.#ioGetevents = this.#ioPgetevents = () =>
-      -EINVAL;
+    this.#ioSetup =
+      this.#ioSubmit =
+      this.#ioCancel =
+      this.#ioGetevents =
+      this.#ioPgetevents =
+        () => -EINVAL;
   }
 
   /** See {@link Kernel.io_setup}. */

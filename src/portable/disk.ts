@@ -3,7 +3,7 @@
  *
  * @module
  */
-import type { FilePosition } from "../file_host.ts";
+import type { DirectAlignment, FilePosition } from "../file_host.ts";
 import type { FileOperation } from "../threads/file_operation.ts";
 
 /** A part of the work of a request. */
@@ -49,4 +49,6 @@ export interface Disk {
    * a position would miss.
    */
   newPosition?(): FilePosition;
+  /** Where transfers with O_DIRECT may begin and end; without it a file asks for whole pages. */
+  readonly alignment?: DirectAlignment;
 }

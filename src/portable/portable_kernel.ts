@@ -75,10 +75,10 @@ export class PortableKernel extends ProcessKernel {
 
   /**
    * The power of the machine fails. All contexts of all its processes are gone, and what was in
-   * flight with them, without a completion: promises of it never settle, nor do those of closing its
-   * file or context. Memory stays, and what `after` has in store. Of the writes that no sync covers
-   * some are kept, some lost and some torn, as the seed decides, and the files are then as they will
-   * be found.
+   * flight with them, without a completion: promises of it never settle. Closing its files and
+   * contexts from now on does not wait for it; a call of `close` from before the crash may wait for
+   * ever. Memory stays, and what `after` has in store. Of the writes that no sync covers some are
+   * kept, some lost and some torn, as the seed decides, and the files are then as they will be found.
    *
    * {@link PortableKernel.spawn} makes the first process of the machine when it is on again.
    *

@@ -34,6 +34,8 @@ export class Process {
   readonly wakeups: Set<Wakeup> = new Set();
   /** By `id` of the ring; a free index holds `undefined`. */
   readonly #table: (Kioctx | undefined)[] = [];
+  /** Set when the power has failed. */
+  isOver = false;
 
   constructor(machine: Machine) {
     this.machine = machine;
@@ -194,6 +196,7 @@ export class Process {
 
   /** The power has failed. */
   #die(): void {
+    this.isOver = true;
     for (const context of this.contexts.values()) {
       context.dead = true;
       this.machine.aioNr -= context.entries;

@@ -42,12 +42,16 @@ export class ProcessKernel implements Kernel {
   /** @internal */
   constructor(machine: Machine) {
     const { disk } = machine;
+    const process = this.#process = new Process(machine);
     this.files = {
       blocksFor: () => "nothing",
       syncsBy: disk.refusesSyncs ? "handle" : undefined,
       ...disk.newPosition && { newPosition: () => disk.newPosition!(), process: this },
+      ...disk.alignment && { directAlignment: () => disk.alignment },
+      get isOver() {
+        return process.isOver;
+      },
     };
-    this.#process = new Process(machine);
     this.#submission = new Submission(this.#process);
     this.#events = new EventReader(this.#process);
     this.compat = compatCalls(this.#process, this.#submission, this.#events);

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { closeSync, statSync, truncateSync } from "node:fs";
+import { statSync, truncateSync } from "node:fs";
 import { WriteAheadLog } from "../../examples/write_ahead_log.ts";
 import { AioContext, type AioFile, open } from "../../mod.ts";
 import { PortableKernel } from "../../src/portable/mod.ts";
@@ -102,7 +102,7 @@ async function failureOf(
       }
     };
     await Promise.race([powerFailure, ...Array.from({ length: WRITERS }, write)]);
-    closeSync(file.fd);
+    await file.close();
     kernel = kernel.spawn();
   }
 }

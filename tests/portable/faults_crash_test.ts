@@ -430,7 +430,6 @@ test("the next process waits for no write that was in flight when the power fail
   using folder = new TempFolder();
   const path = folder.join("file");
   const kernel = new PortableKernel({ seed: 1 });
-  // Neither is closed: what is in flight never completes.
   const before = await open(path, "w+", { context: new AioContext({ kernel }) });
   const failed = new Promise<void>((resolve) => {
     kernel.after(0, () => {
@@ -445,5 +444,71 @@ test("the next process waits for no write that was in flight when the power fail
   await within(after.truncate(0));
   await within(after.writeAt(0, OLD));
   sameBytes(await after.readAt(0, OLD.length), OLD);
-  closeSync(before.fd);
+  await within(before.close());
+});
+
+/** How many descriptors this process has. */
+function descriptors(): number {
+  return readdirSync("/proc/self/fd").length;
+}
+
+for (const direct of [false, true]) {
+  test(`files and contexts of a life that has ended can be closed, direct: ${direct}`, {
+    skip: existsSync("/proc/self/fd") ? false : "no /proc",
+  }, async () => {
+    using folder = new TempFolder();
+    const before = descriptors();
+    for (let seed = 0; seed < 20; seed++) {
+      const kernel = new PortableKernel({ seed });
+      const context = new AioContext({ kernel });
+      const file = await open(folder.join("store"), "w+", { context, direct });
+      const idle = await open(folder.join("store"), "r", { context, direct });
+      let isSettled = false;
+      file.readAt(0, 100).finally(() => isSettled = true).catch(() => {});
+      context.submit();
+      kernel.crash();
+      await within(Promise.all([file.close(), idle.close(), context.close()]));
+      assert.equal(isSettled, false);
+    }
+    assert.equal(descriptors(), before);
+  });
+}
+
+test("a request after the power has failed says so", async () => {
+  using folder = new TempFolder();
+  const kernel = new PortableKernel({ seed: 1 });
+  await using context = new AioContext({ kernel });
+  await using file = await open(folder.join("store"), "w+", { context });
+  kernel.crash();
+  await assert.rejects(file.readAt(0, 100), { code: "EINVAL", message: /the power has failed/ });
+});
+
+test("files that are synced need no descriptor beside the program's own", {
+  skip: existsSync("/proc/self/fd") ? false : "no /proc",
+}, async () => {
+  using folder = new TempFolder();
+  const kernel = new PortableKernel({ seed: 1 });
+  await using context = new AioContext({ kernel });
+  const before = descriptors();
+  for (let count = 0; count < 20; count++) {
+    await using file = await open(folder.join(`table-${count}`), "w+", { context });
+    await file.writeAt(0, new Uint8Array(100), { durable: true });
+  }
+  assert.equal(descriptors(), before);
+  kernel.crash();
+});
+
+test("what was refused before a crash moves no clock after it", async () => {
+  const kernel = new PortableKernel({ seed: 1, faults: { refusedSubmit: 1 } });
+  using folder = new TempFolder();
+  const context = new AioContext({ kernel });
+  const file = await open(folder.join("store"), "w+", { context });
+  context.fsync(file.fd);
+  assert.equal(context.submit(), 0);
+  kernel.crash();
+  const time = kernel.now();
+  await sleep(30);
+  assert.equal(kernel.spawn().now(), time);
+  await file.close();
+  await context.close();
 });

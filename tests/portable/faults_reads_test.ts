@@ -1,9 +1,12 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { EIO } from "../../src/abi/errno.ts";
 import { AioContext, open } from "../../mod.ts";
+import { PortableKernel } from "../../src/portable/mod.ts";
 import { pattern, sameBytes } from "../support/bytes.ts";
 import { Simulation } from "../support/simulation.ts";
+import { TempFolder } from "../support/temp.ts";
 
 const BYTES = pattern(8192);
 
@@ -101,4 +104,20 @@ test("the end of the file is no fault", async () => {
   assert.equal(await read(8000), 192);
   assert.equal(await read(9000), 0);
   assert.deepEqual(simulation.fates(), ["completed", "completed"]);
+});
+
+test("a write with direct loses nothing of a block that is read short", async () => {
+  using folder = new TempFolder();
+  for (let seed = 0; seed < 40; seed++) {
+    const path = folder.join(`store-${seed}`);
+    const kernel = new PortableKernel({ seed, faults: { shortRead: 0.3 } });
+    await using context = new AioContext({ kernel });
+    await using file = await open(path, "w+", { context, direct: true });
+    const content = pattern(8192);
+    await file.writeAt(0, content, { durable: true });
+    content.fill(9, 5000, 5010);
+    await file.writeAt(5000, content.subarray(5000, 5010), { durable: true });
+    sameBytes(new Uint8Array(readFileSync(path)), content);
+    sameBytes(await file.readAt(0, 8192), content);
+  }
 });

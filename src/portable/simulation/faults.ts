@@ -26,7 +26,8 @@ export interface Faults {
   /** A read fails with EIO, and leaves the memory as it was. */
   readError?: number | undefined;
   /**
-   * One bit of what a read brings is wrong. The file is unharmed: the next read is right again.
+   * One bit of what a read brings is wrong. The file is unharmed: the next read is right again. But
+   * a write with `direct` that does not fill its block writes back what it has read.
    */
   bitRot?: number | undefined;
   /** A write stores, and reports, fewer bytes than it was given. */

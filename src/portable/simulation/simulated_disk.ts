@@ -10,7 +10,7 @@ import { readSync } from "node:fs";
 import { EAGAIN, EFAULT, EINTR, EIO, ENOSPC } from "../../abi/errno.ts";
 import { checkInteger } from "../../check.ts";
 import { resultOf } from "../../errors/errno_of.ts";
-import type { FilePosition } from "../../file_host.ts";
+import type { DirectAlignment, FilePosition } from "../../file_host.ts";
 import { Aligned, trivialResult } from "../aligned.ts";
 import { checkIdentity } from "../../threads/file_identity.ts";
 import type { Disk, DiskOperation } from "../disk.ts";
@@ -19,7 +19,7 @@ import { type AllFaults, allFaults, type Faults } from "./faults.ts";
 import type { EventKind, LogEntry } from "./log.ts";
 import { Random } from "./random.ts";
 import { Schedule, type ScheduledEvent } from "./schedule.ts";
-import { cut } from "./sectors.ts";
+import { cut, SECTOR_SIZE } from "./sectors.ts";
 import { type CrashFate, keyOf, StoredFile, type StoredWrite } from "./stored_file.ts";
 
 /** How often a context asks in vain: a program that only asks again would do so for ever. */
@@ -77,6 +77,8 @@ export class SimulatedDisk implements Disk {
   readonly #schedule = new Schedule();
   /** By {@link keyOf}, in the order in which they were first used. */
   readonly #files = new Map<string, StoredFile>();
+  /** When those have memory again to whom io_submit answered EAGAIN. */
+  readonly #refusals = new Set<ScheduledEvent>();
   readonly #inFlight = new Map<InFlight, ScheduledEvent>();
   #requests = 0;
   readonly #senders = new WeakMap<object, Sender>();
@@ -262,6 +264,9 @@ export class SimulatedDisk implements Disk {
       if (request.operation.kind === "write") this.#perform(request, true);
     }
     this.#inFlight.clear();
+    // Whoever was refused is gone. How late its last call came is not to decide when the next begins.
+    for (const event of this.#refusals) this.#schedule.remove(event);
+    this.#refusals.clear();
     for (const file of this.#files.values()) {
       file.full = false;
       for (const fate of file.crash(this.#faults, random)) this.#recordFate(file, fate);
@@ -317,11 +322,16 @@ export class SimulatedDisk implements Disk {
 
   #refuse(enomem: Enomem, microseconds: number): void {
     this.#record({ operation: "submit", what: "EAGAIN", res: -EAGAIN });
-    this.#schedule.after(microseconds, () => {
+    const event = this.#schedule.after(microseconds, () => {
+      this.#refusals.delete(event);
       enomem.over = true;
       this.#schedule.hold();
     });
+    this.#refusals.add(event);
   }
+
+  /** A read that comes short at a sector is not at the end of the file: it goes on there. */
+  readonly alignment: DirectAlignment = { memory: 4096, offset: 4096, readOffset: SECTOR_SIZE };
 
   newPosition(): FilePosition {
     let current = 0;

@@ -112,6 +112,7 @@ export class StoredFile {
     // A write after one that is not durable is kept, as it was done upon it.
     const first = this.#writes.findIndex(({ state }) => state !== "durable");
     this.#writes.splice(0, first < 0 ? this.#writes.length : first);
+    if (this.#writes.length === 0) this.#close();
   }
 
   /**
@@ -148,10 +149,16 @@ export class StoredFile {
       if (start < end) write(fd, bytes.subarray(0, end - start), start);
     }
     this.#writes = [];
-    forgotten.unregister(this);
-    closeSync(fd);
-    this.#fd = undefined;
+    this.#close();
     return fates;
+  }
+
+  /** Nothing has to be watched: a program may have written to more files than it may have open. */
+  #close(): void {
+    if (this.#fd === undefined) return;
+    forgotten.unregister(this);
+    closeSync(this.#fd);
+    this.#fd = undefined;
   }
 
   /** Undoes all since the last sync; the result is what each write had made of its sectors. */
