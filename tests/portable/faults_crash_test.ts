@@ -470,7 +470,8 @@ for (const direct of [false, true]) {
       await within(Promise.all([file.close(), idle.close(), context.close()]));
       assert.equal(isSettled, false);
     }
-    assert.equal(descriptors(), before);
+    // Descriptors of other tests may be found forgotten, and closed, meanwhile.
+    assert.ok(descriptors() <= before);
   });
 }
 
@@ -494,7 +495,7 @@ test("files that are synced need no descriptor beside the program's own", {
     await using file = await open(folder.join(`table-${count}`), "w+", { context });
     await file.writeAt(0, new Uint8Array(100), { durable: true });
   }
-  assert.equal(descriptors(), before);
+  assert.ok(descriptors() <= before);
   kernel.crash();
 });
 
