@@ -209,9 +209,10 @@ export class AbandonedContexts {
   /** Destroys what threads have left that are no more. */
   destroyLeft(): void {
     try {
-      this.#destroyPages();
+      // Else a person at the terminal might be asked.
+      if (isPermitted({ name: "read", path: MAPS })) this.#destroyPages();
     } catch {
-      // No descriptor is left to look with, or the permission was given back. What is there still
+      // No descriptor is left to look with. What is there still
       // ends with the process, or at the next look.
     }
   }
