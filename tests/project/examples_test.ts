@@ -5,6 +5,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import * as nodeModule from "node:module";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import process from "node:process";
@@ -195,3 +196,17 @@ for (const { name, members } of MEMBERS) {
 function hasExample(comments: Map<string, string>, name: string): boolean {
   return /@example[^@]*```ts\n/.test(comments.get(name) ?? "");
 }
+
+const { stripTypeScriptTypes } = nodeModule as {
+  stripTypeScriptTypes?: (code: string) => string;
+};
+
+test("the blocks of README.md are JavaScript, too: Node 22 has no types", {
+  skip: process.versions["bun"] !== undefined || stripTypeScriptTypes === undefined
+    ? "the runtime strips no types"
+    : false,
+}, () => {
+  const typed = examples.filter(({ place }) => place.startsWith("README.md"))
+    .filter(({ code }) => stripTypeScriptTypes!(code) !== code);
+  assert.deepEqual(typed.map(({ place }) => place), []);
+});
