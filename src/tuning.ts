@@ -69,8 +69,9 @@ export const RETRY_MILLISECONDS = 1;
 export const TURNS_BEFORE_TIMER = 50;
 
 /**
- * How many operations of files are completed after the ring was empty, before what they led to is
- * submitted; one more each time after.
+ * After the ring was empty: how many operations of files are completed before what they led to is
+ * submitted, and how many requests that answer a loop's completions are submitted together; one more
+ * each time after.
  *
  * A device that was given a burst answers with a burst. Were all of it dealt with first and
  * answered with one io_submit, the device would stand idle until then, and the next burst be as

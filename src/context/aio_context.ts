@@ -521,6 +521,7 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
     ready.expected++;
     // A loop that sleeps would not send it before something else completes.
     if (this.#loop.isAwaited) this.#loop.ask();
+    else submission.answer();
     return operation.ticket;
   }
 

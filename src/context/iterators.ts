@@ -121,6 +121,7 @@ abstract class CompletionIterator<Item> implements AsyncIterableIterator<Item> {
       step.settle(end);
     }
     this.release();
+    this.core.submission.expectAnswers(0);
     this.#guard.leave(this);
     return Promise.resolve(end);
   }
@@ -129,11 +130,8 @@ abstract class CompletionIterator<Item> implements AsyncIterableIterator<Item> {
 /** `for await (const completion of aio)`: each an object of its own. */
 export class SingleIterator extends CompletionIterator<Completion<unknown>> {
   protected override take(): Completion<unknown> {
+    this.core.submission.expectAnswers(1);
     return this.core.ready.shift();
-  }
-
-  protected override release(): void {
-    this.core.reaper.handedOut();
   }
 }
 

@@ -36,9 +36,6 @@ export class Reaper {
   readonly #nr: number;
   /** See {@link FIRST_ANSWER}: how many of the operations of files are completed at once. */
   #most = Infinity;
-  /** The same for loops: how many more completions are handed out before the next io_submit. */
-  #untilSend = Infinity;
-  #stride = Infinity;
 
   constructor(context: KernelContext, submission: Submission, ready: ReadyQueue, reap: Reap) {
     this.#context = context;
@@ -101,15 +98,7 @@ export class Reaper {
   #starved(): void {
     if (this.#submission.inFlight === 0) return;
     this.#submission.recordLate();
-    this.#most = this.#stride = this.#untilSend = FIRST_ANSWER;
-  }
-
-  /** Called for each completion that a loop hands out: sends what is queued when it is time. */
-  handedOut(): void {
-    if (--this.#untilSend > 0) return;
-    this.#stride++;
-    this.#untilSend = this.#stride;
-    this.#submission.submit();
+    this.#most = FIRST_ANSWER;
   }
 
   /**

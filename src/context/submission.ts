@@ -20,7 +20,7 @@ import {
   IOCB_CMD_PWRITE,
   IOCB_FLAG_RESFD,
 } from "../abi/opcodes.ts";
-import { PROMPT_BEFORE_SILENT } from "../tuning.ts";
+import { FIRST_ANSWER, PROMPT_BEFORE_SILENT } from "../tuning.ts";
 import { Backlog } from "./backlog.ts";
 import type { KernelContext } from "./kernel_context.ts";
 import { CANCELLED, DONE, LOST, type Operation, QUEUED, SUBMITTED, WAITING } from "./operation.ts";
@@ -60,6 +60,10 @@ export class Submission {
   #flags: number;
   /** How many completions in a row were there when they were looked for. */
   #prompt = 0;
+  /** See {@link FIRST_ANSWER}: so many requests that answer completions are sent together. */
+  #portion = Infinity;
+  /** How many completions were handed out that no request has answered. */
+  #unanswered = 0;
   /** Whether a request in flight may be silent. */
   #maybeSilent = false;
 
@@ -88,6 +92,21 @@ export class Submission {
   recordLate(): void {
     this.#prompt = 0;
     this.#flags = this.#signal;
+    this.#portion = FIRST_ANSWER;
+  }
+
+  /** Completions were handed out: as many requests are taken for answers to them. */
+  expectAnswers(count: number): void {
+    this.#unanswered = count;
+  }
+
+  /** Called for each request that a program has queued: sends those that answer, when it is time. */
+  answer(): void {
+    if (this.#unanswered === 0) return;
+    this.#unanswered--;
+    if (this.queued < this.#portion) return;
+    this.#portion++;
+    this.submit();
   }
 
   /** Whether a request in flight is silent: whoever sleeps until the eventfd is signalled misses it. */

@@ -2,47 +2,16 @@ import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { test } from "node:test";
 import { AioContext, type AioContextOptions } from "../../mod.ts";
-import { IOCB_FLAGS, IOCB_SIZE } from "../../src/abi/iocb.ts";
 import { PROMPT_BEFORE_SILENT } from "../../src/tuning.ts";
-import { decorate } from "../support/decorated_kernel.ts";
-import { linuxOnly, real } from "../support/real_kernel.ts";
 import { pattern } from "../support/bytes.ts";
+import { LateKernel } from "../support/late_kernel.ts";
+import { linuxOnly } from "../support/real_kernel.ts";
 import { TempFile } from "../support/temp.ts";
 import { within } from "../support/within.ts";
 
 const LINUX = linuxOnly("holds requests back");
 const CONTENT = pattern(65536);
 const DEPTH = 64;
-
-/** A kernel that keeps requests to itself for a while, as a disk does, and notes their flags. */
-class LateKernel {
-  /** `aio_flags` of each request. */
-  readonly flags: number[] = [];
-  /** For how many milliseconds requests are held back; those that 0 meets are prompt. */
-  delay = 0;
-  /** How many are held back. */
-  held = 0;
-  readonly kernel = decorate({
-    io_submit: (ctx_id, nr, iocbpp) => {
-      const pointers = [...new BigUint64Array(real.view(iocbpp, 8 * nr))];
-      for (const pointer of pointers) {
-        const iocb = new DataView(real.view(Number(pointer), IOCB_SIZE));
-        this.flags.push(iocb.getUint32(IOCB_FLAGS, true));
-      }
-      if (this.delay === 0) return real.io_submit(ctx_id, nr, iocbpp);
-      this.held += nr;
-      // The array of pointers is used again at once; what it points to is not.
-      const list = real.allocate(8 * nr);
-      new BigUint64Array(list.buffer, 0, nr).set(pointers);
-      setTimeout(() => {
-        this.held -= nr;
-        assert.equal(real.io_submit(ctx_id, nr, list.address), nr);
-        list.free();
-      }, this.delay);
-      return nr;
-    },
-  });
-}
 
 /** Reads a cached file until requests no longer signal the eventfd. */
 async function readUntilSilent(aio: AioContext, late: LateKernel, fd: number): Promise<void> {
