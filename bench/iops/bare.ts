@@ -1,8 +1,8 @@
 /**
  * The least that a program in JavaScript can do with Linux AIO, as loop.c is the least in C. It
- * checks nothing, fails with what fails, and blocks the thread while it waits. What
- * it takes beyond the loop in C is the price of the runtime; what kaio takes beyond it is the price
- * of kaio.
+ * checks nothing, fails with what fails, and blocks the thread while it waits, but for the batches,
+ * which let the event loop turn as kaio does. What it takes beyond the loop in C is the price of the
+ * runtime; what kaio takes beyond it is the price of kaio.
  *
  * @module
  */
@@ -25,7 +25,10 @@ import {
   IOCB_OFFSET,
   IOCB_SIZE,
   linux,
+  TIMESPEC_SIZE,
+  writeTimespec,
 } from "../../src/syscalls.ts";
+import { DEFAULT_MAX_WAIT, TURN_MILLISECONDS } from "../../src/tuning.ts";
 import { openFlags, promises, type Run, type Task } from "./participants.ts";
 
 const WORD = 2 ** 32;
@@ -52,6 +55,7 @@ class Bare {
   readonly #queueWords: Uint32Array;
   readonly #spare: Address;
   readonly #spareWords: Int32Array;
+  readonly #timeout: Address;
   readonly #memory: readonly Allocation[];
   /** To ask the runtime for an address takes longer than all the rest. */
   readonly #addresses = new Map<ArrayBufferLike, Address>();
@@ -70,7 +74,10 @@ class Bare {
     const iocbs = kernel.allocate(IOCB_SIZE * depth);
     const queue = kernel.allocate(8 * depth);
     const spare = kernel.allocate(IO_EVENT_SIZE * depth);
-    this.#memory = [iocbs, queue, spare];
+    const timeout = kernel.allocate(TIMESPEC_SIZE);
+    writeTimespec(new DataView(timeout.buffer), 0, DEFAULT_MAX_WAIT);
+    this.#timeout = timeout.address;
+    this.#memory = [iocbs, queue, spare, timeout];
     this.#iocbs = iocbs.address;
     this.#iocbWords = new Uint32Array(iocbs.buffer);
     this.#queue = queue.address;
@@ -116,8 +123,11 @@ class Bare {
     this.#queueWords[entry + 1] = address / WORD;
   }
 
-  /** Hands over what is queued, and takes at least one event if there is anything to wait for. */
-  turn(complete: (slot: number, res: number) => void): void {
+  /**
+   * Hands over what is queued, and takes at least one event if there is anything to wait for; where
+   * the wait is short, perhaps none.
+   */
+  turn(complete: (slot: number, res: number) => void, isShort = false): void {
     for (let sent = 0; sent < this.queued;) {
       const left = this.queued - sent;
       const accepted = this.#kernel.io_submit(this.#id, left, this.#queue + 8 * sent);
@@ -131,7 +141,7 @@ class Bare {
     // Before the events, which the kernel writes before the tail.
     const tail = Atomics.load(ring, TAIL);
     if (head === tail) {
-      if (this.inFlight > 0) this.#wait(complete);
+      if (this.inFlight > 0) this.#wait(complete, isShort ? this.#timeout : 0);
       return;
     }
     while (head !== tail) {
@@ -151,8 +161,8 @@ class Bare {
     for (const allocation of this.#memory) allocation.free();
   }
 
-  #wait(complete: (slot: number, res: number) => void): void {
-    const count = this.#kernel.io_getevents(this.#id, 1, this.#depth, this.#spare, 0);
+  #wait(complete: (slot: number, res: number) => void, timeout: Address): void {
+    const count = this.#kernel.io_getevents(this.#id, 1, this.#depth, this.#spare, timeout);
     // The runtime's own signals end the wait.
     if (count === -EINTR) return;
     if (count < 0) throw new Error(`io_getevents failed: result is ${count}`);
@@ -189,9 +199,6 @@ export function openLoop(task: Task, buffers: Uint8Array[]): Run {
     while (bare.queued > 0 || bare.inFlight > 0) bare.turn(complete);
   };
 }
-
-/** For how long batches follow one another before the event loop turns, in milliseconds: as kaio. */
-const TURN = 0.25;
 
 /** A completion, used again. */
 class Completion {
@@ -238,25 +245,29 @@ class BareContext {
           this.#spare.push(completion);
         }
         this.#batch.length = 0;
-        if (performance.now() - this.#turnStart <= TURN) return Promise.resolve(this.#take());
-        return new Promise((resolve) =>
-          setImmediate(() => {
+        const isTime = performance.now() - this.#turnStart > TURN_MILLISECONDS;
+        const result = isTime ? undefined : this.#take();
+        if (result !== undefined) return Promise.resolve(result);
+        return new Promise((resolve) => {
+          const turn = (): void => {
             this.#turnStart = performance.now();
-            resolve(this.#take());
-          })
-        );
+            const result = this.#take();
+            if (result === undefined) setImmediate(turn);
+            else resolve(result);
+          };
+          setImmediate(turn);
+        });
       },
     };
     return batches;
   }
 
-  #take(): IteratorResult<readonly Completion[]> {
+  /** The next batch; `undefined` if it is not there within as long as kaio would sleep for it. */
+  #take(): IteratorResult<readonly Completion[]> | undefined {
     const bare = this.#bare;
-    // A signal may end the wait without an event.
-    while (this.#batch.length === 0 && bare.queued + bare.inFlight > 0) bare.turn(this.#complete);
-    return this.#batch.length === 0
-      ? { done: true, value: undefined }
-      : { done: false, value: this.#batch };
+    if (bare.queued + bare.inFlight === 0) return { done: true, value: undefined };
+    bare.turn(this.#complete, true);
+    return this.#batch.length === 0 ? undefined : { done: false, value: this.#batch };
   }
 
   readonly #complete = (slot: number, res: number): void => {

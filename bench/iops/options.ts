@@ -37,8 +37,9 @@ ${
   ).join("\n")
 }
   --depth 1,4,…       how many are in flight (default: 1,4,16,64,256)
-  --seconds 2         how long each cell is measured; half as much is spent on
-                      warming up and on latencies
+  --seconds 2         how long each cell is measured; a second, or four times
+                      as long if that is less, is spent on warming up before,
+                      and a quarter on latencies after
   --rounds 1          how often; every round runs all participants; tables show
                       medians and, for rates, the range
   --runtimes bun,…    in which runtimes (default: the one that runs this)
