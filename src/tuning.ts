@@ -70,8 +70,8 @@ export const TURNS_BEFORE_TIMER = 50;
 
 /**
  * After the ring was empty: how many operations of files are completed before what they led to is
- * submitted, and how many requests that answer a loop's completions are submitted together; one more
- * each time after.
+ * submitted, and how many requests that answer a loop's completions are submitted together; more each
+ * time after, see {@link LEFT_PER_STEP}.
  *
  * A device that was given a burst answers with a burst. Were all of it dealt with first and
  * answered with one io_submit, the device would stand idle until then, and the next burst be as
@@ -86,6 +86,17 @@ export const TURNS_BEFORE_TIMER = 50;
  * with 13 percent more processor time.
  */
 export const FIRST_ANSWER = 2;
+
+/**
+ * A portion of answers is larger than the one before by one, and by one more for so many that are
+ * left to be answered.
+ *
+ * A disk had worked off all of its queue when it told of it, and every io_submit costs. By one each
+ * time, a burst of 256 takes 22 calls and now 7: 3 to 14 percent less processor time in batches at
+ * depth 256 of a disk, at the same rate. At depths 16 and 64 of it, and on a loop device, no
+ * difference could be measured, nor with 4 or 8.
+ */
+export const LEFT_PER_STEP = 16;
 
 // Copies: what io_submit does itself, in each turn of the event loop. A cached read takes it 1 µs.
 

@@ -130,8 +130,9 @@ abstract class CompletionIterator<Item> implements AsyncIterableIterator<Item> {
 /** `for await (const completion of aio)`: each an object of its own. */
 export class SingleIterator extends CompletionIterator<Completion<unknown>> {
   protected override take(): Completion<unknown> {
-    this.core.submission.expectAnswers(1);
-    return this.core.ready.shift();
+    const { ready, submission } = this.core;
+    submission.expectAnswers(1, ready.length - 1);
+    return ready.shift();
   }
 }
 

@@ -8,7 +8,7 @@ import { EDEADLK, EINTR } from "../abi/errno.ts";
 import { IO_EVENT_SIZE } from "../abi/io_event.ts";
 import { writeTimespec } from "../abi/timespec.ts";
 import { AioError } from "../errors/aio_error.ts";
-import { FIRST_ANSWER } from "../tuning.ts";
+import { FIRST_ANSWER, LEFT_PER_STEP } from "../tuning.ts";
 import type { KernelContext } from "./kernel_context.ts";
 import type { ReadyQueue } from "./ready_queue.ts";
 import type { Submission } from "./submission.ts";
@@ -66,7 +66,7 @@ export class Reaper {
     const submission = this.#submission;
     // A loop takes all; the promises of files are resolved in portions.
     const count = this.#ready.filesWait ? Math.min(available, this.#most) : available;
-    this.#most++;
+    this.#most += 1 + Math.floor((available - count) / LEFT_PER_STEP);
     const { words } = ring;
     const nr = this.#nr;
     // Plain reads: `available` has loaded the tail with an acquire, and `advance` stores the head with

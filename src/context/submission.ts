@@ -20,7 +20,7 @@ import {
   IOCB_CMD_PWRITE,
   IOCB_FLAG_RESFD,
 } from "../abi/opcodes.ts";
-import { FIRST_ANSWER, PROMPT_BEFORE_SILENT } from "../tuning.ts";
+import { FIRST_ANSWER, LEFT_PER_STEP, PROMPT_BEFORE_SILENT } from "../tuning.ts";
 import { Backlog } from "./backlog.ts";
 import type { KernelContext } from "./kernel_context.ts";
 import { CANCELLED, DONE, LOST, type Operation, QUEUED, SUBMITTED, WAITING } from "./operation.ts";
@@ -64,6 +64,8 @@ export class Submission {
   #portion = Infinity;
   /** How many completions were handed out that no request has answered. */
   #unanswered = 0;
+  /** How many are ready to be handed out after them. */
+  #ready = 0;
   /** Whether a request in flight may be silent. */
   #maybeSilent = false;
 
@@ -95,9 +97,15 @@ export class Submission {
     this.#portion = FIRST_ANSWER;
   }
 
-  /** Completions were handed out: as many requests are taken for answers to them. */
-  expectAnswers(count: number): void {
+  /**
+   * Completions were handed out: as many requests are taken for answers to them.
+   *
+   * @param count How many
+   * @param ready How many are ready to be handed out after them
+   */
+  expectAnswers(count: number, ready = 0): void {
     this.#unanswered = count;
+    this.#ready = ready;
   }
 
   /** Called for each request that a program has queued: sends those that answer, when it is time. */
@@ -105,7 +113,7 @@ export class Submission {
     if (this.#unanswered === 0) return;
     this.#unanswered--;
     if (this.queued < this.#portion) return;
-    this.#portion++;
+    this.#portion += 1 + Math.floor((this.#unanswered + this.#ready) / LEFT_PER_STEP);
     this.submit();
   }
 
