@@ -1,8 +1,8 @@
 /**
  * The least that a program in JavaScript can do with Linux AIO, as loop.c is the least in C. It
- * checks nothing, fails with what fails, and blocks the thread while it waits, but for the batches,
- * which let the event loop turn as kaio does. What it takes beyond the loop in C is the price of the
- * runtime; what kaio takes beyond it is the price of kaio.
+ * checks nothing and fails with what fails. The loop blocks the thread while it waits, as the one in C;
+ * the other styles let the event loop turn as kaio does. What they take beyond the loop in C is the
+ * price of the runtime; what kaio takes beyond them is the price of kaio.
  *
  * @module
  */
@@ -200,6 +200,30 @@ export function openLoop(task: Task, buffers: Uint8Array[]): Run {
   };
 }
 
+/** Waits as kaio does: in a turn of the event loop the thread sleeps for a short time only. */
+class Turns {
+  #start = 0;
+
+  /**
+   * What `take` gives: at once, while this turn is young and there is something; else as soon as it
+   * gives something in one of the turns that follow.
+   */
+  wait<Item>(take: () => Item | undefined): Promise<Item> {
+    const isTime = performance.now() - this.#start > TURN_MILLISECONDS;
+    const item = isTime ? undefined : take();
+    if (item !== undefined) return Promise.resolve(item);
+    return new Promise((resolve) => {
+      const turn = (): void => {
+        this.#start = performance.now();
+        const item = take();
+        if (item === undefined) setImmediate(turn);
+        else resolve(item);
+      };
+      setImmediate(turn);
+    });
+  }
+}
+
 /** A completion, used again. */
 class Completion {
   data = 0;
@@ -218,7 +242,7 @@ class BareContext {
   readonly #completions: (Completion | undefined)[];
   readonly #spare: Completion[] = [];
   readonly #batch: Completion[] = [];
-  #turnStart = 0;
+  readonly #turns = new Turns();
 
   constructor(path: string, flags: number, depth: number) {
     this.#bare = openBare([path], flags, depth);
@@ -245,30 +269,19 @@ class BareContext {
           this.#spare.push(completion);
         }
         this.#batch.length = 0;
-        const isTime = performance.now() - this.#turnStart > TURN_MILLISECONDS;
-        const result = isTime ? undefined : this.#take();
-        if (result !== undefined) return Promise.resolve(result);
-        return new Promise((resolve) => {
-          const turn = (): void => {
-            this.#turnStart = performance.now();
-            const result = this.#take();
-            if (result === undefined) setImmediate(turn);
-            else resolve(result);
-          };
-          setImmediate(turn);
-        });
+        return this.#turns.wait(this.#take);
       },
     };
     return batches;
   }
 
   /** The next batch; `undefined` if it is not there within as long as kaio would sleep for it. */
-  #take(): IteratorResult<readonly Completion[]> | undefined {
+  readonly #take = (): IteratorResult<readonly Completion[]> | undefined => {
     const bare = this.#bare;
     if (bare.queued + bare.inFlight === 0) return { done: true, value: undefined };
     bare.turn(this.#complete, true);
     return this.#batch.length === 0 ? undefined : { done: false, value: this.#batch };
-  }
+  };
 
   readonly #complete = (slot: number, res: number): void => {
     const completion = this.#completions[slot]!;
@@ -291,6 +304,8 @@ export function openBatches(task: Task, buffers: Uint8Array[]): Run {
   };
 }
 
+type Item = IteratorResult<{ data: number; res: number }>;
+
 /** `for await` over completions: a promise for each, and one object for all of them. */
 export function openIterator(task: Task, buffers: Uint8Array[]): Run {
   const bare = openAimed(task, buffers);
@@ -300,18 +315,23 @@ export function openIterator(task: Task, buffers: Uint8Array[]): Run {
     const complete = (slot: number, res: number): void => {
       done.push(slot, res);
     };
-    const result = { done: false, value: { data: 0, res: 0 } };
+    const turns = new Turns();
+    const completion = { data: 0, res: 0 };
+    const item: Item = { done: false, value: completion };
+    const take = (): Item | undefined => {
+      if (next === done.length) {
+        next = done.length = 0;
+        if (bare.queued + bare.inFlight === 0) return { done: true, value: undefined };
+        bare.turn(complete, true);
+        if (done.length === 0) return undefined;
+      }
+      completion.data = done[next++]!;
+      completion.res = done[next++]!;
+      return item;
+    };
     const completions: AsyncIterableIterator<{ data: number; res: number }> = {
       [Symbol.asyncIterator]: () => completions,
-      next: () => {
-        if (next === done.length) next = done.length = 0;
-        // A signal may end the wait without an event.
-        while (done.length === 0 && bare.queued + bare.inFlight > 0) bare.turn(complete);
-        if (next === done.length) return Promise.resolve({ done: true, value: undefined });
-        result.value.data = done[next++]!;
-        result.value.res = done[next++]!;
-        return Promise.resolve(result as IteratorResult<{ data: number; res: number }>);
-      },
+      next: () => next < done.length ? Promise.resolve(take()!) : turns.wait(take),
     };
     for (let slot = 0; slot < task.depth; slot++) bare.request(slot, pass.start(slot));
     for await (const { data, res } of completions) {
@@ -400,7 +420,7 @@ export class BareFile {
 
   readonly #turn = (): void => {
     this.#isScheduled = false;
-    this.#bare.turn(this.#complete);
+    this.#bare.turn(this.#complete, true);
     if (this.#bare.inFlight > 0) this.#schedule();
   };
 
