@@ -45,6 +45,7 @@ export interface AioContextOptions {
    * For how many microseconds of each turn of the event loop the thread may sleep in the kernel
    * until a request completes. With 0 it never sleeps, and the event loop is woken instead, which
    * costs some tens of microseconds each time: right for servers, whose other work must not wait.
+   * Nor does it sleep for requests that, as the last ones did, take longer than half a millisecond.
    *
    * The default is 100 on the Linux kernel in Bun and Deno. It is 0 in Node, whose event loop an
    * eventfd wakes just as fast, and on the portable kernel, which itself works on the event loop.

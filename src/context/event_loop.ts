@@ -4,12 +4,13 @@
  * | stage | where | while | what happens | leads to |
  * | --- | --- | --- | --- | --- |
  * | look | `poll`, `#flushNow`, `#takeTurn` | code of this turn asks, at most {@link TURN_MILLISECONDS} | submit, reap the ring | sleep, if nothing is there, something waits and `maxWait` is not 0; else idle |
- * | sleep | `#sleep` | at most `maxWait` of a turn: {@link DEFAULT_MAX_WAIT}, or 0 where `Wakeup.prompt` is set, as in Node and on the portable kernel | the thread blocks in io_getevents | look, in the next turn; idle after {@link TURNS_BEFORE_IDLE} turns without a completion |
+ * | sleep | `#sleep` | at most `maxWait` of a turn: {@link DEFAULT_MAX_WAIT}, or 0 where `Wakeup.prompt` is set, as in Node and on the portable kernel | the thread blocks in io_getevents | look, in the next turn; idle when {@link PATIENCE_MILLISECONDS} are over, or usually are |
  * | idle | `#arm` | as long as it takes | the eventfd is armed: the event loop does other work, or sleeps | look, when the eventfd is readable |
  *
- * A sleep in the kernel is what makes waiting cheap: spinning costs several times the CPU, and
+ * A sleep in the kernel is what makes a short wait cheap: spinning costs several times the CPU, and
  * a wake-up through the event loop costs tens of microseconds. It blocks the thread, so it is short
- * and a turn has only one allowance of it: timers and sockets get their turn in between.
+ * and a turn has only one allowance of it: timers and sockets get their turn in between. Of a long
+ * wait a wake-up is a small part, and many short sleeps cost more than it.
  *
  * @module
  */
@@ -20,13 +21,13 @@ import {
   DEFAULT_MAX_WAIT,
   RETRY_MILLISECONDS,
   TURN_MILLISECONDS,
-  TURNS_BEFORE_IDLE,
   TURNS_BEFORE_TIMER,
 } from "../tuning.ts";
 import { CopyBudget } from "./copy_budget.ts";
 import type { Core } from "./core.ts";
 import { ignore } from "./kernel_context.ts";
 import { giveKernelContext } from "./kernel_context_pool.ts";
+import { Waits } from "./waits.ts";
 
 /** Code that waits for a turn that brings something, or for when nothing is left to wait for. */
 export interface Waiter {
@@ -78,6 +79,7 @@ export class EventLoop {
   #slept = 0;
   /** Turns without a completion, one after the other. */
   #fruitless = 0;
+  readonly #waits = new Waits(now);
   #armed = false;
   #timer: ReturnType<typeof setTimeout> | undefined = undefined;
   /** The kernel context was given back: a turn that was scheduled before must not touch it. */
@@ -109,6 +111,7 @@ export class EventLoop {
     const { submission, reaper, ready } = this.#core;
     (this.budget.unsent > 0 ? this.budget : submission).submit();
     const found = reaper.reap() > 0 || ready.length > 0 || this.#sleep() > 0;
+    if (found) this.#waits.end();
     // Whatever the loop does next, also if it never asks again, the process is to stay alive. And a
     // short read that goes on is queued by its own completion, which nothing else asks for.
     const { inFlight, queued } = submission;
@@ -231,7 +234,7 @@ export class EventLoop {
     if (fresh) this.#turnStart = now();
     if (fresh || now() - this.#turnStart <= TURN_MILLISECONDS) {
       try {
-        reaper.reap();
+        if (reaper.reap() > 0) this.#waits.end();
       } catch {
         // Nobody called this, so the turn that follows meets the error again and knows who waits.
         this.#turn.ask();
@@ -258,6 +261,8 @@ export class EventLoop {
       this.#asked &&= submission.queued > 0;
       let found = reaper.reap();
       if (found === 0 && wanted) found = this.#sleep();
+      if (found > 0) this.#waits.end();
+      else if (!wanted) this.#waits.forget();
       this.#fruitless = found > 0 ? 0 : this.#fruitless + 1;
       if (this.#waiters.length > 0) this.#notify(found > 0);
       this.#goOn(found > 0, wanted);
@@ -277,6 +282,8 @@ export class EventLoop {
   #sleep(): number {
     const { submission, reaper } = this.#core;
     if (submission.inFlight === 0 || this.#slept >= this.#maxWait) return 0;
+    this.#waits.begin();
+    if (!this.#waits.isShort) return 0;
     const before = now();
     const found = reaper.sleep((this.#maxWait - this.#slept) * 1000);
     this.#slept = found > 0 ? this.#slept + now() - before : this.#maxWait;
@@ -315,7 +322,7 @@ export class EventLoop {
         if (found) this.#turn.ask();
         else this.#retryLater();
       }
-    } else if (found || (wanted && this.#fruitless < TURNS_BEFORE_IDLE && this.#maxWait > 0)) {
+    } else if (found || (wanted && this.#maxWait > 0 && this.#waits.isShort)) {
       this.#turn.ask();
     } else this.#arm();
   }
