@@ -49,7 +49,7 @@ const SECTIONS: readonly Section[] = [
     title: "Reads of a disk, O_DIRECT",
     args: [
       ...["--direct", "--depth", "1,16,64,256"],
-      ...["--only", `${KAIO},js-loop,js-batches,fs-callback,fs-sync,${FIO}`],
+      ...["--only", `${KAIO},js,fs-callback,fs-sync,${FIO}`],
     ],
   },
   {
