@@ -39,8 +39,9 @@ export const DEFAULT_MAX_WAIT = 100;
  *
  * A sleep of 0.1 ms ended after 0.235 on a virtual machine, and took 36 µs of processor time. Where
  * a disk answered a burst in 0.5 to 1 ms, to go on sleeping took 1.1 to 1.2 times the processor time
- * of this at depth 64, and 1.3 to 1.5 at depth 256, and blocked the thread for a third of the time;
- * the rates were the same, and those of depths 1 and 16. With 0.4 the figures were the same.
+ * of this at depth 64, and 1.3 to 1.5 at depth 256, at the same rates. Depths 1 and 16 made no
+ * difference, nor did 0.4. Beside code that never lets the event loop sleep, Deno read 4 percent
+ * less with it, and Bun 7 more.
  */
 export const PATIENCE_MILLISECONDS = 0.5;
 
