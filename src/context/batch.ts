@@ -12,7 +12,9 @@ export type Batch = ContextOperation<unknown>[];
 /** The completions that a caller gets together, and what has become of the ones before. */
 export class Batches {
   readonly #core: Core;
-  #taken: ContextOperation<unknown>[] = [];
+  /** Handed out: valid below `#count`. Never made shorter, see {@link ReadyQueue}. */
+  readonly #taken: ContextOperation<unknown>[] = [];
+  #count = 0;
   /** A copy of them, which the caller may change. */
   #batch: Batch = [];
 
@@ -23,26 +25,29 @@ export class Batches {
 
   /** Takes all that are ready; those of the last batch are used again. */
   take(): Batch {
+    this.release();
     const { ready, submission } = this.#core;
-    const taken = this.#taken = ready.exchange(this.#taken);
-    submission.expectAnswers(taken.length);
+    this.#count = ready.moveTo(this.#taken);
+    submission.expectAnswers(this.#count);
     try {
-      fill(this.#batch, taken);
+      this.#fill(this.#batch);
     } catch {
       // It was frozen.
-      fill(this.#batch = [], taken);
+      this.#fill(this.#batch = []);
     }
     return this.#batch;
   }
 
   /** The caller is done with the last batch. */
   release(): void {
-    this.#core.ready.recycle(this.#taken);
+    const { ready } = this.#core;
+    for (let index = 0; index < this.#count; index++) ready.recycle(this.#taken[index]!);
+    this.#count = 0;
   }
-}
 
-/** By index, as the array may have methods of its own by now. */
-function fill(batch: Batch, operations: readonly ContextOperation<unknown>[]): void {
-  batch.length = operations.length;
-  for (let index = 0; index < operations.length; index++) batch[index] = operations[index]!;
+  /** By index, as the array may have methods of its own by now. */
+  #fill(batch: Batch): void {
+    batch.length = this.#count;
+    for (let index = 0; index < this.#count; index++) batch[index] = this.#taken[index]!;
+  }
 }

@@ -108,6 +108,21 @@ bothWays("what a forgotten context has queued is never sent", async (way) => {
   }
 });
 
+bothWays("so does one that the data of its last completions leads to", async (way) => {
+  using file = new TempFile(BYTES);
+  warnings.length = 0;
+  const forget = () => {
+    const aio = new AioContext<unknown>({ ...way, entries: 3 });
+    // At the end more operations are used again than have come back since.
+    for (const count of [3, 1, 2]) {
+      for (let i = 0; i < count; i++) aio.read(file.fd, new Uint8Array(PAGE), { data: aio });
+      for (const { data } of aio.wait(count)) assert.equal(data, aio);
+    }
+  };
+  forget();
+  await until(() => warnings.length >= 1, forget);
+});
+
 bothWays("a loop whose context nobody else has goes on", async (way) => {
   using file = new TempFile(BYTES);
   const ROUNDS = 50;
