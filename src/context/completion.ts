@@ -144,35 +144,55 @@ export class ContextOperation<T> extends Operation implements Completion<T> {
 
   /** The completion as an object that stays as it is when the operation is used again. */
   toOwn(): Completion<T> {
-    return new OwnCompletion(this.#core, this.opcode, this.length, this);
+    const isUsual = this.res >= 0 && this.buffers === undefined;
+    return isUsual ? new OwnCompletion(this) : new FullCompletion(this, this.#core);
   }
 }
 
-/** Half as large as an operation, as `for await` makes one for each completion. */
+/**
+ * What most requests come to: a result that is no error, of one buffer at most. `for await` makes one
+ * for each completion, so it has no more fields than these: 64 bytes in V8, an operation has 176.
+ */
 class OwnCompletion<T> implements Completion<T> {
   readonly data: T;
   readonly res: number;
   readonly buffer: Uint8Array;
-  readonly buffers: readonly Uint8Array[] | undefined;
+  declare readonly buffers: readonly Uint8Array[] | undefined;
   readonly fd: number;
   readonly position: number;
+
+  constructor(operation: ContextOperation<T>) {
+    this.data = operation.data;
+    this.res = operation.res;
+    this.buffer = operation.buffer;
+    this.fd = operation.fd;
+    this.position = operation.position;
+  }
+
+  get error(): AioError | undefined {
+    return undefined;
+  }
+}
+
+// On the prototype, as it is the same for all but those that have a field of the name.
+(OwnCompletion.prototype as { buffers: undefined }).buffers = undefined;
+
+/** A completion with an error, or of several buffers. */
+class FullCompletion<T> extends OwnCompletion<T> {
+  override readonly buffers: readonly Uint8Array[] | undefined;
   readonly #core: Core;
   readonly #opcode: number;
   readonly #length: number;
 
-  constructor(core: Core, opcode: number, length: number, completion: Completion<T>) {
-    this.data = completion.data;
-    this.res = completion.res;
-    this.buffer = completion.buffer;
-    this.buffers = completion.buffers;
-    this.fd = completion.fd;
-    this.position = completion.position;
+  constructor(operation: ContextOperation<T>, core: Core) {
+    super(operation);
+    this.buffers = operation.buffers;
     this.#core = core;
-    this.#opcode = opcode;
-    this.#length = length;
+    this.#opcode = operation.opcode;
+    this.#length = operation.length;
   }
 
-  get error(): AioError | undefined {
+  override get error(): AioError | undefined {
     return errorOf(this.#core, this.#opcode, this.#length, this);
   }
 }
