@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { AioContext } from "../../mod.ts";
+import { AioContext, allocate, open } from "../../mod.ts";
 import type { Completion } from "../../src/context/completion.ts";
 import { LateKernel } from "../support/late_kernel.ts";
 import { linuxOnly } from "../support/real_kernel.ts";
-import { TempFile } from "../support/temp.ts";
+import { SHM, TempFile } from "../support/temp.ts";
 
 const LINUX = linuxOnly("holds requests back");
 const DEPTH = 27;
@@ -87,3 +87,33 @@ test("after a loop what is queued answers nothing, and stays queued", LINUX, asy
   assert.deepEqual(late.submitted, []);
   for await (const { res } of aio) assert.equal(res, 8);
 });
+
+test(
+  "so is what answers the reads of a file, whose promises are resolved in such portions",
+  LINUX,
+  async () => {
+    const late = new LateKernel();
+    // In memory, so that the burst completes at once when it is no longer held back.
+    using memory = new TempFile(new Uint8Array(4096), { parent: SHM });
+    await using aio = new AioContext({ entries: 2 * DEPTH, kernel: late.kernel });
+    await using file = await open(memory.path, "r", { context: aio });
+    late.delay = 5;
+    const answers: Promise<unknown>[] = [];
+    const read = async (): Promise<void> => {
+      const { bytesRead } = await file.read(allocate(8), 0, 8, 0);
+      assert.equal(bytesRead, 8);
+    };
+    const burst = Array.from({ length: DEPTH }, async () => {
+      await read();
+      answers.push(read());
+    });
+    // They are on their way, and what answers them is to stay away until all of it is sent.
+    await new Promise((resolve) => setTimeout(resolve));
+    assert.deepEqual(late.submitted, [DEPTH]);
+    late.submitted.length = 0;
+    late.delay = 500;
+    await Promise.all(burst);
+    await Promise.all(answers);
+    assert.deepEqual(late.submitted, PORTIONS);
+  },
+);
