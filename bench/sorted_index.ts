@@ -13,6 +13,7 @@ import { type FileHandle, open as openHandle } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { makeKeys, makeRecords, measure, SortedIndex } from "../examples/sorted_index.ts";
 import { open } from "../mod.ts";
+import { Random } from "../tests/support/random.ts";
 import { DISK, TempFolder } from "../tests/support/temp.ts";
 import { BLOCK } from "./blocks.ts";
 import { BareFile } from "./iops/bare.ts";
@@ -164,10 +165,10 @@ async function main(): Promise<void> {
   const reference = fio(64, "fio-batch");
   const rows = [reference, fio(64), fio(4), ...ours];
 
+  // As in the other benchmarks, each round has an order of its own.
+  const random = new Random(1);
   for (let round = 0; round < rounds; round++) {
-    // Each round begins with another one, so that none is always first.
-    const first = round % rows.length;
-    for (const row of [...rows.slice(first), ...rows.slice(0, first)]) {
+    for (const row of random.shuffled(rows)) {
       if (row.unavailable !== undefined) continue;
       showProgress(`round ${round + 1} of ${rounds}: ${row.runtime} ${row.name}`);
       const outcome = await row.run();

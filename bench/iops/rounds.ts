@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { Random } from "../../tests/support/random.ts";
 import { showProgress } from "../output.ts";
 import { warmCache } from "../page_cache.ts";
 import { runApart, type RuntimeName } from "../runtimes.ts";
@@ -71,13 +72,14 @@ export async function runRounds(
 ): Promise<void> {
   try {
     const sections = Map.groupBy(cells, placeOf);
+    // Each round has an order of its own, so that none is always first, or always measured after the
+    // same other, which may leave a slower machine behind.
+    const random = new Random(1);
     for (let round = 0; round < rounds; round++) {
       for (const section of sections.values()) {
         const { direct, path, blocks, work } = section[0]!.task;
         if (!direct) warmCache(path, blocks * work.block);
-        // Each round begins with another participant, so that none is always first.
-        const first = Math.floor(section.length * round / rounds);
-        for (const cell of [...section.slice(first), ...section.slice(0, first)]) {
+        for (const cell of random.shuffled(section)) {
           const place = `${cells.indexOf(cell) + 1} of ${cells.length}`;
           showProgress(`round ${round + 1} of ${rounds}, ${place}: ${inWords(cell)}`);
           await runCell(script, cell, costs && round === 0);

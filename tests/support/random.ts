@@ -40,6 +40,12 @@ export class Random {
     return choices[this.below(choices.length)]!;
   }
 
+  /** All of them, in any order. */
+  shuffled<T>(items: readonly T[]): T[] {
+    const rest = [...items];
+    return items.map(() => rest.splice(this.below(rest.length), 1)[0]!);
+  }
+
   /** One of several, each as often as its weight says. */
   weighted<T>(choices: readonly (readonly [weight: number, choice: T])[]): T {
     const sum = choices.reduce((total, [weight]) => total + weight, 0);
