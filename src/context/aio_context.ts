@@ -589,6 +589,9 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
    * the queued requests. It ends when nothing is queued or in flight. If you break out of a loop,
    * the next one resumes.
    *
+   * Completions are objects of their own, but what `next()` resolves with is used again by the step
+   * that follows, once its `value` was taken.
+   *
    * @example
    * ```ts
    * import { AioContext, open } from "kaio";

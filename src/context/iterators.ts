@@ -7,6 +7,7 @@ import { type Batch, Batches } from "./batch.ts";
 import type { Completion } from "./completion.ts";
 import type { Core } from "./core.ts";
 import type { EventLoop, Waiter } from "./event_loop.ts";
+import { StepResult } from "./step_result.ts";
 
 /** Admits one loop at a time: two would each see only a part. */
 export class LoopGuard {
@@ -49,6 +50,7 @@ abstract class CompletionIterator<Item> implements AsyncIterableIterator<Item> {
   readonly #guard: LoopGuard;
   /** Steps that wait, oldest first: most often none or one. */
   readonly #waiting: Step<Item>[] = [];
+  readonly #result = new StepResult<Item>();
 
   constructor(core: Core, loop: EventLoop, guard: LoopGuard) {
     this.core = core;
@@ -78,7 +80,7 @@ abstract class CompletionIterator<Item> implements AsyncIterableIterator<Item> {
         if (ready.expected === 0) return this.return();
         if (!this.#loop.poll() || ready.length === 0) return this.#later();
       }
-      return Promise.resolve({ value: this.take(), done: false });
+      return this.#result.of(this.take());
     } catch (error) {
       this.#guard.leave(this);
       return Promise.reject(error);
@@ -86,6 +88,7 @@ abstract class CompletionIterator<Item> implements AsyncIterableIterator<Item> {
   }
 
   #later(): Promise<IteratorResult<Item>> {
+    this.#result.forget();
     return new Promise((settle, fail) => {
       const step: Step<Item> = {
         settle,
@@ -120,6 +123,7 @@ abstract class CompletionIterator<Item> implements AsyncIterableIterator<Item> {
       this.#loop.stopWaiting(step);
       step.settle(end);
     }
+    this.#result.forget();
     this.release();
     this.core.submission.expectAnswers(0);
     this.#guard.leave(this);

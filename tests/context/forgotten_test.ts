@@ -171,6 +171,39 @@ bothWays("a loop that waits for long holds its context", async (way) => {
   await until(() => warnings.length >= 1, wait);
 });
 
+for (const state of ["waits", "is over"]) {
+  bothWays(`a loop that ${state} does not keep its last completion alive`, async (way) => {
+    using file = new TempFile(BYTES);
+    using pipe = new Pollable();
+    await using aio = new AioContext<object>({ ...way, entries: 16 });
+    const seen: WeakRef<object>[] = [];
+    const loops: AsyncIterator<unknown>[] = [];
+    const waiting: Promise<unknown>[] = [];
+    let polls = 0;
+    const begin = async () => {
+      for (const loop of loops) await loop.return?.();
+      for (let i = 0; i < 4; i++) aio.read(file.fd, new Uint8Array(PAGE), { data: {} });
+      const loop = aio[Symbol.asyncIterator]();
+      loops.push(loop);
+      for (let i = 0; i < 4; i++) {
+        const { data } = (await loop.next()).value;
+        // The last of them are ready when they are asked for: only polls are left.
+        while (aio.queued + aio.inFlight > polls) await sleep(1);
+        if (i === 3) seen.push(new WeakRef(data));
+      }
+      if (state === "waits") {
+        aio.poll(pipe.fd, POLLIN);
+        polls++;
+      }
+      waiting.push(loop.next());
+    };
+    await begin();
+    await until(() => seen.some((data) => data.deref() === undefined), begin);
+    pipe.fill();
+    await Promise.all(waiting);
+  });
+}
+
 test("a file that was forgotten is closed, with a warning", async () => {
   using file = new TempFile(BYTES);
   warnings.length = 0;

@@ -38,6 +38,49 @@ bothWays("a loop ends when nothing is queued or in flight, and another can follo
   }
 });
 
+/** Waits until all that was queued is ready for the next steps of a loop. */
+async function completed(aio: AioContext<number>): Promise<void> {
+  while (aio.queued + aio.inFlight > 0) await sleep(1);
+}
+
+bothWays("steps that are asked for at once get a result each", async (way) => {
+  using file = new TempFile(BYTES);
+  await using aio = new AioContext<number>({ ...way, entries: 8 });
+  queueReads(aio, file.fd, 8);
+  const loop = aio[Symbol.asyncIterator]();
+  const first = await loop.next();
+  await completed(aio);
+  // The value of the first is not taken before the others have theirs.
+  const others = await Promise.all(Array.from({ length: 7 }, () => loop.next()));
+  const results = [first, ...others];
+  assert.deepEqual(results.map(({ done }) => done), new Array(8).fill(false));
+  const all = results.map(({ value }) => (value as Completion<number>).data);
+  assert.deepEqual(all.sort((a, b) => a - b), [0, 1, 2, 3, 4, 5, 6, 7]);
+  assert.deepEqual(await loop.next(), { done: true, value: undefined });
+});
+
+bothWays(
+  "a result of which the value was taken is used again, a completion is not",
+  async (way) => {
+    using file = new TempFile(BYTES);
+    await using aio = new AioContext<number>({ ...way, entries: 4 });
+    queueReads(aio, file.fd, 4);
+    const loop = aio[Symbol.asyncIterator]();
+    const completions: Completion<number>[] = [(await loop.next()).value];
+    await completed(aio);
+    const second = await loop.next();
+    const copy = { ...second };
+    assert.deepEqual(copy, { done: false, value: second.value });
+    completions.push(second.value);
+    const third = await loop.next();
+    assert.equal(third, second);
+    assert.notEqual(third.value, copy.value);
+    completions.push(third.value, (await loop.next()).value);
+    const all = completions.map(({ data }) => data);
+    assert.deepEqual(all.sort(), [0, 1, 2, 3]);
+  },
+);
+
 for (const [name, parent, flags] of [["memory", SHM, 0], ["the disk", DISK, O_DIRECT]] as const) {
   bothWays(`a loop over ${name} that is left by break loses nothing`, async (way) => {
     using file = new TempFile(BYTES, { parent, flags: constants.O_RDONLY | flags });
