@@ -60,10 +60,15 @@ export class ReadyQueue {
 
   /** Takes the oldest completion, as an object of its own; there must be one. */
   shift(): Completion<unknown> {
-    const operation = this.#completions[this.#head++]!;
+    const operation = this.#completions[this.#head]!;
+    this.#completions[this.#head++] = undefined;
     if (this.#head === this.#tail) this.#head = this.#tail = 0;
     else if (this.#head >= CUT && this.#head * 2 >= this.#tail) {
-      this.#completions.copyWithin(0, this.#head, this.#tail);
+      this.#completions.copyWithin(0, this.#head, this.#tail).fill(
+        undefined,
+        this.#head,
+        this.#tail,
+      );
       this.#tail -= this.#head;
       this.#head = 0;
     }
