@@ -16,7 +16,8 @@ export class StepResult<Item> implements IteratorYieldResult<Item> {
   declare readonly value: Item;
   #item: Item | undefined = undefined;
   #isTaken = true;
-  readonly #promise: Promise<IteratorYieldResult<Item>>;
+  /** Made by the first step that needs it: many a loop waits for its only one. */
+  #promise: Promise<IteratorYieldResult<Item>> | undefined = undefined;
 
   /** A property of its own, as that of any result. One function for all of them, which V8 inlines. */
   static readonly #VALUE: PropertyDescriptor & ThisType<StepResult<unknown>> = {
@@ -29,7 +30,6 @@ export class StepResult<Item> implements IteratorYieldResult<Item> {
 
   constructor() {
     Object.defineProperty(this, "value", StepResult.#VALUE);
-    this.#promise = Promise.resolve(this);
   }
 
   /** What a step resolves with that takes this item. */
@@ -37,7 +37,7 @@ export class StepResult<Item> implements IteratorYieldResult<Item> {
     if (!this.#isTaken) return Promise.resolve({ value: item, done: false });
     this.#isTaken = false;
     this.#item = item;
-    return this.#promise;
+    return this.#promise ??= Promise.resolve(this);
   }
 
   /** Keeps no item alive that was taken. */
