@@ -27,8 +27,9 @@ import { CANCELLED, DONE, LOST, type Operation, QUEUED, SUBMITTED, WAITING } fro
 
 const UPPER = 2 ** 32;
 
-// Words of an iocb. V8 folds constants of this module into its code; those of another it would load,
-// check and divide at each use, which took 8 percent of a request in batches.
+// At which word of an iocb a field begins. V8 folds constants of this module into its code. Those of
+// another it would load, check and divide at each use: 6 percent of what a request in batches takes
+// beside the kernel.
 const IOCB_WORDS = IOCB_SIZE / 4;
 const BUF = IOCB_BUF / 4;
 const FILDES = IOCB_FILDES / 4;
