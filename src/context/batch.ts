@@ -41,13 +41,16 @@ export class Batches {
   /** The caller is done with the last batch. */
   release(): void {
     const { ready } = this.#core;
-    for (let index = 0; index < this.#count; index++) ready.recycle(this.#taken[index]!);
+    const taken = this.#taken;
+    const count = this.#count;
+    for (let index = 0; index < count; index++) ready.recycle(taken[index]!);
     this.#count = 0;
   }
 
   /** By index, as the array may have methods of its own by now. */
   #fill(batch: Batch): void {
-    batch.length = this.#count;
-    for (let index = 0; index < this.#count; index++) batch[index] = this.#taken[index]!;
+    const taken = this.#taken;
+    const count = batch.length = this.#count;
+    for (let index = 0; index < count; index++) batch[index] = taken[index]!;
   }
 }

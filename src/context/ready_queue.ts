@@ -89,9 +89,11 @@ export class ReadyQueue {
    */
   moveTo(taken: ContextOperation<unknown>[]): number {
     const count = this.length;
+    const completions = this.#completions;
+    const head = this.#head;
     for (let index = 0; index < count; index++) {
-      taken[index] = this.#completions[this.#head]!;
-      this.#completions[this.#head++] = undefined;
+      taken[index] = completions[head + index]!;
+      completions[head + index] = undefined;
     }
     this.#head = this.#tail = 0;
     return count;

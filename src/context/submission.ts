@@ -215,9 +215,11 @@ export class Submission {
       // The kernel lacks room or memory, and has some again when it has completed something.
       if (accepted === -EAGAIN || accepted === -EINTR) break;
       if (accepted > 0) {
-        for (let i = 0; i < accepted; i++) {
-          this.#operations[this.#order[this.#first++]!]!.state = SUBMITTED;
-        }
+        const operations = this.#operations;
+        const order = this.#order;
+        const end = this.#first + accepted;
+        for (let at = this.#first; at < end; at++) operations[order[at]!]!.state = SUBMITTED;
+        this.#first = end;
         this.queued -= accepted;
         this.inFlight += accepted;
         total += accepted;
