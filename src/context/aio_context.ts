@@ -511,7 +511,7 @@ export class AioContext<T = unknown> implements AsyncIterable<Completion<T>>, As
     const operation = ready.blank();
     operation.opcode = opcode;
     operation.fd = fd;
-    operation.buffer = buffer!;
+    operation.setBuffer(buffer);
     operation.buffers = buffers;
     operation.length = length;
     operation.position = position;

@@ -63,6 +63,8 @@ export class ContextOperation<T> extends Operation implements Completion<T> {
   #pooled: PooledBuffer | undefined = undefined;
   /** Whether the bytes go through {@link ContextOperation.#pooled}. */
   #bounces = false;
+  /** Whether it has been found out where its memory is: `address` and `#bounces` tell it. */
+  #isPlaced = false;
 
   constructor(core: Core) {
     super();
@@ -74,7 +76,14 @@ export class ContextOperation<T> extends Operation implements Completion<T> {
     this.data = undefined!;
     this.buffer = undefined!;
     this.buffers = undefined;
+    this.#isPlaced = false;
     this.state = NEW;
+  }
+
+  /** Sets the memory of a read or write. Where that is need not be found out again if it has it. */
+  setBuffer(buffer: Uint8Array | undefined): void {
+    if (this.#isPlaced) this.#isPlaced = this.buffer === buffer;
+    this.buffer = buffer!;
   }
 
   override pin(): number {
@@ -92,13 +101,14 @@ export class ContextOperation<T> extends Operation implements Completion<T> {
     // It may have been detached or resized while the request waited for a slot.
     if (this.state === WAITING && byteLengthOf(buffer) < length) return -EFAULT;
     this.nbytes = length;
-    const base = pool.addressOf(bufferOf(buffer));
-    if (base !== 0) {
+    if (!this.#isPlaced) {
+      const base = pool.addressOf(bufferOf(buffer));
+      this.#bounces = base === 0;
       this.address = base + byteOffsetOf(buffer);
-      return 0;
+      this.#isPlaced = true;
     }
+    if (!this.#bounces) return 0;
     const bounce = this.#pooled = pool.take(length);
-    this.#bounces = true;
     this.address = bounce.address;
     if (this.opcode === IOCB_CMD_PWRITE) copyToBounce(bounce, buffer, length);
     return 0;

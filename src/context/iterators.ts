@@ -138,6 +138,10 @@ export class SingleIterator extends CompletionIterator<Completion<unknown>> {
     submission.expectAnswers(1, ready.length - 1);
     return ready.shift();
   }
+
+  protected override release(): void {
+    this.core.ready.release();
+  }
 }
 
 /** `for await (const batch of aio.batches())`: all that is available, in objects used again. */

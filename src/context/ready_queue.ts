@@ -28,6 +28,14 @@ export class ReadyQueue {
   /** Operations whose completions have been seen: valid below `#spareCount`. */
   readonly #spare: (ContextOperation<unknown> | undefined)[] = [];
   #spareCount = 0;
+  /**
+   * The operation whose completion was taken last, while it is the first spare one. It still has its
+   * memory until the next is taken: a request most often answers a completion with the same, and to
+   * find out where that is took 20 to 40 of 170 to 230 ns.
+   */
+  #latest: ContextOperation<unknown> | undefined = undefined;
+  /** Whether callers may hold operations, whose memory they could change. */
+  #areShared = false;
 
   constructor(core: Core) {
     this.#core = core;
@@ -49,6 +57,7 @@ export class ReadyQueue {
     if (this.#spareCount === 0) return new ContextOperation(this.#core);
     const operation = this.#spare[--this.#spareCount]!;
     this.#spare[this.#spareCount] = undefined;
+    this.#latest = undefined;
     return operation;
   }
 
@@ -60,6 +69,7 @@ export class ReadyQueue {
 
   /** Takes the oldest completion, as an object of its own; there must be one. */
   shift(): Completion<unknown> {
+    this.release();
     const operation = this.#completions[this.#head]!;
     this.#completions[this.#head++] = undefined;
     if (this.#head === this.#tail) this.#head = this.#tail = 0;
@@ -73,8 +83,20 @@ export class ReadyQueue {
       this.#head = 0;
     }
     const completion = operation.toOwn();
-    this.recycle(operation);
+    this.#spare[this.#spareCount++] = operation;
+    this.#latest = operation;
+    // Not kept for a moment: it may lead to the context, which a loop that is never ended must not
+    // keep alive.
+    operation.data = undefined;
+    if (this.#areShared) this.release();
     return completion;
+  }
+
+  /** The caller is done with the completion that was taken last, and no request has answered it. */
+  release(): void {
+    if (this.#latest === undefined) return;
+    this.#latest.forget();
+    this.#latest = undefined;
   }
 
   /** Forgets the completions that no loop has taken. */
@@ -88,6 +110,7 @@ export class ReadyQueue {
    * @returns How many
    */
   moveTo(taken: ContextOperation<unknown>[]): number {
+    this.#areShared = true;
     const count = this.length;
     const completions = this.#completions;
     const head = this.#head;

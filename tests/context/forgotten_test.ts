@@ -178,8 +178,8 @@ for (const state of ["waits", "is over"]) {
     using file = new TempFile(BYTES);
     using pipe = new Pollable();
     await using aio = new AioContext<object>({ ...way, entries: 16 });
-    let collected = 0;
-    const registry = new FinalizationRegistry(() => collected++);
+    const collected = new Set<string>();
+    const registry = new FinalizationRegistry((what: string) => collected.add(what));
     const loops: AsyncIterator<unknown>[] = [];
     const waiting: Promise<unknown>[] = [];
     let polls = 0;
@@ -189,10 +189,12 @@ for (const state of ["waits", "is over"]) {
       const loop = aio[Symbol.asyncIterator]();
       loops.push(loop);
       for (let i = 0; i < 4; i++) {
-        const { data } = (await loop.next()).value;
+        const { data, buffer } = (await loop.next()).value;
         // The last of them are ready when they are asked for: only polls are left.
         while (aio.queued + aio.inFlight > polls) await sleep(1);
-        if (i === 3) registry.register(data, undefined);
+        if (i < 3) continue;
+        registry.register(data, "data");
+        registry.register(buffer, "buffer");
       }
       if (state === "waits") {
         aio.poll(pipe.fd, POLLIN);
@@ -201,11 +203,31 @@ for (const state of ["waits", "is over"]) {
       waiting.push(loop.next());
     };
     await begin();
-    await until(() => collected > 0, begin);
+    await until(() => collected.size === 2, begin);
     pipe.fill();
     await Promise.all(waiting);
   });
 }
+
+bothWays("steps that wait together do not keep what they have brought alive", async (way) => {
+  using file = new TempFile(BYTES);
+  await using aio = new AioContext({ ...way, entries: 16 });
+  let collected = 0;
+  const registry = new FinalizationRegistry(() => collected++);
+  const loop = aio[Symbol.asyncIterator]();
+  const step = async () => {
+    for (let i = 0; i < 8; i++) aio.read(file.fd, new Uint8Array(PAGE));
+    const begun = performance.now();
+    // This turn is over then: the steps wait for the next one.
+    while (performance.now() - begun < 2);
+    const steps = await Promise.all(Array.from({ length: 8 }, () => loop.next()));
+    for (const { value } of steps) registry.register(value.buffer, undefined);
+  };
+  await step();
+  // All but the last one, and what a collector takes for a reference.
+  await until(() => collected >= 4);
+  await loop.return?.();
+});
 
 test("a file that was forgotten is closed, with a warning", async () => {
   using file = new TempFile(BYTES);
