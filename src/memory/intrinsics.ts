@@ -41,6 +41,8 @@ const prototypes: ReadonlyMap<string, object> = new Map(
     DataView,
   ].map(({ name, prototype }) => [name, prototype]),
 );
+/** A property that nothing has. */
+const NOTHING = Symbol("nothing");
 const FACTS = ["buffer", "byteLength", "byteOffset", "length", "constructor"] as const;
 
 function getter<V>(prototype: object, name: PropertyKey): () => V {
@@ -81,6 +83,9 @@ export function byteLengthOf(bytes: Uint8Array | BigUint64Array): number {
  */
 export function countOfBytes(view: unknown): number {
   try {
+    // Once V8 has looked for a property it knows what this is, and has the lengths where it calls
+    // functions for them otherwise: 5 to 10 ns of a request.
+    (view as { readonly [NOTHING]?: unknown })[NOTHING];
     const count = byteLength.call(view);
     return length.call(view) === count ? count : -1;
   } catch {
