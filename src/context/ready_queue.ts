@@ -83,12 +83,14 @@ export class ReadyQueue {
       this.#head = 0;
     }
     const completion = operation.toOwn();
-    this.#spare[this.#spareCount++] = operation;
-    this.#latest = operation;
-    // Not kept for a moment: it may lead to the context, which a loop that is never ended must not
-    // keep alive.
-    operation.data = undefined;
-    if (this.#areShared) this.release();
+    if (this.#areShared) this.recycle(operation);
+    else {
+      // Not kept for a moment: it may lead to the context, which a loop that is never ended must not
+      // keep alive.
+      operation.data = undefined;
+      this.#spare[this.#spareCount++] = operation;
+      this.#latest = operation;
+    }
     return completion;
   }
 
